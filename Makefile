@@ -1,0 +1,46 @@
+# Everything a developer types. In a fresh clone, `make demo` and `make test` set themselves up.
+PYTHON ?= python3
+VENV ?= .venv
+IMAGE = airbyte/source-stock-ticker:dev
+
+# An empty file each: the environment is made again only when setup.py is newer than it.
+READY = $(VENV)/.ready
+READY_FOR_TESTS = $(VENV)/.ready-for-tests
+
+.PHONY: help demo test lint sandbox image clean
+
+help: ## list what can be made (this list)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(READY) ## run the connector's four commands on real prices, without a key
+	@$(VENV)/bin/python integration_tests/demo.py
+
+test: $(READY_FOR_TESTS) ## run all the tests
+	$(VENV)/bin/python -m pytest unit_tests integration_tests
+
+lint: $(READY_FOR_TESTS) ## check style (ruff) and types (mypy)
+	$(VENV)/bin/python -m ruff check .
+	$(VENV)/bin/python -m mypy
+
+sandbox: $(READY) ## start the stand-in for the API, on port 8080, until Ctrl-C
+	@$(VENV)/bin/python integration_tests/sandbox_api.py
+
+image: ## build the Docker image
+	docker build . -t $(IMAGE)
+
+clean: ## remove the environment, builds and caches
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo 'The connector needs Python 3.10 or newer; name one: make PYTHON=python3.12 ...'; exit 1; }
+	@echo 'Setting up $(VENV) (once; about half a minute)'
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(READY_FOR_TESTS): $(READY)
+	@echo 'Adding what the tests need'
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[tests]'
+	@touch $@

@@ -1,0 +1,68 @@
+"""Says how the connector is installed: its dependencies, its command and the files it carries."""
+
+import re
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+HERE = Path(__file__).parent
+PACKAGE = "source_stock_ticker"
+
+
+def version() -> str:
+    """The package's `__version__`, read as text: importing it would need the dependencies listed below."""
+    text = (HERE / PACKAGE / "__init__.py").read_text(encoding="utf-8")
+    return re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)[1]
+
+
+class BuildWithSpec(build_py):
+    """Puts spec.yaml into what is built, so that an installed connector carries the file a checkout has on top."""
+
+    def run(self) -> None:
+        super().run()
+        # An editable install runs from the checkout, where spec.yaml is on top already.
+        if not getattr(self, "editable_mode", False):
+            shutil.copy(HERE / "spec.yaml", Path(self.build_lib) / PACKAGE)
+
+
+setup(
+    name="source-stock-ticker",
+    version=version(),
+    description="Airbyte source connector for stock prices from the Massive (formerly Polygon.io) API",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    author="source-stock-ticker contributors",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
+    package_data={PACKAGE: ["schemas/*.json", "py.typed"]},
+    cmdclass={"build_py": BuildWithSpec},
+    install_requires=[
+        "requests>=2.32,<3",
+        # Comes with requests; named because http_client.py reads bodies by read1, which older ones lack.
+        "urllib3>=2.2,<3",
+        "orjson>=3.9,<4",
+        "jsonschema>=4.17,<5",
+        "PyYAML>=6,<7",
+        # Time zones. No upper bound: its version is a year, and the newest is always the right one.
+        "tzdata",
+    ],
+    extras_require={
+        "tests": [
+            "pytest>=8,<10",
+            "responses>=0.25,<1",
+            "hypothesis>=6.100,<7",
+            "airbyte-protocol-models>=0.18,<1",
+            "ruff>=0.9,<1",
+            "mypy>=1.11,<3",
+            "setuptools>=65",  # unit_tests/test_metadata.py asks this file for its version
+            "types-requests>=2.31,<3",
+            "types-jsonschema>=4.17,<5",
+            "types-PyYAML>=6,<7",
+        ],
+    },
+    # PyAirbyte and the standard image start the connector by this name.
+    entry_points={"console_scripts": [f"source-stock-ticker={PACKAGE}:main"]},
+)
