@@ -1,0 +1,22 @@
+"""The Airbyte protocol for any source: the words that a connector's author needs.
+
+It knows nothing of the connector above it. To follow one `read`, open in this order: contract.py
+(what a connector supplies), entrypoint.py (the commands), reader.py (the sync).
+"""
+
+from .contract import Page, Row, Source, State, Stream
+from .entrypoint import launch
+from .errors import ConfigError, ConnectorError, TransientError, UnexpectedAnswer
+
+__all__ = [
+    "ConfigError",
+    "ConnectorError",
+    "Page",
+    "Row",
+    "Source",
+    "State",
+    "Stream",
+    "TransientError",
+    "UnexpectedAnswer",
+    "launch",
+]

@@ -1,0 +1,40 @@
+"""Reads the configured catalog: which streams to read, and how. (Protocol: ConfiguredAirbyteCatalog.)"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .errors import ConfigError
+
+
+class ConfiguredStream(NamedTuple):
+    """One stream of the configured catalog; whatever else the catalog says is the destination's matter."""
+
+    name: str
+    namespace: str | None
+    incremental: bool
+
+
+def configured_streams(catalog: Any) -> list[ConfiguredStream]:
+    """The streams of a catalog file's content, in its order. Raises ConfigError that says what is wrong with it."""
+    entries = catalog.get("streams") if isinstance(catalog, dict) else None
+    if not isinstance(entries, list):
+        raise ConfigError('catalog: it must be an object with a list "streams", as in sample_files/.')
+    streams = [_configured(entry, place) for place, entry in enumerate(entries)]
+    for stream in streams:
+        if sum(stream[:2] == other[:2] for other in streams) > 1:
+            raise ConfigError(f"catalog: the stream {stream.name} stands in it more than once; leave one.")
+    return streams
+
+
+def _configured(entry: Any, place: int) -> ConfiguredStream:
+    stream = entry.get("stream") if isinstance(entry, dict) else None
+    if not isinstance(stream, dict) or not isinstance(name := stream.get("name"), str) or not name:
+        raise ConfigError(f'catalog: streams[{place}] needs a "stream" with a "name".')
+    namespace = stream.get("namespace") or None
+    if not isinstance(namespace, str | None):
+        raise ConfigError(f"catalog: the namespace of {name} must be text.")
+    mode = entry.get("sync_mode")
+    if mode not in ("full_refresh", "incremental"):
+        raise ConfigError(f"catalog: the sync_mode of {name} must be full_refresh or incremental.")
+    return ConfiguredStream(name, namespace, mode == "incremental")

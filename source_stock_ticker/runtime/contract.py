@@ -1,0 +1,158 @@
+"""What a connector supplies: a Source and its Streams. The runtime does the rest.
+
+    Source    the connector: can it connect (check), which tables has it (streams)
+    Stream    one table: which slices to read, how to fetch and parse a page, where to resume
+    Slice     one piece of a stream that is read, checkpointed and, if it must be, failed by itself:
+              any object; str(slice) is what people are told of it
+    Page      the rows of one answer, and what to fetch next
+    state     a dict that JSON can hold: where a stream resumes. {} = from the start
+
+The methods of a stream run in this order:
+
+    state = resume(saved state)
+    for slice in slices(state):         ahead of the writing, in a worker
+        answer = fetch(slice, None)     in a worker; several slices at once
+        page = parse(slice, answer)     in a worker; answer = fetch(slice, page.next) and so on
+        checkpoint(state, slice, ...)   after the page's rows have been written
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import messages
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from .catalog import ConfiguredStream
+    from .state import SavedStates
+
+Row = dict[str, Any]
+State = dict[str, Any]
+
+
+class Page(NamedTuple):
+    """What one answer says. next: passed to the next `fetch`; None on the slice's last page."""
+
+    rows: list[Row]
+    next: str | None = None
+
+
+class Stream:
+    """One table. A subclass sets the attributes and fills in slices, fetch and parse."""
+
+    name: str
+    schema_folder: Path  # holds <name>.json, the JSON Schema (draft-07) of a row
+    primary_key: Sequence[str] = ()  # fields that no two rows share
+    cursor_field: str | None = None  # the field that grows with time; None = full refresh only
+
+    def resume(self, saved: State) -> State:
+        """The state to start from: as much of the saved one as still holds. Pure; no requests.
+
+        saved is {} on a full refresh and on a first sync, else what an earlier read wrote.
+        """
+        return saved
+
+    def slices(self, state: State) -> Iterator[Any]:
+        """What there is to read, in order. May make requests; `state` is a copy of what `resume` gave.
+
+        Slices are independent, unless they have a `chain` (any value but None): when one fails, the later ones of
+        its chain are left out.
+        """
+        yield self.name
+
+    def fetch(self, slice: Any, page: str | None) -> Any:
+        """One answer from the network: the slice's first, or the one that `page` (Page.next) stands for.
+
+        None says that there is nothing (to fetch). Raises a ConnectorError; ConfigError ends the stream, any other
+        error the slice.
+        """
+        raise NotImplementedError
+
+    def parse(self, slice: Any, answer: Any) -> Page:
+        """The answer's rows, as the schema describes them, in the order of the cursor. No requests.
+
+        Raises UnexpectedAnswer for what the API's documentation does not allow; it is then fetched once more.
+        """
+        raise NotImplementedError
+
+    def checkpoint(self, state: State, slice: Any, first: Row | None, last: Row | None, done: bool) -> None:
+        """Note in `state` that the slice's rows from `first` to `last` have been written (None: it had none).
+
+        done: these were all. Reading on from `state` must give at least every row not yet written.
+        """
+
+    def seconds_to_wait(self) -> float:
+        """How long the rate limit still holds back the next request; 0 if nothing waits for it."""
+        return 0.0
+
+    def json_schema(self) -> dict[str, Any]:
+        """The JSON Schema of a row."""
+        schema: dict[str, Any] = json.loads((self.schema_folder / f"{self.name}.json").read_text("utf-8"))
+        return schema
+
+    def described(self) -> dict[str, Any]:
+        """The stream as `discover` shows it (protocol: AirbyteStream)."""
+        described: dict[str, Any] = {
+            "name": self.name,
+            "json_schema": self.json_schema(),
+            "supported_sync_modes": ["full_refresh"],
+        }
+        if self.cursor_field is not None:
+            described["supported_sync_modes"] = ["full_refresh", "incremental"]
+            described["source_defined_cursor"] = True
+            described["default_cursor_field"] = [self.cursor_field]
+        if self.primary_key:
+            described["source_defined_primary_key"] = [[field] for field in self.primary_key]
+        described["is_resumable"] = self.cursor_field is not None
+        return described
+
+
+class Source:
+    """A connector. A subclass fills in check and streams; the four commands follow from them.
+
+    `config` is always the user's config, valid against spec.yaml, without the optional fields left blank.
+    """
+
+    spec_file: Path  # spec.yaml
+
+    def spec(self, logger: logging.Logger) -> bytes:
+        """The SPEC message: what spec.yaml says."""
+        from .config import read_spec
+
+        return messages.spec(read_spec(self.spec_file))
+
+    def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> None:
+        """Return if a sync with this config would work; else raise the ConnectorError that says what to change.
+
+        Proves the credentials by a request, and answers within a minute.
+        """
+        raise NotImplementedError
+
+    def streams(self, logger: logging.Logger, config: Mapping[str, Any]) -> list[Stream]:
+        """The tables, in the order in which they are shown. No requests. Raises ConfigError."""
+        raise NotImplementedError
+
+    def workers(self, config: Mapping[str, Any]) -> int:
+        """How many requests may be under way at once."""
+        return 1
+
+    def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> bytes:
+        """The CATALOG message: every stream with its schema."""
+        return messages.catalog(stream.described() for stream in self.streams(logger, config))
+
+    def read(
+        self,
+        logger: logging.Logger,
+        config: Mapping[str, Any],
+        catalog: Sequence[ConfiguredStream],
+        state: SavedStates,
+    ) -> Iterator[bytes]:
+        """The messages of a read, in order. Raises IncompleteSync at the end if a stream did not complete."""
+        from .reader import read
+
+        return read(self.streams(logger, config), catalog, state, self.workers(config), logger)

@@ -1,0 +1,112 @@
+"""From the command line to the exit code: spec, check, discover or read.
+
+Exit codes: 0 done (a check that answers FAILED too) · 1 failed, as the last TRACE ERROR says ·
+2 the command line is wrong · 141 nobody reads stdout any more · 143, 130 stopped by SIGTERM, Ctrl-C
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING
+
+from . import messages
+from .errors import ConnectorError, IncompleteSync
+from .mask import Mask
+from .output import Output, Stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .config import Config
+    from .contract import Source
+
+READER_GONE = 141  # as a shell reports a process that SIGPIPE ended
+
+
+def launch(source: Source, version: str, argv: Sequence[str] | None = None) -> int:
+    """Run the command that argv (default: the process's own) names; messages go to stdout. -> exit code."""
+    args = _arguments(version, argv)
+    output = Output()
+    output.stop_on_signals()
+    try:
+        # stdout belongs to the protocol: what somebody prints by mistake shows on stderr instead.
+        with redirect_stdout(sys.stderr):
+            return _exit_code(source, args, output)
+    except BrokenPipeError:
+        return READER_GONE
+    except Stopped as stopped:
+        output.write(messages.log("WARN", f"Stopped by {stopped}; a read goes on where its last STATE says."))
+        return stopped.exit_code
+
+
+def _exit_code(source: Source, args: argparse.Namespace, output: Output) -> int:
+    try:
+        for message in _run(source, args, output):
+            output.write(message)
+        return 0
+    except IncompleteSync:
+        return 1
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        from .reader import error_message
+
+        output.write(error_message(error))
+        return 1
+    finally:
+        output.flush()
+
+
+def _arguments(version: str, argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="An Airbyte source: writes Airbyte messages to stdout.")
+    parser.add_argument("--version", action="version", version=version)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="spec | check | discover | read")
+    for name, purpose, files in (
+        ("spec", "what can be configured", ()),
+        ("check", "whether a config works", ("config",)),
+        ("discover", "which streams there are", ("config",)),
+        ("read", "the rows of the configured streams", ("config", "catalog", "state")),
+    ):
+        command = commands.add_parser(name, help=purpose, description=f"Writes {purpose}.")
+        for file in files:
+            command.add_argument(f"--{file}", required=file != "state", metavar="FILE")
+        command.add_argument("--debug", action="store_true", help="log more")
+    return parser.parse_args(argv)
+
+
+def _run(source: Source, args: argparse.Namespace, output: Output) -> Iterator[bytes]:
+    """The messages of the command. Raises ConnectorError, IncompleteSync, or whatever a bug raises."""
+    from .logs import start_logging
+
+    logger = start_logging(output, args.debug)
+    if args.command == "spec":
+        yield source.spec(logger)
+    elif args.command == "check":
+        try:
+            source.check(logger, _config(source, args, output))
+            yield messages.connection_status(None)
+        except ConnectorError as problem:
+            yield messages.connection_status(problem.message)
+    elif args.command == "discover":
+        yield source.discover(logger, _config(source, args, output))
+    else:
+        from .catalog import configured_streams
+        from .config import read_json, read_text
+        from .state import saved_states
+
+        config = _config(source, args, output)
+        catalog = configured_streams(read_json(args.catalog, "catalog"))
+        state = saved_states(read_text(args.state, "state")) if args.state else {}
+        yield from source.read(logger, config, catalog, state)
+
+
+def _config(source: Source, args: argparse.Namespace, output: Output) -> Config:
+    """The valid config. From here on no secret of it can be written."""
+    from .config import read_json, read_spec, secrets, validated
+
+    config = read_json(args.config, "config")
+    schema = read_spec(source.spec_file)["connectionSpecification"]
+    output.mask = Mask(secrets(config, schema))
+    return validated(config, schema)

@@ -1,0 +1,48 @@
+"""The failures a connector can have, told apart by who must act.
+
+ConnectorError
+├── ConfigError        the user, by changing the config       failure_type config_error
+├── TransientError     nobody: the same again may work later  failure_type transient_error
+└── UnexpectedAnswer   us: the API said what we do not know   failure_type system_error
+
+Any other exception is a bug of ours and ends as a system_error too. `IncompleteSync` is no
+failure of its own: each stream has told its failure by then, and only the exit code is left.
+(failure_type: Airbyte protocol, AirbyteErrorTraceMessage.)
+"""
+
+from __future__ import annotations
+
+
+class ConnectorError(Exception):
+    """A failure that has a sentence for the user.
+
+    message: what happened and what to do, without a stack, a key or a Python name.
+    detail: what a developer wants to see beside it; goes to internal_message.
+    """
+
+    failure_type = "system_error"
+
+    def __init__(self, message: str, detail: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+
+
+class ConfigError(ConnectorError):
+    """The user must change something: the config, the catalog, the state file, the plan."""
+
+    failure_type = "config_error"
+
+
+class TransientError(ConnectorError):
+    """The network or the API did not serve us, retries included; trying again later may help."""
+
+    failure_type = "transient_error"
+
+
+class UnexpectedAnswer(ConnectorError):
+    """The API answered something that its documentation does not know."""
+
+
+class IncompleteSync(Exception):
+    """Some stream did not complete; its INCOMPLETE status and its error have been written."""

@@ -1,0 +1,185 @@
+"""Fetches over HTTP with timeouts, retries and a rate limit, so that what comes back is an answer.
+
+Knows `requests` and nothing of any API: what an answer with a 4xx status means, its caller says.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+import requests
+import urllib3
+
+from .errors import TransientError, UnexpectedAnswer
+from .rate_limit import RateLimit
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
+    from .rate_limit import Clock
+
+CONNECT_TIMEOUT, READ_TIMEOUT = 10.0, 30.0  # seconds: for the connection, and for the next byte
+ANSWER_TIMEOUT = 120.0  # seconds for a whole answer: a server that drips bytes must not hold us for ever
+LARGEST_ANSWER = 64 * 1024 * 1024  # bytes, unpacked; the largest honest answer (50,000 bars) has about 5 MB
+FIRST_WAIT = 1.0  # seconds before the second try; doubled before each further one
+QUOTA_WAIT = 60.0  # seconds to stay silent after a 429 that does not say how long
+LONGEST_QUOTA_WAIT = 300.0  # seconds; an API that wants more silence than this has given up on us, so we do too
+QUOTA_TRIES = 10
+GIVING_UP = 3  # requests in a row that failed with all their tries; from then on each has one try until one works
+
+
+class Answer(NamedTuple):
+    """An HTTP answer whose body has arrived in full. path: of the request, without host and query, for messages."""
+
+    status: int
+    body: bytes
+    path: str
+
+
+class HttpClient:
+    """GETs answers. Threads may share it: each has its own connection, all have one rate limit.
+
+    authenticate: puts the credentials into a request (a `requests` auth callable), and so only into the requests
+    made here: redirects are never followed. throttled: says of an answer that it means "too many requests" though its
+    status is not 429. tries: how often a request is sent in all; with 1, a 429 is not waited for either.
+    """
+
+    def __init__(
+        self,
+        authenticate: Callable[[requests.PreparedRequest], requests.PreparedRequest],
+        logger: logging.Logger,
+        requests_per_minute: int = 0,
+        tries: int = 5,
+        throttled: Callable[[Answer], bool] = lambda answer: answer.status == 429,
+        clock: Clock = time,
+    ) -> None:
+        self._authenticate = authenticate
+        self._logger = logger
+        self._tries = tries
+        self._throttled = throttled
+        self._clock = clock
+        self._local = threading.local()
+        self._failed_in_a_row = 0
+        self.rate_limit = RateLimit(requests_per_minute, clock)
+
+    def get(self, url: str) -> Answer:
+        """The answer to GET url, whatever its status but 429, 408 and 5xx: those are tried again.
+
+        Raises TransientError when all tries failed, UnexpectedAnswer for a redirect or an endless body.
+        """
+        tries = self._tries if self._failed_in_a_row < GIVING_UP else 1
+        failed = throttled = 0
+        while True:
+            self.rate_limit.wait()
+            try:
+                answer, retry_after = self._send(url)
+            except requests.RequestException as error:
+                problem, detail, retry_after = _reason(error), repr(error), None
+            else:
+                if self._throttled(answer):
+                    throttled += 1
+                    self._hold(throttled, retry_after)
+                    continue
+                if answer.status != 408 and answer.status < 500:
+                    self._failed_in_a_row = 0
+                    return answer
+                problem, detail = f"it answered HTTP {answer.status}", _start_of(answer.body)
+            failed += 1
+            if failed >= tries:
+                self._failed_in_a_row += 1
+                times = "once" if failed == 1 else f"{failed} times"
+                raise TransientError(f"{_host(url)} did not serve us, tried {times}: {problem}.", detail)
+            wait = min(FIRST_WAIT * 2 ** (failed - 1) + random.random() / 4, QUOTA_WAIT)
+            wait = min(max(wait, retry_after or 0), LONGEST_QUOTA_WAIT)
+            self._logger.warning("%s: %s; trying again in %.0f s.", _host(url), problem, wait)
+            self._clock.sleep(wait)
+
+    def _hold(self, throttled: int, retry_after: float | None) -> None:
+        wait = QUOTA_WAIT + random.random() if retry_after is None else max(retry_after, FIRST_WAIT)
+        if self._tries == 1 or throttled >= QUOTA_TRIES or wait > LONGEST_QUOTA_WAIT:
+            asked = "" if retry_after is None else f" It asks to wait {retry_after:.0f} s."
+            raise TransientError(
+                f"The API's rate limit is reached (HTTP 429).{asked} Wait a minute and try again, "
+                "or set requests_per_minute to what your plan allows."
+            )
+        self._logger.warning("The API's rate limit is reached: waiting %.0f s.", wait)
+        self.rate_limit.hold(wait)
+
+    def _send(self, url: str) -> tuple[Answer, float | None]:
+        """One request -> its answer, and the seconds that it asks us to wait (Retry-After), if it does."""
+        deadline = time.monotonic() + ANSWER_TIMEOUT
+        session = self._session()
+        with session.get(
+            url, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), allow_redirects=False, stream=True, auth=self._authenticate
+        ) as response:
+            if response.is_redirect:
+                # Following it would send the key to wherever the answer says.
+                raise UnexpectedAnswer(
+                    f"{_host(url)} redirects to another address; set api_url to the API's own address.",
+                    f"HTTP {response.status_code} to {_host(response.headers['Location'])}",
+                )
+            parts, size = [], 0
+            try:
+                # read1 gives what is there: a deadline can be kept, which a read of a fixed size would not let us.
+                while part := response.raw.read1(1 << 20, decode_content=True):
+                    parts.append(part)
+                    size += len(part)
+                    if size > LARGEST_ANSWER:
+                        raise UnexpectedAnswer(f"{_host(url)} sent an answer of over {LARGEST_ANSWER >> 20} MB.")
+                    if time.monotonic() > deadline:
+                        raise requests.Timeout("the whole answer took too long")
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                raise requests.ConnectionError(error) from error
+            path = url.split("?")[0].split("/", 3)[-1]
+            return Answer(response.status_code, b"".join(parts), "/" + path), _retry_after(response)
+
+    def _session(self) -> requests.Session:
+        """This thread's session: requests does not promise that threads may share one."""
+        if not hasattr(self._local, "session"):
+            self._local.session = requests.Session()
+            self._local.session.headers["Accept"] = "application/json"
+        session: requests.Session = self._local.session
+        return session
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Seconds of a Retry-After header, which holds a number or an HTTP date; None if it is absent or unreadable."""
+    value = response.headers.get("Retry-After", "").strip()
+    try:
+        if value.isdecimal():
+            return float(value)
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time()) if value else None
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _reason(error: requests.RequestException) -> str:
+    """What went wrong on the way, for people."""
+    text = repr(error)
+    if isinstance(error, requests.exceptions.SSLError):
+        return "no secure connection (TLS) could be made; does the address begin with the right https:// or http://?"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy in the environment (HTTPS_PROXY) did not answer"
+    if "NameResolution" in text or "getaddrinfo" in text:
+        return "there is no such host, or no network"
+    if isinstance(error, requests.Timeout) or "timed out" in text:
+        return "it did not answer in time"
+    if "refused" in text:
+        return "nothing listens at that address (connection refused)"
+    if "decode" in text or isinstance(error, requests.exceptions.ContentDecodingError):
+        return "it sent a body that cannot be unpacked"
+    return "the connection broke"
+
+
+def _host(url: str) -> str:
+    """Scheme and host of an address: all of it that a message needs."""
+    return "/".join(url.split("?")[0].split("/", 3)[:3])
+
+
+def _start_of(body: bytes) -> str:
+    return body[:200].decode("utf-8", "replace")

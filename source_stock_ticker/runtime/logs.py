@@ -1,0 +1,45 @@
+"""Turns what is logged into LOG messages, so that logging works as everywhere in Python.
+
+logger.info("Reading %s.", name)
+logger.debug("Got a page.", extra={"rows": 120})      shown with --debug, its fields behind the text
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import traceback
+from typing import TYPE_CHECKING
+
+from . import messages
+
+if TYPE_CHECKING:
+    from .output import Output
+
+LEVELS = {"CRITICAL": "FATAL", "WARNING": "WARN"}  # Python's name -> the protocol's, where they differ
+USUAL_FIELDS = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class _LogMessages(logging.Handler):
+    def __init__(self, output: Output) -> None:
+        super().__init__()
+        self._output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if extra := {k: v for k, v in vars(record).items() if k not in USUAL_FIELDS}:
+            text += " " + json.dumps(extra, default=str)
+        stack = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else None
+        self._output.write(messages.log(LEVELS.get(record.levelname, record.levelname), text, stack))
+
+
+def start_logging(output: Output, debug: bool) -> logging.Logger:
+    """The connector's logger, which writes to `output`; DEBUG too with `debug` or LOG_LEVEL=debug."""
+    logger = logging.getLogger("airbyte")
+    logger.setLevel(logging.DEBUG if debug or os.environ.get("LOG_LEVEL", "").lower() == "debug" else logging.INFO)
+    root = logging.getLogger()
+    root.handlers = [_LogMessages(output)]  # libraries' warnings become LOG messages too
+    root.setLevel(logging.WARNING)
+    logging.captureWarnings(True)
+    return logger

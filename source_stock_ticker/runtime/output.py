@@ -1,0 +1,78 @@
+"""Writes messages to stdout: whole lines, one buffer, no secrets. Nothing else in the connector prints.
+
+It also ends the process in good order: a signal that comes in the middle of a write waits for the
+line to be whole, and a reader that has gone away is told to the caller as BrokenPipeError.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+from .mask import Mask
+from .messages import RECORD_START
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+BUFFER = 64 * 1024  # bytes
+LAST_WRITE = 2.0  # seconds that a stopped process still waits for a reader that does not read
+
+
+class Stopped(BaseException):
+    """SIGTERM or SIGINT came. Not an Exception, so that nothing on the way takes it for a failure."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.exit_code = 128 + signum
+
+
+class Output:
+    """The one writer. Threads may share it: their lines do not mix."""
+
+    def __init__(self, descriptor: int = 1) -> None:
+        self.mask = Mask()
+        self._descriptor = descriptor
+        self._waiting: list[bytes] = []
+        self._size = 0
+        self._lock = threading.RLock()
+        self._in_write = False
+        self._stopped_by = 0
+
+    def write(self, message: bytes) -> None:
+        """Write the message's lines. Records may wait in the buffer; any other message, b"" too, pushes all out."""
+        is_data = message.startswith(RECORD_START)
+        with self._lock:
+            self._waiting.append(self.mask.lines(message, is_data))
+            self._size += len(message)
+            if self._size >= BUFFER or not is_data:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what waits. Raises BrokenPipeError when nobody reads any more, Stopped when a signal came meanwhile."""
+        with self._lock:
+            self._in_write = threading.current_thread() is threading.main_thread()
+            try:
+                rest = memoryview(b"".join(self._waiting))
+                self._waiting, self._size = [], 0
+                while rest:
+                    rest = rest[os.write(self._descriptor, rest) :]
+            finally:
+                self._in_write = False
+        if self._stopped_by:
+            raise Stopped(self._stopped_by)
+
+    def stop_on_signals(self) -> None:
+        """From now on SIGTERM and SIGINT raise Stopped in the main thread, though never inside a line."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+
+    def _on_signal(self, signum: int, frame: FrameType | None) -> None:
+        # A reader that has stalled would keep us in a write for ever.
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + signum))
+        signal.setitimer(signal.ITIMER_REAL, LAST_WRITE)
+        if not self._in_write:
+            raise Stopped(signum)
+        self._stopped_by = signum

@@ -1,0 +1,213 @@
+"""The sync: catalog and state in, messages out. One loop over streams, slices and pages.
+
+For each stream of the catalog:
+
+    STREAM_STATUS STARTED
+    RUNNING, then RECORDs, a STATE now and then      (a STATE promises: all before it has been written)
+    STATE
+    STREAM_STATUS COMPLETE, or INCOMPLETE and a TRACE ERROR
+
+A slice that fails does not stop the other slices, a stream that fails does not stop the other
+streams; what failed is not in the state, so the next read begins there.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+import traceback
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import messages
+from .ahead import Ahead
+from .errors import ConfigError, ConnectorError, IncompleteSync, UnexpectedAnswer
+
+if TYPE_CHECKING:
+    import logging
+    import threading
+    from collections.abc import Iterator, Sequence
+
+    from .catalog import ConfiguredStream
+    from .contract import Row, State, Stream
+    from .state import SavedStates
+
+STATE_WORTH = 20  # a STATE is due when the records since the last one are this many times its size ..
+STATE_SECONDS = 10.0  # .. or so many seconds have passed
+PARSE_TRIES = 3  # an answer that makes no sense is fetched again: some proxy may have cut it
+TELL_WAITS = 60.0  # seconds between two messages about the rate limit
+SHORT_WAIT = 2.0  # seconds; a shorter wait is not worth a message
+NAMED_FAILURES = 5  # slices that an error message names; of more it says how many
+
+
+class Block(NamedTuple):
+    """A page's rows as RECORD lines, ready to write. size: how many; first, last: those at the ends, None if none."""
+
+    lines: bytes
+    size: int
+    first: Row | None
+    last: Row | None
+    is_last: bool
+
+
+def read(
+    streams: Sequence[Stream],
+    catalog: Sequence[ConfiguredStream],
+    saved: SavedStates,
+    workers: int,
+    logger: logging.Logger,
+) -> Iterator[bytes]:
+    """The messages of a read, in order; b"" says that the next one will take a while.
+
+    Raises IncompleteSync after the last message if a stream did not complete.
+    """
+    by_name = {stream.name: stream for stream in streams}
+    failed = []
+    for configured in catalog:
+        stream = by_name.get(configured.name)
+        try:
+            if stream is None:
+                raise ConfigError(
+                    f"catalog: there is no stream {configured.name}; this source has {', '.join(by_name)}."
+                )
+            yield messages.stream_status(configured.name, "STARTED", configured.namespace)
+            state = saved.get((configured.name, configured.namespace), {})
+            yield from _StreamRead(stream, configured, workers, logger).messages(state)
+            yield messages.stream_status(configured.name, "COMPLETE", configured.namespace)
+        except Exception as error:
+            failed.append(configured.name)
+            yield messages.stream_status(configured.name, "INCOMPLETE", configured.namespace)
+            yield error_message(error, configured.name, configured.namespace)
+    if failed:
+        raise IncompleteSync(", ".join(failed))
+
+
+def error_message(error: Exception, stream: str | None = None, namespace: str | None = None) -> bytes:
+    """The TRACE ERROR for any exception; one that is not a ConnectorError is a bug, and shows its stack inside only."""
+    if isinstance(error, ConnectorError):
+        return messages.error(error.message, error.failure_type, error.detail, "", stream, namespace)
+    stack = "".join(traceback.format_exception(error))
+    text = "Something went wrong inside the connector; please report it with the log."
+    return messages.error(text, "system_error", repr(error), stack, stream, namespace)
+
+
+class _StreamRead:
+    """One read of one stream: counts what has been written and knows when a STATE is due."""
+
+    def __init__(self, stream: Stream, configured: ConfiguredStream, workers: int, logger: logging.Logger) -> None:
+        self._stream, self._configured, self._workers, self._logger = stream, configured, workers, logger
+        self._records = self._bytes = 0  # since the last STATE
+        self._last_state = ""
+        self._state_time = time.monotonic()
+        self._told_wait = float("-inf")
+        self._running = False
+
+    def messages(self, saved: State) -> Iterator[bytes]:
+        """All between STARTED and COMPLETE. Raises, after the last STATE, what made it incomplete."""
+        stream = self._stream
+        if self._configured.incremental and stream.cursor_field is None:
+            self._logger.warning("%s has no cursor: it is read in full.", stream.name)
+        state = stream.resume(copy.deepcopy(saved) if self._configured.incremental and stream.cursor_field else {})
+        failures: list[tuple[Any, Exception]] = []
+        ahead = Ahead(stream.slices(copy.deepcopy(state)), self._blocks, self._workers)
+        slots = ahead.slots()
+        for slot in slots:
+            if slot is None:
+                yield from self._waiting()
+                continue
+            chain = getattr(slot.slice, "chain", None)
+            if chain is not None and any(chain == getattr(failed, "chain", None) for failed, _ in failures):
+                continue
+            try:
+                first = None
+                for block in ahead.pages(slot):
+                    if block is None:
+                        yield from self._waiting()
+                        continue
+                    yield from self._written(block)
+                    first = first or block.first
+                    # Only now: a checkpoint promises that everything before it has been written.
+                    stream.checkpoint(state, slot.slice, first, block.last, block.is_last)
+                    if state and self._state_is_due():
+                        yield self._state_message(state)
+            except Exception as error:
+                failures.append((slot.slice, error))
+                if isinstance(error, ConfigError) or not isinstance(error, ConnectorError):
+                    break  # the other slices would meet the same
+                self._logger.warning("%s: %s failed: %s", stream.name, slot.slice, error.message)
+        slots.close()
+        if self._records or json.dumps(state) != self._last_state:
+            yield self._state_message(state)
+        if failures:
+            raise _together(failures)
+
+    def _blocks(self, slice: Any, turn: threading.Lock) -> Iterator[Block]:
+        """A worker's job: all pages of a slice. Raises a ConnectorError, or whatever a bug raises."""
+        page, seen = None, set()
+        while True:
+            block, page = self._block(slice, page, turn)
+            yield block
+            if page is None:
+                return
+            if page in seen:
+                raise UnexpectedAnswer(f"The pages of {slice} lead in a circle.", f"again {page}")
+            seen.add(page)
+
+    def _block(self, slice: Any, page: str | None, turn: threading.Lock) -> tuple[Block, str | None]:
+        for attempt in range(1, PARSE_TRIES + 1):
+            answer = self._stream.fetch(slice, page)
+            if answer is None:
+                break
+            try:
+                with turn:
+                    rows, following = self._stream.parse(slice, answer)
+                    lines = messages.records(self._stream.name, rows, self._configured.namespace)
+                    first, last = (rows[0], rows[-1]) if rows else (None, None)
+                    return Block(lines, len(rows), first, last, following is None), following
+            except UnexpectedAnswer as error:
+                if attempt == PARSE_TRIES:
+                    raise
+                self._logger.warning("%s: %s; fetching it again.", slice, error.message)
+        return Block(b"", 0, None, None, True), None
+
+    def _written(self, block: Block) -> Iterator[bytes]:
+        if not block.size:
+            return
+        if not self._running:
+            self._running = True
+            yield messages.stream_status(self._stream.name, "RUNNING", self._configured.namespace)
+        yield block.lines
+        self._records += block.size
+        self._bytes += len(block.lines)
+
+    def _state_is_due(self) -> bool:
+        worth = self._bytes > 0 and self._bytes >= STATE_WORTH * len(self._last_state)
+        return worth or time.monotonic() - self._state_time > STATE_SECONDS
+
+    def _state_message(self, state: State) -> bytes:
+        line = messages.state(self._stream.name, state, self._records, self._configured.namespace)
+        self._records = self._bytes = 0
+        self._last_state = json.dumps(state)
+        self._state_time = time.monotonic()
+        return line
+
+    def _waiting(self) -> Iterator[bytes]:
+        """Nothing to write for now: push out what is written, and say so if it is the rate limit that we wait for."""
+        yield b""
+        seconds = self._stream.seconds_to_wait()
+        if seconds > SHORT_WAIT and time.monotonic() - self._told_wait > TELL_WAITS:
+            self._told_wait = time.monotonic()
+            self._logger.info("%s: waiting for the rate limit, %.0f s.", self._stream.name, seconds)
+            until = time.time() + seconds
+            yield messages.stream_status(self._stream.name, "RUNNING", self._configured.namespace, until)
+
+
+def _together(failures: list[tuple[Any, Exception]]) -> Exception:
+    """One error for all slices that failed: it names them and gives the last reason."""
+    error = failures[-1][1]
+    if not isinstance(error, ConnectorError) or (isinstance(error, ConfigError) and len(failures) == 1):
+        return error
+    names = [str(slice) for slice, _ in failures[:NAMED_FAILURES]]
+    more = f" and {len(failures) - len(names)} more" if len(failures) > len(names) else ""
+    text = f"Not read: {', '.join(names)}{more}. {error.message} The next sync begins there."
+    return type(error)(text, json.dumps([str(failure) for _, failure in failures[:NAMED_FAILURES]]))

@@ -1,0 +1,77 @@
+"""Reads the state file: where each stream stopped, out of all the shapes that such a file can have.
+
+    [{"type": "STREAM", "stream": {"stream_descriptor": {"name": N}, "stream_state": {..}}}, ..]
+                                                            what the platform passes
+    {"type": "STATE", "state": {..one of those..}}          a line of an earlier read; of several the last counts
+    {"type": "GLOBAL", "global": {"stream_states": [..]}}   written by older platforms
+    {"data": {N: {..}}}  and  {N: {..}}                     LEGACY, older still
+    [], {}, null                                            nothing yet
+
+(Protocol: AirbyteStateMessage. We write STREAM only.)
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .errors import ConfigError
+
+State = dict[str, Any]
+SavedStates = dict[tuple[str, str | None], State]  # by stream name and namespace
+
+
+def saved_states(text: str) -> SavedStates:
+    """Each stream's saved state out of a state file's text. Raises ConfigError when it holds something else.
+
+    A file that cannot be understood is refused: taking it for "no state" would read everything again, unasked.
+    """
+    states: SavedStates = {}
+    for message in _messages(text):
+        states.update(_states_of(message))
+    return states
+
+
+def _messages(text: str) -> list[Any]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as whole:
+        try:
+            # The output of a read, or some lines of it: only its STATE messages matter.
+            lines = [json.loads(line) for line in text.splitlines() if line.strip()]
+        except (ValueError, RecursionError):
+            lines = []
+        if not lines or not all(isinstance(line, dict) for line in lines):
+            raise ConfigError(f"state: the file is not JSON ({whole}); pass what an earlier read wrote.") from None
+        return [line for line in lines if line.get("type") == "STATE"]
+    if content is None:
+        return []
+    return content if isinstance(content, list) else [content]
+
+
+def _states_of(message: Any) -> SavedStates:
+    if not isinstance(message, dict):
+        raise ConfigError("state: the file must hold a list of state messages, for example [].")
+    if message.get("type") == "STATE":
+        message = message.get("state")
+        if not isinstance(message, dict):
+            raise ConfigError('state: a STATE message without its "state".')
+    if message.get("type") == "STREAM" or "stream" in message:
+        return dict([_stream_state(message.get("stream"))])
+    if message.get("type") == "GLOBAL" or "global" in message:
+        streams = (message.get("global") or {}).get("stream_states") or []
+        return dict(_stream_state(stream) for stream in streams)
+    legacy = message.get("data", {}) if message.get("type") == "LEGACY" or "data" in message else message
+    if not isinstance(legacy, dict) or not all(isinstance(s, dict | None) for s in legacy.values()):
+        raise ConfigError("state: the file holds no state that an Airbyte source has written.")
+    return {(name, None): state or {} for name, state in legacy.items()}
+
+
+def _stream_state(stream: Any) -> tuple[tuple[str, str | None], State]:
+    descriptor = stream.get("stream_descriptor") if isinstance(stream, dict) else None
+    if not isinstance(descriptor, dict) or not isinstance(name := descriptor.get("name"), str):
+        raise ConfigError('state: a stream\'s state without the "stream_descriptor" that names the stream.')
+    state = stream.get("stream_state") or {}
+    if not isinstance(state, dict):
+        raise ConfigError(f"state: the stream_state of {name} must be an object.")
+    return (name, descriptor.get("namespace") or None), state
