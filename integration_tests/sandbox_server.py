@@ -1,0 +1,226 @@
+"""Serves JSON over HTTP on this machine, keeps a list of what was asked, and fails on demand.
+
+The ground under sandbox_api.py: it knows nothing of stocks, nor of any API, and can stand under another one as it is.
+"""
+
+import gzip
+import json
+import os
+import socket
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, TypeVar
+
+AnySandbox = TypeVar("AnySandbox", bound="Sandbox")
+
+
+@dataclass(kw_only=True)
+class Sandbox:
+    """A server in a thread: `with Sandbox() as api:`, then api.url. A subclass says what it answers.
+
+    Each attribute may be given at the start or set while it runs.
+    """
+
+    port: int = 0  # 0: any free one
+    quiet: bool = True  # False prints a line for each request
+    latency: float = 0.0  # seconds before each answer
+    transform: Callable[[str, Any], Any] | None = None  # (path with query, body) -> the body to send instead
+
+    def __post_init__(self) -> None:
+        self.requests: list[tuple[str, str]] = []  # (method, path with query), in order of arrival
+        self.headers: list[dict[str, str]] = []  # of each request, names in lower case
+        self.times: list[float] = []  # of each request, time.monotonic()
+        self.stopped = threading.Event()
+        self._faults: list[list[Any]] = []  # [fault, times left, part of the path]
+        self._lock = threading.Lock()
+
+    def answer(self, path: str, authorization: str) -> tuple[int, dict[str, str], Any]:
+        """Code, headers and JSON body for a GET of `path` (with query)."""
+        raise NotImplementedError
+
+    def error(self, code: int) -> Any:
+        """The JSON body that goes with a code other than 200."""
+        raise NotImplementedError
+
+    def __enter__(self: AnySandbox) -> AnySandbox:
+        self.stopped.clear()  # it may be started again, and then has the port it had
+        self._server = Server(("127.0.0.1", self.port), type("Handler", (Handler,), {"api": self}))
+        self.port = self._server.server_address[1]
+        self.url = f"http://localhost:{self.port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopped.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def fail_next(self, fault: Any, times: float = 1, path: str = "") -> None:
+        """Serves `fault` in place of the next `times` answers (math.inf: all) to a path with query that holds `path`.
+
+        A fault is a name in FAULTS ("drop"), a name with its arguments (("status", 503), ("slow", 0.5)), a function
+        of the Handler, or None: an ordinary answer, so that a later fault hits the third request and not the first.
+        """
+        name = fault[0] if isinstance(fault, tuple) else fault
+        if isinstance(name, str) and name not in FAULTS:
+            raise ValueError(f"{name} is none of the faults: {', '.join(FAULTS)}")
+        with self._lock:
+            self._faults.append([fault, times, path])
+
+    def calls(self, part: str = "") -> list[str]:
+        """The paths (with query) asked for so far that hold `part`."""
+        return [path for _, path in list(self.requests) if part in path]
+
+    def note(self, method: str, path: str, headers: dict[str, str]) -> Any:
+        """Writes a request down; the fault to answer it with, or None."""
+        with self._lock:
+            self.requests.append((method, path))
+            self.headers.append(headers)
+            self.times.append(time.monotonic())
+            due: list[Any] = next((entry for entry in self._faults if entry[2] in path), [None, 0, ""])
+            due[1] -= 1
+            self._faults = [entry for entry in self._faults if entry[1] > 0]
+            return due[0]
+
+
+class Server(ThreadingHTTPServer):
+    """A thread for each connection; closing it ends the connections too, so that clients see it gone."""
+
+    request_queue_size = 128
+
+    def __init__(self, *args: Any):
+        self.connections: set[socket.socket] = set()
+        super().__init__(*args)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self.connections.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        super().server_close()
+        for connection in list(self.connections):
+            self.shutdown_request(connection)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):  # a client that hangs up is no news
+            super().handle_error(request, client_address)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection, kept alive from request to request."""
+
+    api: Sandbox
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # headers and body leave together
+    code: int | str
+
+    def do_GET(self) -> None:
+        fault = self.api.note(self.command, self.path, {name.lower(): text for name, text in self.headers.items()})
+        self.api.stopped.wait(self.api.latency)
+        name, *arguments = fault if isinstance(fault, tuple) else [fault]
+        self.code = f"- {name}"
+        if fault is None:
+            self.send(*self.answer())
+        elif callable(fault):
+            fault(self)
+        else:
+            FAULTS[name](self, *arguments)
+        if not self.api.quiet:
+            print(self.command, self.path, self.code, flush=True)
+
+    def answer(self) -> tuple[int, dict[str, str], bytes]:
+        """The ordinary answer to this request: code, headers, body."""
+        code, headers, body = self.api.answer(self.path, self.headers["Authorization"] or "")
+        if self.api.transform:
+            body = self.api.transform(self.path, body)
+        return code, headers, json.dumps(body).encode()
+
+    def send(self, code: int, headers: dict[str, str], body: bytes, pause: float = 0, whole: bool = True) -> None:
+        """Sends an answer: half of the body, `pause` seconds later the other half, or never if not `whole`."""
+        headers = {"Content-Type": "application/json"} | headers
+        if "gzip" in self.headers.get("Accept-Encoding", "") and "Content-Encoding" not in headers:
+            headers["Content-Encoding"], body = "gzip", gzip.compress(body, 1)
+        self.code = code
+        self.send_response(code)
+        for name, text in headers.items():
+            self.send_header(name, text)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2])
+        if pause:
+            self.wfile.flush()
+            self.api.stopped.wait(pause)
+        if whole:
+            self.wfile.write(body[len(body) // 2 :])
+        else:
+            self.close_connection = True
+
+    def log_message(self, *_: Any) -> None:
+        """Silent: do_GET prints."""
+
+
+# --- Faults: (handler, arguments) -> None ----------------------------------------------------------------------------
+
+
+def status(handler: Handler, code: int, headers: dict[str, str] | None = None, body: Any = None) -> None:
+    """Any code; the body is bytes or something for JSON, by default what the API says with that code."""
+    body = handler.api.error(code) if body is None else body
+    handler.send(code, headers or {}, body if isinstance(body, bytes) else json.dumps(body).encode())
+
+
+def drop(handler: Handler) -> None:
+    """Closes the connection without a word."""
+    handler.close_connection = True
+
+
+def reset(handler: Handler) -> None:
+    """Breaks the connection off: the client gets ECONNRESET."""
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    os.close(handler.connection.detach())
+    handler.close_connection = True
+
+
+def slow(handler: Handler, before: float = 1.0, within: float = 0.0) -> None:
+    """The ordinary answer, `before` seconds late and with a pause of `within` seconds in mid-body."""
+    handler.api.stopped.wait(before)
+    handler.send(*handler.answer(), pause=within)
+
+
+def truncated(handler: Handler) -> None:
+    """Good HTTP around half of the JSON."""
+    code, headers, body = handler.answer()
+    handler.send(code, headers, body[: len(body) // 2])
+
+
+def truncated_gzip(handler: Handler) -> None:
+    """Good HTTP around half of the compressed JSON."""
+    code, headers, body = handler.answer()
+    packed = gzip.compress(body)
+    handler.send(code, headers | {"Content-Encoding": "gzip"}, packed[: len(packed) // 2])
+
+
+FAULTS: dict[str, Callable[..., None]] = {
+    "status": status,
+    "drop": drop,
+    "reset": reset,
+    "slow": slow,
+    "stall": lambda handler: slow(handler, before=0, within=3600),
+    "half": lambda handler: handler.send(*handler.answer(), whole=False),
+    "truncated": truncated,
+    "truncated_gzip": truncated_gzip,
+    "garbage": lambda handler: handler.send(200, {}, b"\x00\xffnot JSON"),
+    "html": lambda handler: handler.send(200, {"Content-Type": "text/html"}, b"<html>Be right back</html>"),
+    "empty": lambda handler: handler.send(200, {}, b""),
+    "error200": lambda handler: status(handler, 200, body=handler.api.error(429)),
+    "redirect": lambda handler, to="https://elsewhere.example": handler.send(302, {"Location": to + handler.path}, b""),
+}
