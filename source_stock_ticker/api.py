@@ -1,0 +1,183 @@
+"""The remote API: its address, its key, its pages, and what its refusals mean. Nothing of Airbyte.
+
+Facts are from the API's documentation (massive.com/docs) and from what its users report.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from .runtime.errors import ConfigError, TransientError, UnexpectedAnswer
+from .runtime.http_client import Answer, HttpClient
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from requests import PreparedRequest
+
+HOSTS = {"api.massive.com", "api.polygon.io"}  # the API answers under both names, and links to either
+LARGEST_PAGE = 50_000  # rows that one answer of custom bars can have
+GOOD = {"OK", "DELAYED"}  # DELAYED: the plan is not real time; the bars are good
+LONGEST_FILTER = 6000  # characters of a list of tickers in an address; servers take 8,000 in all
+SMALL = 4096  # bytes; an error sent with HTTP 200 is never longer
+
+
+class NotYet(ConfigError):
+    """The API refuses a day whose data the plan does not have yet (HTTP 403, "before end of day")."""
+
+
+class TooOld(ConfigError):
+    """The API refuses days that are older than the plan allows (HTTP 403, "timeframe")."""
+
+
+class StockApi:
+    """Asks the API. `base_url` without a slash at its end; only it ever gets the key.
+
+    Every method raises ConfigError (key, plan), TransientError (network, rate limit) or UnexpectedAnswer.
+    """
+
+    def __init__(
+        self, base_url: str, key: str, logger: logging.Logger, requests_per_minute: int = 0, patient: bool = True
+    ) -> None:
+        def authenticate(request: PreparedRequest) -> PreparedRequest:
+            # In a header: a key in the address would land in logs, errors and proxies.
+            request.headers["Authorization"] = f"Bearer {key}"
+            return request
+
+        self._base = base_url
+        self._client = HttpClient(authenticate, logger, requests_per_minute, 5 if patient else 1, _throttled)
+
+    def get(self, path: str, query: Mapping[str, Any] | None = None) -> Answer | None:
+        """The answer to GET path?query, or None for a 404 (the API has no such thing)."""
+        answer = self._client.get(self._base + path + (f"?{urlencode(query)}" if query else ""))
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise _refusal(answer)
+        return answer
+
+    def rows(self, path: str, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """The rows of all pages of GET path?query, one page at a time; none for a 404."""
+        page, seen = None, set()
+        while True:
+            answer = self.get(page) if page else self.get(path, query)
+            if answer is None:
+                return
+            body = parsed(answer)
+            yield from results(answer, body)
+            page = self.next_path(body)
+            if page is None:
+                return
+            if page in seen:
+                raise UnexpectedAnswer(f"The pages of {path} lead in a circle.")
+            seen.add(page)
+
+    def seconds_to_wait(self) -> float:
+        """How long the rate limit still holds back the next request."""
+        return self._client.rate_limit.seconds_left()
+
+    def next_path(self, body: Mapping[str, Any]) -> str | None:
+        """Path and query of the page after this one; None on the last page. Raises UnexpectedAnswer.
+
+        The link is an absolute URL without the key. Only its path is followed, on our own address.
+        """
+        link = body.get("next_url")
+        if not link:
+            return None
+        parts = urlsplit(link) if isinstance(link, str) else None
+        if parts is None or parts.hostname not in HOSTS | {urlsplit(self._base).hostname}:
+            raise UnexpectedAnswer("The API's link to the next page (next_url) leads to another host.", str(link)[:200])
+        path = parts.path.removeprefix(urlsplit(self._base).path)
+        return f"{path}?{parts.query}" if parts.query else path
+
+
+def path_of(*segments: object) -> str:
+    """A path of these segments, each escaped: tickers may hold any character."""
+    return "".join("/" + quote(str(segment), safe="") for segment in segments)
+
+
+def any_of(tickers: Iterable[str]) -> Iterator[str]:
+    """Values for a `ticker.any_of` filter: the tickers joined by commas, cut to what an address holds."""
+    chunk: list[str] = []
+    length = 0
+    for ticker in tickers:
+        size = len(quote(ticker, safe="")) + len("%2C")
+        if chunk and length + size > LONGEST_FILTER:
+            yield ",".join(chunk)
+            chunk, length = [], 0
+        chunk.append(ticker)
+        length += size
+    if chunk:
+        yield ",".join(chunk)
+
+
+def parsed(answer: Answer) -> Any:
+    """The JSON of an answer. Raises UnexpectedAnswer."""
+    import orjson
+
+    try:
+        return orjson.loads(answer.body)
+    except ValueError as error:
+        sent = "an empty body" if not answer.body.strip() else "something that is not JSON"
+        raise UnexpectedAnswer(f"The API sent {sent} for {answer.path}.", f"{error}: {answer.body[:200]!r}") from None
+
+
+def results(answer: Answer, body: Any) -> list[dict[str, Any]]:
+    """The rows of an answer; empty if it has none: `results` is then absent, null or []. Raises UnexpectedAnswer.
+
+    An answer that is no success may lack `results` too, so its status is looked at first.
+    """
+    if not isinstance(body, dict):
+        raise UnexpectedAnswer(f"The API sent no JSON object for {answer.path}.")
+    if body.get("status", "OK") not in GOOD:
+        raise _refusal(answer)
+    rows = body.get("results") or []
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise UnexpectedAnswer(f"The API sent results that are no list of rows for {answer.path}.")
+    return rows
+
+
+def _error_text(answer: Answer) -> str:
+    """What an answer says went wrong: in `error` or `message`, if it is JSON at all."""
+    try:
+        body = parsed(answer)
+    except UnexpectedAnswer:
+        return ""
+    text = (body.get("error") or body.get("message") or "") if isinstance(body, dict) else ""
+    return str(text)[:300]
+
+
+def _throttled(answer: Answer) -> bool:
+    """Too many requests: HTTP 429, or the same text with HTTP 200 and status ERROR, as some users saw."""
+    if answer.status == 429:
+        return True
+    return (
+        answer.status == 200
+        and len(answer.body) < SMALL
+        and b'"ERROR"' in answer.body
+        and "maximum requests per minute" in _error_text(answer)
+    )
+
+
+def _refusal(answer: Answer) -> Exception:
+    """The error for an answer that is no success. A 403 is told by its text: its code has four meanings."""
+    said = _error_text(answer)
+    quoted = f' The API says: "{said}"' if said else ""
+    if answer.status == 401:
+        return ConfigError(f"api_key: the API does not know this key (HTTP 401); check it in your dashboard.{quoted}")
+    if answer.status == 403:
+        if "before end of day" in said:
+            return NotYet(f"end_date: your plan has no data of this day yet; choose an earlier day.{quoted}")
+        if "timeframe" in said:
+            return TooOld(
+                "start_date: your plan does not go back so far (or this machine's clock is ahead); "
+                f"choose a later start_date.{quoted}"
+            )
+        return ConfigError(f"Your plan does not include this data (HTTP 403).{quoted}")
+    if answer.status in (200, 400):
+        return UnexpectedAnswer(f"The API refused {answer.path}.{quoted}", f"HTTP {answer.status}")
+    if answer.status >= 500:
+        return TransientError(f"The API failed (HTTP {answer.status}); try again later.{quoted}")
+    return UnexpectedAnswer(f"The API answered HTTP {answer.status} for {answer.path}.{quoted}")

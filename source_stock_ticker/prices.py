@@ -1,0 +1,410 @@
+"""The stream stock_prices: as few requests as can be, and prices that stay right.
+
+    state = {"made_with":  {"timespan": "day", "multiplier": 1, "adjusted": true},  other bars: all is read again
+             "start_date": "2003-09-10",                                            the start_date that was asked for
+             "read":       {"AAPL": ["2003-09-10", "2005-03-04"],                   read from .. through, both included
+                            "NVDA": ["2003-09-10", null]},                          still to be read, from there
+             "splits":     {"AAPL": ["2005-02-28 1:2"]}}                            the splits that its rows know
+
+All days are New York dates. The whole market (`tickers` is empty) is the entry "*", and a ticker beside
+it is being read again.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .api import LARGEST_PAGE, NotYet, TooOld, any_of, parsed, path_of, results
+from .bars import check_types, row, rows
+from .plan import Splits, after, is_settled, plan, splits_by_ticker
+from .runtime import ConfigError, Page, Row, State, Stream, UnexpectedAnswer
+from .trading_days import ONE_DAY, start_of_day, weekday_after, weekday_before, weekdays_between, years_before
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterator
+
+    from .api import StockApi
+    from .runtime.http_client import Answer
+    from .settings import Settings
+
+MARKET = "*"
+SPLITS_PATH = "/stocks/v1/splits"
+SPLITS_A_YEAR = 1_500  # of the whole market, about
+SPLITS_A_PAGE = 5_000
+PLANS = (10, 5, 2)  # years of history that the plans have
+NEW_LISTING = timedelta(days=7)  # a ticker that begins later than this after the day asked for is new, or cut
+QUIET = timedelta(days=65)  # a ticker whose last bar (of a month at most) began before this is delisted or renamed
+LONG_SYNC = 2  # minutes; a longer one is announced
+NAMED = 10  # tickers that a log line names
+
+
+class Sync:
+    """What one sync has seen so far. As its last slice it asks for nothing: its checkpoint draws the conclusions."""
+
+    def __init__(self, last_day: date) -> None:
+        self.last_day = last_day  # moved back when the API does not have it yet
+        self.newest = ""  # day of the newest bar of any ticker: so far the API's data goes
+        self.finished: set[str] = set()  # tickers read up to the last day
+        self.began_late: dict[str, bool] = {}  # tickers read from their start: did they begin later than asked?
+        self.quiet: list[str] = []
+
+    def __str__(self) -> str:
+        return "the end of the sync"
+
+
+class SplitsSlice(NamedTuple):
+    """The first slice: asks for nothing, notes which splits are known and what must be read again because of them."""
+
+    stale: list[str]
+    known: Splits
+
+    def __str__(self) -> str:
+        return "the splits"
+
+
+class TickerSlice(NamedTuple):
+    """Custom bars of one ticker from `first` up to the last day. again: its rows have been read before."""
+
+    ticker: str
+    first: date
+    sync: Sync
+    again: bool
+
+    def __str__(self) -> str:
+        return self.ticker
+
+
+class DaySlice(NamedTuple):
+    """Grouped daily bars of one day. first_days: the tickers wanted from it, each from which day on; MARKET is all."""
+
+    day: date
+    first_days: dict[str, date]
+    others: frozenset[str]  # tickers of the market that have slices of their own
+    sync: Sync
+    is_last: bool
+    chain: str = "days"  # the state says "through": a day that fails leaves none behind it to be read
+
+    def __str__(self) -> str:
+        return str(self.day)
+
+
+class StockPrices(Stream):
+    """Bars (open, high, low, close, volume). Pattern: slices per parent or per day, and what has changed read again."""
+
+    name = "stock_prices"
+    schema_folder = Path(__file__).parent / "schemas"
+    primary_key = ("stock_ticker", "timestamp")
+    cursor_field = "timestamp"
+
+    def __init__(self, api: StockApi, settings: Settings, logger: logging.Logger) -> None:
+        self._api = api
+        self._of = settings
+        self._logger = logger
+
+    def seconds_to_wait(self) -> float:
+        return self._api.seconds_to_wait()
+
+    # Where to resume
+
+    def resume(self, saved: State) -> State:
+        """What of the saved state holds for this config; a ticker that is new to it is to be read from the start."""
+        size, start = self._of.bar_size, self._of.start_date.isoformat()
+        if not self._of.tickers and size.timespan != "day":
+            raise ConfigError("tickers: the whole market can be read in bars of a day only; list the tickers you want.")
+        made_with = {"timespan": size.timespan, "multiplier": size.multiplier, "adjusted": self._of.adjusted}
+        old = _checked(saved)
+        if old and old["made_with"] != made_with:
+            self._logger.info("stock_prices: timespan, multiplier or adjusted has changed, so all is read again.")
+            old = {}
+        read: dict[str, list[str | None]] = {}
+        known = old.get("read", {})
+        for ticker in self._of.tickers or [MARKET, *(t for t in known if MARKET in known and t != MARKET)]:
+            from_day, through = known.get(ticker, (start, None))
+            if start < old.get("start_date", start) and start < from_day:
+                # start_date has moved to an earlier day: what was read from a later one has a gap before it.
+                self._logger.info("stock_prices: start_date is earlier now, so %s is read again.", ticker)
+                from_day, through = start, None
+            read[ticker] = [from_day, through]
+        splits = {t: s for t, s in old.get("splits", {}).items() if t in read or MARKET in read}
+        return {"made_with": made_with, "start_date": start, "read": read, "splits": splits}
+
+    # What to read
+
+    def slices(self, state: State) -> Iterator[Any]:
+        """First what the splits have changed, then the plan's tickers and days."""
+        of, read = self._of, state["read"]
+        sync = Sync(of.last_day)
+        first_days = {ticker: self._first_day(*covered) for ticker, covered in read.items()}
+        stale: set[str] = set()
+        if of.adjusted and any(day <= of.last_day for day in first_days.values()):
+            stale, known = self._splits(state)
+            yield SplitsSlice(sorted(stale), known)
+            market = read.get(MARKET, [None])
+            first_days |= {t: date.fromisoformat(read.get(t, market)[0]) for t in stale}
+        first_days = {ticker: day for ticker, day in first_days.items() if day <= of.last_day}
+        by_ticker, from_day, requests = self._plan(first_days)
+        self._announce(requests)
+        for ticker in by_ticker:
+            again = ticker in stale or ticker in state["splits"] or MARKET in read
+            yield TickerSlice(ticker, first_days.pop(ticker), sync, again)
+        day = from_day if from_day and first_days else weekday_after(of.last_day)
+        while day <= of.last_day:
+            following = weekday_after(day)
+            yield DaySlice(day, first_days, frozenset(by_ticker), sync, following > of.last_day)
+            day = following
+        yield sync
+
+    def _first_day(self, from_day: str, through: str | None) -> date:
+        """The first day that a ticker needs; the last ones are read again, because the API corrects bars for days."""
+        if through is None:
+            return date.fromisoformat(from_day)
+        missing = weekday_after(date.fromisoformat(through))
+        return max(date.fromisoformat(from_day), weekday_before(missing, self._of.lookback_days))
+
+    def _plan(self, first_days: dict[str, date]) -> tuple[list[str], date | None, int]:
+        of = self._of
+        if MARKET in first_days or not of.tickers:
+            others = [ticker for ticker in first_days if ticker != MARKET]
+            first = first_days.get(MARKET)
+            return others, first, len(others) + (weekdays_between(first, of.last_day) if first else 0)
+        if of.bar_size.timespan != "day":
+            return list(first_days), None, len(first_days)
+        return plan(first_days, of.last_day, of.requests_per_minute)
+
+    def _announce(self, requests: int) -> None:
+        minutes = requests / self._of.requests_per_minute if self._of.requests_per_minute else 0
+        if minutes > LONG_SYNC:
+            self._logger.info(
+                "stock_prices: about %d requests to make; at %d a minute that takes about %.0f minutes.",
+                requests,
+                self._of.requests_per_minute,
+                minutes,
+            )
+
+    def _splits(self, state: State) -> tuple[set[str], Splits]:
+        """Tickers whose rows a split has made wrong, and the splits that the rows will know once they are read again.
+
+        The API adjusts bars when it is asked, by all splits up to today. So the list is read before any price, and a
+        ticker whose list is not the one that its rows were made with is read again from its start.
+        """
+        of, read, saved = self._of, state["read"], state["splits"]
+        try:
+            listed = self._listed_splits(min(covered[0] for covered in read.values()))
+        except ConfigError as refused:
+            self._logger.warning("stock_prices: splits are not looked for. %s", refused.message)
+            return set(), saved
+        stale, known = set(), {}
+        for ticker in {**listed, **saved}:
+            from_day, through = read.get(ticker) or read.get(MARKET) or (None, None)
+            if from_day is None:
+                continue  # not a ticker of ours
+            now = after(listed.get(ticker, []), from_day)
+            if through is not None and now != after(saved.get(ticker, []), from_day):
+                stale.add(ticker)
+            if settled := [split for split in now if is_settled(split, of.today, of.last_day)]:
+                known[ticker] = settled
+        return stale, known
+
+    def _listed_splits(self, from_day: str) -> Splits:
+        query = {
+            "execution_date.gt": from_day,
+            "execution_date.lte": self._of.today,
+            "sort": "execution_date.asc",
+            "limit": SPLITS_A_PAGE,
+        }
+        filters = list(any_of(self._of.tickers))
+        years = (self._of.today - date.fromisoformat(from_day)).days / 365
+        if not filters or len(filters) > 1 + years * SPLITS_A_YEAR / SPLITS_A_PAGE:
+            return splits_by_ticker(self._api.rows(SPLITS_PATH, query))
+        found: Splits = {}
+        for tickers in filters:
+            found |= splits_by_ticker(self._api.rows(SPLITS_PATH, {"ticker.any_of": tickers, **query}))
+        return found
+
+    # What has been read
+
+    def checkpoint(self, state: State, slice: Any, first: Row | None, last: Row | None, done: bool) -> None:
+        read = state["read"]
+        match slice:
+            case SplitsSlice(stale, known):
+                # Both in one state: whoever knows the split has also noted what is still to be read.
+                state["splits"] = known
+                for ticker in stale:
+                    read[ticker] = [read.get(ticker, read.get(MARKET))[0], None]
+            case TickerSlice(ticker, first_asked, sync):
+                covered = read[ticker]
+                if first and covered[1] is None and sync.began_late.get(ticker) is None:
+                    sync.began_late[ticker] = date.fromisoformat(first["date"]) - first_asked > NEW_LISTING
+                    if sync.began_late[ticker]:
+                        covered[0] = first["date"]  # the API gave nothing before: that is not "read"
+                if last:
+                    day = date.fromisoformat(last["date"])
+                    # Further pages may hold more bars of the last day: only the days before it are surely complete.
+                    through = self._of.bar_size.last_day(day) if done else weekday_before(day - ONE_DAY, 0)
+                    _extend(covered, min(through, sync.last_day))
+                if done:
+                    sync.finished.add(ticker)
+                    if sync.last_day - (date.fromisoformat(last["date"]) if last else first_asked) > QUIET:
+                        sync.quiet.append(ticker)
+            case DaySlice(day, first_days, _, sync, is_last):
+                wanted = [ticker for ticker, first_day in first_days.items() if first_day <= day]
+                if last:
+                    for ticker in wanted:
+                        _extend(read[ticker], day)
+                if is_last:
+                    sync.finished.update(wanted)
+            case Sync():
+                self._conclude(read, slice)
+
+    def _conclude(self, read: dict[str, list[Any]], sync: Sync) -> None:
+        if sync.newest:
+            # A delisted ticker has no newer bar of its own: the others show how far the API has bars at all.
+            for ticker in sync.finished:
+                _extend(read[ticker], min(date.fromisoformat(sync.newest), sync.last_day))
+        if MARKET in read and read[MARKET][1]:
+            for ticker in [t for t, (_, through) in read.items() if t != MARKET and through]:
+                if read[ticker][1] <= read[MARKET][1]:
+                    del read[ticker]  # it has caught up with the market
+        if sync.began_late and all(sync.began_late.values()):
+            self._logger.warning(
+                "stock_prices: the API has no bars before %s, though start_date is %s. If your plan ends there, that "
+                "is all it gives; after an upgrade clear this stream's state to read the rest.",
+                min(read[ticker][0] for ticker in sync.began_late if ticker in read),
+                self._of.start_date,
+            )
+        if sync.quiet:
+            more = f" and {len(sync.quiet) - NAMED} more" if len(sync.quiet) > NAMED else ""
+            names = ", ".join(sync.quiet[:NAMED])
+            self._logger.warning("stock_prices: no bar for weeks: %s%s. Misspelt, delisted, renamed?", names, more)
+
+    # One page
+
+    def fetch(self, slice: Any, page: str | None) -> Answer | None:
+        if page:
+            return self._api.get(page)
+        match slice:
+            case TickerSlice():
+                return self._ticker_bars(slice)
+            case DaySlice(day):
+                return self._day_bars(day)
+        return None
+
+    def _ticker_bars(self, slice: TickerSlice) -> Answer | None:
+        sync = slice.sync
+        try:
+            return self.bars(slice.ticker, slice.first, sync.last_day)
+        except NotYet:
+            sync.last_day = min(sync.last_day, weekday_before(self._of.last_day, 1))
+            return self.bars(slice.ticker, slice.first, sync.last_day) if slice.first <= sync.last_day else None
+        except TooOld:
+            if not slice.again:
+                raise
+            # A ticker that is read again begins where the plan's history began when it was first read.
+            for years in PLANS:
+                edge = years_before(self._of.today, years) + ONE_DAY
+                if slice.first < edge <= sync.last_day:
+                    try:
+                        answer = self.bars(slice.ticker, edge, sync.last_day)
+                    except TooOld:
+                        continue
+                    self._logger.warning(
+                        "stock_prices: %s must be read again because of a split, but your plan has nothing before %s "
+                        "any more: rows before that day keep the old prices.",
+                        slice.ticker,
+                        edge,
+                    )
+                    return answer
+            raise
+
+    def bars(self, ticker: str, first: date, last: date, limit: int = LARGEST_PAGE) -> Answer | None:
+        """The first page of a ticker's custom bars, both days included.
+
+        https://massive.com/docs/rest/stocks/aggregates/custom-bars
+        """
+        size = self._of.bar_size
+        path = path_of(
+            "v2", "aggs", "ticker", ticker, "range", size.multiplier, size.timespan, size.first_day(first), last
+        )
+        return self._api.get(path, {"adjusted": _lower(self._of.adjusted), "sort": "asc", "limit": limit})
+
+    def _day_bars(self, day: date) -> Answer | None:
+        """One day's grouped bars, those of OTC tickers too, or None if the API does not have the day yet.
+
+        https://massive.com/docs/rest/stocks/aggregates/daily-market-summary
+        """
+        path = path_of("v2", "aggs", "grouped", "locale", "us", "market", "stocks", day)
+        try:
+            return self._api.get(path, {"adjusted": _lower(self._of.adjusted), "include_otc": "true"})
+        except NotYet:
+            return None
+
+    def parse(self, slice: Any, answer: Answer) -> Page:
+        adjusted = self._of.adjusted
+        body = parsed(answer)
+        bars = results(answer, body)
+        if body.get("adjusted", adjusted) is not adjusted:
+            raise UnexpectedAnswer(f"The API answered with adjusted={body['adjusted']}, unasked, for {answer.path}.")
+        if isinstance(slice, DaySlice):
+            return Page(self._rows_of_day(slice, bars))
+        size, sync = self._of.bar_size, slice.sync
+        found = rows(slice.ticker, bars, size, adjusted)
+        low, high = size.first_day(slice.first).isoformat(), sync.last_day.isoformat()
+        if found and (found[0]["date"] < low or size.last_day_text(found[-1]["date"]) > high):
+            # A bar is final only when its last day is over.
+            found = [row for row in found if low <= row["date"] and size.last_day_text(row["date"]) <= high]
+        if found:
+            sync.newest = max(sync.newest, min(size.last_day_text(found[-1]["date"]), high))
+        following = self._api.next_path(body)
+        if following and "adjusted=" not in following:
+            # The API's links leave it out, and all pages must be on one basis.
+            following += f"{'&' if '?' in following else '?'}adjusted={_lower(adjusted)}"
+        return Page(found, following)
+
+    def _rows_of_day(self, slice: DaySlice, bars: list[dict[str, Any]]) -> list[Row]:
+        """The rows wanted of a day's bars; a ticker that the API repeats is written once."""
+        first_days, day = slice.first_days, slice.day
+        if any(type(bar.get("T")) is not str for bar in bars):
+            raise UnexpectedAnswer(f"The API sent a bar of {day} without its ticker.")
+        if bars:
+            slice.sync.newest = max(slice.sync.newest, day.isoformat())
+        if MARKET in first_days:
+            wanted = {bar["T"]: bar for bar in reversed(bars) if bar["T"] not in slice.others}
+        else:
+            wanted = {bar["T"]: bar for bar in reversed(bars) if first_days.get(bar["T"], date.max) <= day}
+        check_types(str(day), list(wanted.values()))
+        text, timestamp = day.isoformat(), start_of_day(day.isoformat())
+        return [row(ticker, text, timestamp, bar, self._of.adjusted) for ticker, bar in sorted(wanted.items())]
+
+
+def _extend(covered: list[str | None], through: date) -> None:
+    """Note that a ticker has been read through that day; it never moves back."""
+    text = through.isoformat()
+    if text >= (covered[1] or covered[0] or ""):
+        covered[1] = text
+
+
+def _lower(flag: bool) -> str:
+    return str(flag).lower()
+
+
+def _checked(saved: State) -> State:
+    """The saved state if it has our shape. Raises ConfigError: a state misread would lose rows in silence."""
+    try:
+        for from_day, through in saved["read"].values() if saved else ():
+            date.fromisoformat(from_day)
+            date.fromisoformat(through or from_day)
+        if saved:
+            date.fromisoformat(saved["start_date"])
+            dict(saved["made_with"])
+            splits = [split for of_ticker in saved.get("splits", {}).values() for split in of_ticker]
+            if not all(isinstance(split, str) for split in splits):
+                raise TypeError("splits")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            "state: that of stock_prices is not as this source writes it; clear the stream's state to read it anew.",
+            repr(error),
+        ) from None
+    return saved

@@ -1,0 +1,109 @@
+"""The user's config as typed values; the checks that a JSON Schema cannot make, each with its sentence."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from .bars import BarSize
+from .runtime import ConfigError
+from .trading_days import ONE_DAY, today_in_new_york, weekday_before, years_before
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BAR_SIZES = {"minute": {1, 5, 10, 15, 30}, "hour": {1, 2, 4}, "day": {1}, "week": {1}, "month": {1}}
+FREE_PLAN_YEARS = 2  # of history
+LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}  # plain http only to these
+LONGEST_TICKER = 100  # characters
+
+
+class Settings(NamedTuple):
+    """All days are New York dates. start_date, last_day: the days to read; there may be none between them yet."""
+
+    api_key: str
+    api_url: str  # without a slash at its end
+    tickers: tuple[str, ...]  # each once
+    today: date
+    start_date: date
+    last_day: date
+    end_date: date | None  # as configured: what lies in the future is cut there
+    bar_size: BarSize
+    adjusted: bool
+    lookback_days: int  # weekdays
+    requests_per_minute: int  # 0 = no limit
+    num_workers: int
+
+
+def settings(config: Mapping[str, Any], today: date | None = None) -> Settings:
+    """The settings of a config that fits spec.yaml. today: New York date, by default now. Raises ConfigError."""
+    today = today or today_in_new_york()
+    end = _day(config, "end_date")
+    # Today's bar is refused by some plans and still changes with the others.
+    last_day = weekday_before(today - ONE_DAY, 0)
+    # One day less than two years, or the plan's rolling edge would overtake a sync that begins before midnight.
+    start = _day(config, "start_date") or years_before(today, FREE_PLAN_YEARS) + ONE_DAY
+    if end is not None and end < start:
+        raise ConfigError(f"end_date: {end} is before the start_date, {start}; choose a later end_date.")
+    return Settings(
+        api_key=_key(config["api_key"]),
+        api_url=_address(config.get("api_url", "https://api.massive.com")),
+        tickers=_tickers(config["tickers"]),
+        today=today,
+        start_date=start,
+        last_day=last_day if end is None else min(end, last_day),
+        end_date=end,
+        bar_size=_bar_size(config.get("timespan", "day"), int(config.get("multiplier", 1))),
+        adjusted=config.get("adjusted", True),
+        lookback_days=int(config.get("lookback_days", 3)),
+        requests_per_minute=int(config.get("requests_per_minute", 5)),
+        num_workers=int(config.get("num_workers", 4)),
+    )
+
+
+def _day(config: Mapping[str, Any], field: str) -> date | None:
+    value = config.get(field)
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ConfigError(f"{field}: {value} is not a day (write it as YYYY-MM-DD, for example 2024-12-31).") from None
+
+
+def _key(key: str) -> str:
+    key = key.strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        # The value is a secret, so the sentence says only what is wrong with it.
+        raise ConfigError("api_key: it holds spaces or characters that no key has; copy it anew from your dashboard.")
+    return key
+
+
+def _tickers(tickers: list[str]) -> tuple[str, ...]:
+    for ticker in tickers:
+        if not ticker or ticker != ticker.strip() or len(ticker) > LONGEST_TICKER or not ticker.isprintable():
+            raise ConfigError(
+                f'tickers: "{ticker[:LONGEST_TICKER]}" is not a ticker; take out blanks around it and empty entries.'
+            )
+    return tuple(dict.fromkeys(tickers))
+
+
+def _bar_size(timespan: str, multiplier: int) -> BarSize:
+    if multiplier not in BAR_SIZES[timespan]:
+        allowed = ", ".join(map(str, sorted(BAR_SIZES[timespan])))
+        raise ConfigError(f"multiplier: {multiplier} does not go with bars of a {timespan}; choose {allowed}.")
+    return BarSize(timespan, multiplier)
+
+
+def _address(url: str) -> str:
+    try:
+        parts = urlsplit(url.strip())
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ConfigError("api_url: it must be an address like https://api.massive.com, without anything behind it.")
+    if parts.scheme == "http" and host not in LOCAL_HOSTS:
+        raise ConfigError("api_url: only https keeps your key secret on the way; http is for this machine alone.")
+    return url.strip().rstrip("/")

@@ -1,0 +1,344 @@
+"""The tables beside the prices. Each class says which pattern it is; read together they show nearly all there are.
+
+TableStream        one request and its pages: the base of the others
+Exchanges          one answer, no pages, no parameters
+MarketHolidays     an answer that is a bare list
+Tickers            a reference list, read once for each value of a filter
+TickerDetails      one request per parent; a parent that is unknown is skipped
+Dividends, Splits  rows that are announced, corrected and withdrawn: what has changed is sent again
+News               a cursor of date and time; one row that belongs to several parents
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date, datetime, time, timedelta, timezone
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .api import any_of, parsed, path_of, results
+from .runtime import ConfigError, Page, Row, State, Stream, UnexpectedAnswer
+from .trading_days import NEW_YORK, ONE_DAY
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterable, Iterator
+
+    from .api import StockApi
+    from .runtime.http_client import Answer
+    from .settings import Settings
+
+CHEAPER_ALONE = 12  # tickers; the whole list has some thirty pages, a ticker costs two requests
+JSON_TYPES: dict[str, set[type]] = {
+    "string": {str},
+    "integer": {int},
+    "number": {int, float},
+    "boolean": {bool},
+    "array": {list},
+    "object": {dict},
+    "null": {type(None)},
+}
+
+
+class TableStream(Stream):
+    """Rows as the API has them, under its own field names. A subclass gives the path, and the query if there is one."""
+
+    schema_folder = Path(__file__).parent / "schemas"
+    path: str
+
+    def __init__(self, api: StockApi, settings: Settings, logger: logging.Logger) -> None:
+        self._api = api
+        self._of = settings
+        self._logger = logger
+        self._fields: dict[str, set[type]] = {
+            field: {python for kind in _kinds(schema) for python in JSON_TYPES[kind]}
+            for field, schema in self.json_schema()["properties"].items()
+        }
+
+    def seconds_to_wait(self) -> float:
+        return self._api.seconds_to_wait()
+
+    def query(self, slice: Any) -> dict[str, Any]:
+        """The parameters of a slice's first page; the links to further pages hold them already."""
+        return {}
+
+    def fetch(self, slice: Any, page: str | None) -> Answer | None:
+        return self._api.get(page) if page else self._api.get(self.path, self.query(slice))
+
+    def parse(self, slice: Any, answer: Answer) -> Page:
+        body = parsed(answer)
+        return Page([self.row(row) for row in results(answer, body)], self._api.next_path(body))
+
+    def row(self, row: Row) -> Row:
+        """The row, its declared fields of the declared types; a field that is not declared is left out.
+
+        Raises UnexpectedAnswer for a field of another type.
+        """
+        for field, types in self._fields.items():
+            value = row.get(field)
+            if type(value) not in types:
+                if type(value) is float and int in types and value.is_integer():
+                    row[field] = int(value)  # 5.0 is how some JSON writers spell 5
+                else:
+                    raise UnexpectedAnswer(f"The API sent {self.name} whose {field} is of a wrong type.", repr(value))
+        return {field: row[field] for field in self._fields if field in row}
+
+
+class Exchanges(TableStream):
+    """Where stocks are traded. Pattern: one answer without pages. (`id` alone repeats: four reporters share a 4.)"""
+
+    name = "exchanges"
+    path = "/v3/reference/exchanges"
+    primary_key = ("id", "name")
+
+    def query(self, slice: Any) -> dict[str, Any]:
+        return {"asset_class": "stocks", "locale": "us"}
+
+
+class MarketHolidays(TableStream):
+    """The days to come on which an exchange is closed or closes early. Pattern: an answer that is a bare list.
+
+    The API forgets a holiday once it is over: append, rather than overwrite, to keep the past.
+    """
+
+    name = "market_holidays"
+    path = "/v1/marketstatus/upcoming"
+    primary_key = ("exchange", "date")
+
+    def parse(self, slice: Any, answer: Answer) -> Page:
+        body = parsed(answer)
+        if not isinstance(body, list) or not all(isinstance(row, dict) for row in body):
+            raise UnexpectedAnswer(f"The API sent no list of holidays for {answer.path}.")
+        return Page([self.row(row) for row in body])
+
+
+class TickerList(NamedTuple):
+    """Active or delisted tickers: all of a market, or one."""
+
+    active: bool
+    market: str | None
+    ticker: str | None
+
+    def __str__(self) -> str:
+        return f"{self.ticker or self.market}, {'active' if self.active else 'delisted'}"
+
+
+class Tickers(TableStream):
+    """What can be traded, and what could be. Pattern: a reference list, read once for each value of a filter.
+
+    Without active=false the API leaves delisted tickers out. It has no key: a ticker can be given to another company.
+    """
+
+    name = "tickers"
+    path = "/v3/reference/tickers"
+
+    def slices(self, state: State) -> Iterator[TickerList]:
+        alone = 0 < len(self._of.tickers) <= CHEAPER_ALONE
+        for active in (True, False):
+            if alone:
+                yield from (TickerList(active, None, ticker) for ticker in self._of.tickers)
+            else:
+                yield from (TickerList(active, market, None) for market in ("stocks", "otc"))
+
+    def query(self, slice: TickerList) -> dict[str, Any]:
+        chosen = {"market": slice.market} if slice.ticker is None else {"ticker": slice.ticker}
+        return {**chosen, "active": str(slice.active).lower(), "order": "asc", "sort": "ticker", "limit": 1000}
+
+    def parse(self, slice: TickerList, answer: Answer) -> Page:
+        rows, following = super().parse(slice, answer)
+        wanted = set(self._of.tickers)
+        return Page([row for row in rows if not wanted or row["ticker"] in wanted], following)
+
+
+class TickerDetails(TableStream):
+    """What a company is and does. Pattern: one request per parent, a nested object, a parent that may be unknown."""
+
+    name = "ticker_details"
+    primary_key = ("ticker",)
+
+    def slices(self, state: State) -> Iterator[str]:
+        if not self._of.tickers:
+            raise ConfigError("tickers: ticker_details costs a request for each ticker, so list those you want.")
+        yield from self._of.tickers
+
+    def fetch(self, slice: str, page: str | None) -> Answer | None:
+        answer = self._api.get(path_of("v3", "reference", "tickers", slice))
+        if answer is None:
+            self._logger.warning("ticker_details: the API does not know %s (HTTP 404); it is left out.", slice)
+        return answer
+
+    def parse(self, slice: str, answer: Answer) -> Page:
+        body = parsed(answer)
+        details = body.get("results") if isinstance(body, dict) else None
+        if not isinstance(details, dict):
+            results(answer, body)  # says what is wrong with it
+            raise UnexpectedAnswer(f"The API sent no details for {answer.path}.")
+        return Page([self.row(details)])
+
+
+class Announced(NamedTuple):
+    """All announcements of one ticker, and their fingerprint."""
+
+    ticker: str
+    rows: list[Row]
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return self.ticker
+
+
+class AnnouncedStream(TableStream):
+    """Rows about days to come, which arrive late, are corrected and withdrawn. Pattern: send again what has changed.
+
+    A cursor "newest date seen" would jump to the last day announced and then miss whatever is announced before it. So
+    every sync asks for all rows (few requests: 5,000 rows each), and sends those of each ticker whose rows differ:
+
+        state = {"ex_dividend_date": "2013-02-07", "fingerprints": {"AAPL": "5d41402abc4b2a76"}}
+
+    A row that was withdrawn stays in the destination until a refresh: no message can delete it.
+    """
+
+    natural_key: tuple[str, ...]  # makes an id for the rows that have none
+
+    def resume(self, saved: State) -> State:
+        fingerprints = saved.get("fingerprints", {})
+        if not isinstance(fingerprints, dict):
+            raise ConfigError(f"state: that of {self.name} is not as this source writes it; clear it to read it anew.")
+        wanted = set(self._of.tickers)
+        return {**saved, "fingerprints": {t: mark for t, mark in fingerprints.items() if not wanted or t in wanted}}
+
+    def slices(self, state: State) -> Iterator[Announced]:
+        field, known = str(self.cursor_field), state["fingerprints"]
+        if str(state.get(field, "")) > self._of.today.isoformat():
+            return  # "all is read up to a day to come": nothing to ask for
+        wanted, finished = set(self._of.tickers), set()
+        for query in self._queries(field):
+            rows: Iterable[Row] = map(self.row, self._api.rows(self.path, query))
+            if wanted:
+                rows = sorted((row for row in rows if row["ticker"] in wanted), key=itemgetter("ticker"))
+            for ticker, announced in groupby(rows, key=itemgetter("ticker")):
+                if ticker in finished:
+                    raise UnexpectedAnswer(f"The API sent {self.name} that are not in the order of their tickers.")
+                finished.add(ticker)
+                own = sorted(announced, key=lambda row: (row[field], row["id"]))
+                mark = hashlib.blake2b(repr(own).encode(), digest_size=8).hexdigest()
+                if known.get(ticker) != mark:
+                    yield Announced(ticker, own, mark)
+
+    def _queries(self, field: str) -> Iterator[dict[str, Any]]:
+        days = {f"{field}.gte": self._of.start_date}
+        if self._of.end_date:
+            days[f"{field}.lte"] = self._of.end_date
+        order = {"sort": f"ticker.asc,{field}.asc", "limit": 5000}
+        for tickers in any_of(self._of.tickers):
+            yield {"ticker.any_of": tickers, **days, **order}
+        if not self._of.tickers:
+            yield {**days, **order}
+
+    def row(self, row: Row) -> Row:
+        if not row.get("id"):
+            row["id"] = "-".join(str(row.get(field)) for field in self.natural_key)
+        return super().row(row)
+
+    def fetch(self, slice: Announced, page: str | None) -> Any:
+        return slice.rows  # `slices` has them already: only the whole list shows what has changed
+
+    def parse(self, slice: Announced, answer: Any) -> Page:
+        return Page(answer)
+
+    def checkpoint(self, state: State, slice: Announced, first: Row | None, last: Row | None, done: bool) -> None:
+        state["fingerprints"][slice.ticker] = slice.fingerprint
+        field, today = str(self.cursor_field), self._of.today.isoformat()
+        state[field] = max([row[field] for row in slice.rows if row[field] <= today] + [state.get(field, "")])
+
+
+class Dividends(AnnouncedStream):
+    """Cash dividends, announced ones too. Pattern: see AnnouncedStream."""
+
+    name = "dividends"
+    path = "/stocks/v1/dividends"
+    primary_key = ("id",)
+    cursor_field = "ex_dividend_date"
+    natural_key = ("ticker", "ex_dividend_date", "distribution_type", "cash_amount")
+
+
+class Splits(AnnouncedStream):
+    """Stock splits, announced ones too. Pattern: the same again; this is what a second stream of a shape costs."""
+
+    name = "splits"
+    path = "/stocks/v1/splits"
+    primary_key = ("id",)
+    cursor_field = "execution_date"
+    natural_key = ("ticker", "execution_date", "split_from", "split_to")
+
+
+class NewsSlice(NamedTuple):
+    """The articles about one ticker (None: about any) from a moment on (RFC 3339)."""
+
+    ticker: str | None
+    since: str
+    moments: list[str]  # published_utc of the articles parsed so far, those that another ticker's slice writes too
+
+    def __str__(self) -> str:
+        return f"news of {self.ticker or 'the market'}"
+
+
+class News(TableStream):
+    """Articles. Pattern: a cursor of date and time, one slice per parent, a row that belongs to several parents.
+
+    state = {"read": {"AAPL": "2013-02-28T14:05:00Z"}}      each ticker's newest article; "*" is the market
+    """
+
+    name = "news"
+    path = "/v2/reference/news"
+    primary_key = ("id",)
+    cursor_field = "published_utc"
+
+    def resume(self, saved: State) -> State:
+        read = saved.get("read", {})
+        if not isinstance(read, dict) or not all(isinstance(moment, str) for moment in read.values()):
+            raise ConfigError("state: that of news is not as this source writes it; clear it to read it anew.")
+        return {"read": {ticker: read[ticker] for ticker in self._of.tickers or ("*",) if ticker in read}}
+
+    def slices(self, state: State) -> Iterator[NewsSlice]:
+        start = self._of.start_date.isoformat()
+        for ticker in self._of.tickers or (None,):
+            since = state["read"].get(ticker or "*")
+            if since:
+                # Articles arrive late too.
+                day = date.fromisoformat(since[:10]) - timedelta(days=self._of.lookback_days)
+                since = max(start, min(since, f"{day}T{since[11:]}" if since[11:] else since))
+            since = since or start
+            if since[:10] <= min(self._of.end_date or self._of.today, self._of.today).isoformat():
+                yield NewsSlice(ticker, since, [])
+
+    def query(self, slice: NewsSlice) -> dict[str, Any]:
+        query = {"published_utc.gte": slice.since, "order": "asc", "sort": "published_utc", "limit": 1000}
+        if self._of.end_date:
+            midnight = datetime.combine(self._of.end_date + ONE_DAY, time(), NEW_YORK)
+            query["published_utc.lt"] = midnight.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return query if slice.ticker is None else {"ticker": slice.ticker, **query}
+
+    def parse(self, slice: NewsSlice, answer: Answer) -> Page:
+        rows, following = super().parse(slice, answer)
+        slice.moments.extend(row["published_utc"] for row in rows[-1:])
+        return Page([row for row in rows if self._owner(row, slice.ticker) == slice.ticker], following)
+
+    def _owner(self, row: Row, asked: str | None) -> str | None:
+        """Under which ticker an article is written: the config's first that it is about. So each comes once a sync."""
+        about = set(row.get("tickers") or ())
+        return next((t for t in self._of.tickers if t in about), asked) if asked in about else asked
+
+    def checkpoint(self, state: State, slice: NewsSlice, first: Row | None, last: Row | None, done: bool) -> None:
+        # Once all is written, the articles that stand under another ticker count too.
+        reached = slice.moments if done else [last["published_utc"]] if last else []
+        ticker = slice.ticker or "*"
+        if reached:
+            state["read"][ticker] = max([*reached, state["read"].get(ticker, "")])
+
+
+def _kinds(schema: dict[str, Any]) -> list[str]:
+    kinds = schema["type"]
+    return kinds if isinstance(kinds, list) else [kinds]
