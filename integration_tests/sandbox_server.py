@@ -136,7 +136,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             FAULTS[name](self, *arguments)
         if not self.api.quiet:
-            print(self.command, self.path, self.code, flush=True)
+            print(f"{self.command} {self.path} {self.code}\n", end="", flush=True)  # one write, whole lines
 
     def answer(self) -> tuple[int, dict[str, str], bytes]:
         """The ordinary answer to this request: code, headers, body."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from .runtime.errors import ConfigError, TransientError, UnexpectedAnswer
+from .runtime import ConfigError, Pace, TransientError, UnexpectedAnswer
 from .runtime.http_client import Answer, HttpClient
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ class TooOld(ConfigError):
     """The API refuses days that are older than the plan allows (HTTP 403, "timeframe")."""
 
 
+class NotFound(UnexpectedAnswer):
+    """The API has no such thing (HTTP 404)."""
+
+
 class StockApi:
     """Asks the API. `base_url` without a slash at its end; only it ever gets the key.
 
@@ -49,22 +53,18 @@ class StockApi:
         self._base = base_url
         self._client = HttpClient(authenticate, logger, requests_per_minute, 5 if patient else 1, _throttled)
 
-    def get(self, path: str, query: Mapping[str, Any] | None = None) -> Answer | None:
-        """The answer to GET path?query, or None for a 404 (the API has no such thing)."""
+    def get(self, path: str, query: Mapping[str, Any] | None = None) -> Answer:
+        """The answer to GET path?query."""
         answer = self._client.get(self._base + path + (f"?{urlencode(query)}" if query else ""))
-        if answer.status == 404:
-            return None
         if answer.status != 200:
             raise _refusal(answer)
         return answer
 
     def rows(self, path: str, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """The rows of all pages of GET path?query, one page at a time; none for a 404."""
+        """The rows of all pages of GET path?query, one page at a time."""
         page, seen = None, set()
         while True:
             answer = self.get(page) if page else self.get(path, query)
-            if answer is None:
-                return
             body = parsed(answer)
             yield from results(answer, body)
             page = self.next_path(body)
@@ -74,9 +74,11 @@ class StockApi:
                 raise UnexpectedAnswer(f"The pages of {path} lead in a circle.")
             seen.add(page)
 
-    def seconds_to_wait(self) -> float:
-        """How long the rate limit still holds back the next request."""
-        return self._client.rate_limit.seconds_left()
+    def pace(self, until_request: int | None = None) -> Pace:
+        """How the requests go; with the number of the last one that is planned also how long it still takes."""
+        limit = self._client.rate_limit
+        left = None if until_request is None else max(0, until_request - limit.given) * limit.interval
+        return Pace(limit.given, limit.seconds_left(), left)
 
     def next_path(self, body: Mapping[str, Any]) -> str | None:
         """Path and query of the page after this one; None on the last page. Raises UnexpectedAnswer.
@@ -86,7 +88,10 @@ class StockApi:
         link = body.get("next_url")
         if not link:
             return None
-        parts = urlsplit(link) if isinstance(link, str) else None
+        try:
+            parts = urlsplit(link) if isinstance(link, str) else None
+        except ValueError:
+            parts = None
         if parts is None or parts.hostname not in HOSTS | {urlsplit(self._base).hostname}:
             raise UnexpectedAnswer("The API's link to the next page (next_url) leads to another host.", str(link)[:200])
         path = parts.path.removeprefix(urlsplit(self._base).path)
@@ -134,7 +139,7 @@ def results(answer: Answer, body: Any) -> list[dict[str, Any]]:
     if body.get("status", "OK") not in GOOD:
         raise _refusal(answer)
     rows = body.get("results") or []
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    if not isinstance(rows, list) or set(map(type, rows)) - {dict}:
         raise UnexpectedAnswer(f"The API sent results that are no list of rows for {answer.path}.")
     return rows
 
@@ -176,6 +181,8 @@ def _refusal(answer: Answer) -> Exception:
                 f"choose a later start_date.{quoted}"
             )
         return ConfigError(f"Your plan does not include this data (HTTP 403).{quoted}")
+    if answer.status == 404:
+        return NotFound(f"The API does not know {answer.path} (HTTP 404); is api_url right?{quoted}")
     if answer.status in (200, 400):
         return UnexpectedAnswer(f"The API refused {answer.path}.{quoted}", f"HTTP {answer.status}")
     if answer.status >= 500:

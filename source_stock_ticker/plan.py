@@ -20,6 +20,7 @@ SETTLING = timedelta(days=5)  # so long after a split the API's bars may still b
 DAY_COST_WITHOUT_LIMIT = (
     10  # with no rate limit time counts: a grouped day has a megabyte, a ticker's bars a tenth of it
 )
+FRESH = "?"  # behind a split whose bars may not have moved yet
 Splits = dict[str, list[str]]  # ticker -> its splits, each as "2005-02-28 1:2", sorted
 
 
@@ -39,12 +40,12 @@ def plan(first_days: Mapping[str, date], last_day: date, requests_per_minute: in
     """
     day_cost = 1 if requests_per_minute else DAY_COST_WITHOUT_LIMIT
     best_cost, cut = len(first_days), None
-    behind = 0
-    for day, count in sorted(Counter(first_days.values()).items()):
+    behind = len(first_days)
+    for day, count in sorted(Counter(first_days.values()).items(), reverse=True):
+        behind -= count
         cost = behind + day_cost * weekdays_between(day, last_day)
         if cost < best_cost:
             best_cost, cut = cost, day
-        behind += count
     by_ticker = [ticker for ticker, day in first_days.items() if cut is None or day < cut]
     return Plan(by_ticker, cut, len(by_ticker) + (weekdays_between(cut, last_day) if cut else 0))
 
@@ -59,6 +60,8 @@ def splits_by_ticker(rows: Iterable[Mapping[str, Any]]) -> Splits:
         try:
             day = date.fromisoformat(row["execution_date"])
             text = f"{day} {float(row['split_from']):g}:{float(row['split_to']):g}"
+            if not isinstance(row["ticker"], str):
+                raise TypeError("ticker")
             found.setdefault(row["ticker"], set()).add(text)
         except (KeyError, TypeError, ValueError) as error:
             raise UnexpectedAnswer(
@@ -67,21 +70,23 @@ def splits_by_ticker(rows: Iterable[Mapping[str, Any]]) -> Splits:
     return {ticker: sorted(splits) for ticker, splits in found.items()}
 
 
-def split_day(split: str) -> date:
-    """The execution date of a split as `splits_by_ticker` writes it."""
-    return date.fromisoformat(split[:10])
+def known_splits(splits: Iterable[str], from_day: str, today: date, last_day: date) -> list[str]:
+    """Those of a ticker's splits that restate bars from `from_day` on, the fresh ones marked: a split changes the bars
+    before its execution date, but for some days the API's bars may still be on the old basis.
 
-
-def after(splits: Iterable[str], from_day: str) -> list[str]:
-    """The splits that restate bars from `from_day` on: a split changes the bars before its execution date."""
-    return [split for split in splits if split[:10] > from_day]
-
-
-def is_settled(split: str, today: date, last_day: date) -> bool:
-    """Whether the API's bars have surely moved to the split's basis.
-
-    If not, it is acted on and not noted, so that the ticker is read again until it is. A split near `last_day` counts
-    as fresh too: whoever reads a past year day by day moves last_day, not the clock.
+    A split near `last_day` counts as fresh too: whoever reads a past year day by day moves last_day, not the clock.
     """
-    day = split_day(split)
-    return today - day > SETTLING and abs(day - last_day) > SETTLING
+    return [
+        split + FRESH if today - day <= SETTLING or abs(day - last_day) <= SETTLING else split
+        for split in splits
+        if split[:10] > from_day
+        for day in [date.fromisoformat(split[:10])]
+    ]
+
+
+def are_stale(saved: list[str], now: list[str]) -> bool:
+    """Whether rows made when the splits were `saved` are wrong by the splits of now (both from `known_splits`).
+
+    Rows made when a split was fresh are never to be trusted: the API may not have moved, and the split be withdrawn.
+    """
+    return saved != now or any(split.endswith(FRESH) for split in saved)

@@ -16,11 +16,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .api import LARGEST_PAGE, NotYet, TooOld, any_of, parsed, path_of, results
-from .bars import check_types, row, rows
-from .plan import Splits, after, is_settled, plan, splits_by_ticker
-from .runtime import ConfigError, Page, Row, State, Stream, UnexpectedAnswer
-from .trading_days import ONE_DAY, start_of_day, weekday_after, weekday_before, weekdays_between, years_before
+from .api import LARGEST_PAGE, NotFound, NotYet, TooOld, any_of, parsed, path_of, results
+from .bars import rows, rows_of_day
+from .plan import Splits, are_stale, known_splits, plan, splits_by_ticker
+from .runtime import ConfigError, Pace, Page, Row, State, Stream, UnexpectedAnswer
+from .trading_days import ONE_DAY, weekday_after, weekday_before, weekday_from, weekdays_between, years_before
 
 if TYPE_CHECKING:
     import logging
@@ -49,7 +49,9 @@ class Sync:
         self.newest = ""  # day of the newest bar of any ticker: so far the API's data goes
         self.finished: set[str] = set()  # tickers read up to the last day
         self.began_late: dict[str, bool] = {}  # tickers read from their start: did they begin later than asked?
-        self.quiet: list[str] = []
+        self.new: set[str] = set()  # tickers never read before
+        self.with_bars: set[str] = set()
+        self.quiet: set[str] = set()  # tickers without a bar for a long time, or ever
 
     def __str__(self) -> str:
         return "the end of the sync"
@@ -103,9 +105,10 @@ class StockPrices(Stream):
         self._api = api
         self._of = settings
         self._logger = logger
+        self._last_request: int | None = None  # number of the last one that is planned
 
-    def seconds_to_wait(self) -> float:
-        return self._api.seconds_to_wait()
+    def pace(self) -> Pace:
+        return self._api.pace(self._last_request)
 
     # Where to resume
 
@@ -116,7 +119,7 @@ class StockPrices(Stream):
             raise ConfigError("tickers: the whole market can be read in bars of a day only; list the tickers you want.")
         made_with = {"timespan": size.timespan, "multiplier": size.multiplier, "adjusted": self._of.adjusted}
         old = _checked(saved)
-        if old and old["made_with"] != made_with:
+        if old and old.get("made_with") != made_with:
             self._logger.info("stock_prices: timespan, multiplier or adjusted has changed, so all is read again.")
             old = {}
         read: dict[str, list[str | None]] = {}
@@ -137,13 +140,14 @@ class StockPrices(Stream):
         """First what the splits have changed, then the plan's tickers and days."""
         of, read = self._of, state["read"]
         sync = Sync(of.last_day)
+        sync.new = {ticker for ticker, (_, through) in read.items() if through is None and ticker != MARKET}
         first_days = {ticker: self._first_day(*covered) for ticker, covered in read.items()}
         stale: set[str] = set()
         if of.adjusted and any(day <= of.last_day for day in first_days.values()):
             stale, known = self._splits(state)
             yield SplitsSlice(sorted(stale), known)
             market = read.get(MARKET, [None])
-            first_days |= {t: date.fromisoformat(read.get(t, market)[0]) for t in stale}
+            first_days |= {t: weekday_from(date.fromisoformat(read.get(t, market)[0])) for t in stale}
         first_days = {ticker: day for ticker, day in first_days.items() if day <= of.last_day}
         by_ticker, from_day, requests = self._plan(first_days)
         self._announce(requests)
@@ -159,10 +163,13 @@ class StockPrices(Stream):
 
     def _first_day(self, from_day: str, through: str | None) -> date:
         """The first day that a ticker needs; the last ones are read again, because the API corrects bars for days."""
+        start = weekday_from(date.fromisoformat(from_day))
         if through is None:
-            return date.fromisoformat(from_day)
+            return start
+        if through > self._of.last_day.isoformat():
+            return date.max
         missing = weekday_after(date.fromisoformat(through))
-        return max(date.fromisoformat(from_day), weekday_before(missing, self._of.lookback_days))
+        return max(start, weekday_before(missing, self._of.lookback_days))
 
     def _plan(self, first_days: dict[str, date]) -> tuple[list[str], date | None, int]:
         of = self._of
@@ -175,6 +182,7 @@ class StockPrices(Stream):
         return plan(first_days, of.last_day, of.requests_per_minute)
 
     def _announce(self, requests: int) -> None:
+        self._last_request = self._api.pace().requests + requests
         minutes = requests / self._of.requests_per_minute if self._of.requests_per_minute else 0
         if minutes > LONG_SYNC:
             self._logger.info(
@@ -193,7 +201,7 @@ class StockPrices(Stream):
         of, read, saved = self._of, state["read"], state["splits"]
         try:
             listed = self._listed_splits(min(covered[0] for covered in read.values()))
-        except ConfigError as refused:
+        except (ConfigError, NotFound) as refused:
             self._logger.warning("stock_prices: splits are not looked for. %s", refused.message)
             return set(), saved
         stale, known = set(), {}
@@ -201,11 +209,12 @@ class StockPrices(Stream):
             from_day, through = read.get(ticker) or read.get(MARKET) or (None, None)
             if from_day is None:
                 continue  # not a ticker of ours
-            now = after(listed.get(ticker, []), from_day)
-            if through is not None and now != after(saved.get(ticker, []), from_day):
+            now = known_splits(listed.get(ticker, []), from_day, of.today, of.last_day)
+            before = [split for split in saved.get(ticker, []) if split[:10] > from_day]
+            if through is not None and are_stale(before, now):
                 stale.add(ticker)
-            if settled := [split for split in now if is_settled(split, of.today, of.last_day)]:
-                known[ticker] = settled
+            if now:
+                known[ticker] = now
         return stale, known
 
     def _listed_splits(self, from_day: str) -> Splits:
@@ -247,8 +256,8 @@ class StockPrices(Stream):
                     _extend(covered, min(through, sync.last_day))
                 if done:
                     sync.finished.add(ticker)
-                    if sync.last_day - (date.fromisoformat(last["date"]) if last else first_asked) > QUIET:
-                        sync.quiet.append(ticker)
+                    if last and sync.last_day - date.fromisoformat(last["date"]) > QUIET:
+                        sync.quiet.add(ticker)
             case DaySlice(day, first_days, _, sync, is_last):
                 wanted = [ticker for ticker, first_day in first_days.items() if first_day <= day]
                 if last:
@@ -260,13 +269,14 @@ class StockPrices(Stream):
                 self._conclude(read, slice)
 
     def _conclude(self, read: dict[str, list[Any]], sync: Sync) -> None:
+        quiet = sync.quiet | (sync.finished & sync.new - sync.with_bars)
         if sync.newest:
             # A delisted ticker has no newer bar of its own: the others show how far the API has bars at all.
             for ticker in sync.finished:
                 _extend(read[ticker], min(date.fromisoformat(sync.newest), sync.last_day))
         if MARKET in read and read[MARKET][1]:
             for ticker in [t for t, (_, through) in read.items() if t != MARKET and through]:
-                if read[ticker][1] <= read[MARKET][1]:
+                if read[ticker][1] >= read[MARKET][1]:
                     del read[ticker]  # it has caught up with the market
         if sync.began_late and all(sync.began_late.values()):
             self._logger.warning(
@@ -275,9 +285,9 @@ class StockPrices(Stream):
                 min(read[ticker][0] for ticker in sync.began_late if ticker in read),
                 self._of.start_date,
             )
-        if sync.quiet:
-            more = f" and {len(sync.quiet) - NAMED} more" if len(sync.quiet) > NAMED else ""
-            names = ", ".join(sync.quiet[:NAMED])
+        if quiet:
+            more = f" and {len(quiet) - NAMED} more" if len(quiet) > NAMED else ""
+            names = ", ".join(sorted(quiet)[:NAMED])
             self._logger.warning("stock_prices: no bar for weeks: %s%s. Misspelt, delisted, renamed?", names, more)
 
     # One page
@@ -293,33 +303,36 @@ class StockPrices(Stream):
         return None
 
     def _ticker_bars(self, slice: TickerSlice) -> Answer | None:
-        sync = slice.sync
+        edges = (years_before(self._of.today, years) + ONE_DAY for years in PLANS if slice.again)
+        first, *later = [slice.first, *(edge for edge in edges if edge > slice.first)]
         try:
-            return self.bars(slice.ticker, slice.first, sync.last_day)
-        except NotYet:
-            sync.last_day = min(sync.last_day, weekday_before(self._of.last_day, 1))
-            return self.bars(slice.ticker, slice.first, sync.last_day) if slice.first <= sync.last_day else None
+            return self._bars_so_far(slice, first)
         except TooOld:
-            if not slice.again:
-                raise
             # A ticker that is read again begins where the plan's history began when it was first read.
-            for years in PLANS:
-                edge = years_before(self._of.today, years) + ONE_DAY
-                if slice.first < edge <= sync.last_day:
-                    try:
-                        answer = self.bars(slice.ticker, edge, sync.last_day)
-                    except TooOld:
-                        continue
-                    self._logger.warning(
-                        "stock_prices: %s must be read again because of a split, but your plan has nothing before %s "
-                        "any more: rows before that day keep the old prices.",
-                        slice.ticker,
-                        edge,
-                    )
-                    return answer
+            for edge in later:
+                try:
+                    answer = self._bars_so_far(slice, edge)
+                except TooOld:
+                    continue
+                self._logger.warning(
+                    "stock_prices: %s must be read again because of a split, but your plan has nothing before %s any "
+                    "more: rows before that day keep the old prices.",
+                    slice.ticker,
+                    edge,
+                )
+                return answer
             raise
 
-    def bars(self, ticker: str, first: date, last: date, limit: int = LARGEST_PAGE) -> Answer | None:
+    def _bars_so_far(self, slice: TickerSlice, first: date) -> Answer | None:
+        """The ticker's bars up to the last day that the API has."""
+        sync = slice.sync
+        try:
+            return self.bars(slice.ticker, first, sync.last_day)
+        except NotYet:
+            sync.last_day = min(sync.last_day, weekday_before(self._of.last_day, 1))
+            return self.bars(slice.ticker, first, sync.last_day) if first <= sync.last_day else None
+
+    def bars(self, ticker: str, first: date, last: date, limit: int = LARGEST_PAGE) -> Answer:
         """The first page of a ticker's custom bars, both days included.
 
         https://massive.com/docs/rest/stocks/aggregates/custom-bars
@@ -356,6 +369,7 @@ class StockPrices(Stream):
             # A bar is final only when its last day is over.
             found = [row for row in found if low <= row["date"] and size.last_day_text(row["date"]) <= high]
         if found:
+            sync.with_bars.add(slice.ticker)
             sync.newest = max(sync.newest, min(size.last_day_text(found[-1]["date"]), high))
         following = self._api.next_path(body)
         if following and "adjusted=" not in following:
@@ -374,9 +388,8 @@ class StockPrices(Stream):
             wanted = {bar["T"]: bar for bar in reversed(bars) if bar["T"] not in slice.others}
         else:
             wanted = {bar["T"]: bar for bar in reversed(bars) if first_days.get(bar["T"], date.max) <= day}
-        check_types(str(day), list(wanted.values()))
-        text, timestamp = day.isoformat(), start_of_day(day.isoformat())
-        return [row(ticker, text, timestamp, bar, self._of.adjusted) for ticker, bar in sorted(wanted.items())]
+            slice.sync.with_bars.update(wanted)
+        return rows_of_day(day.isoformat(), [wanted[ticker] for ticker in sorted(wanted)], self._of.adjusted)
 
 
 def _extend(covered: list[str | None], through: date) -> None:
@@ -393,15 +406,15 @@ def _lower(flag: bool) -> str:
 def _checked(saved: State) -> State:
     """The saved state if it has our shape. Raises ConfigError: a state misread would lose rows in silence."""
     try:
-        for from_day, through in saved["read"].values() if saved else ():
+        days = [saved["start_date"], *(day for covered in saved["read"].values() for day in covered)] if saved else []
+        for day in days:
+            if day is not None and date.fromisoformat(day).isoformat() != day:
+                raise ValueError(day)
+        for from_day, _ in saved["read"].values() if saved else ():
             date.fromisoformat(from_day)
-            date.fromisoformat(through or from_day)
-        if saved:
-            date.fromisoformat(saved["start_date"])
-            dict(saved["made_with"])
-            splits = [split for of_ticker in saved.get("splits", {}).values() for split in of_ticker]
-            if not all(isinstance(split, str) for split in splits):
-                raise TypeError("splits")
+        dict(saved.get("made_with", {}))
+        if not all(isinstance(split, str) for splits in saved.get("splits", {}).values() for split in splits):
+            raise TypeError("splits")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(
             "state: that of stock_prices is not as this source writes it; clear the stream's state to read it anew.",

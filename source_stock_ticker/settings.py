@@ -82,7 +82,13 @@ def _key(key: str) -> str:
 
 def _tickers(tickers: list[str]) -> tuple[str, ...]:
     for ticker in tickers:
-        if not ticker or ticker != ticker.strip() or len(ticker) > LONGEST_TICKER or not ticker.isprintable():
+        if (
+            not ticker
+            or ticker == "*"
+            or ticker != ticker.strip()
+            or len(ticker) > LONGEST_TICKER
+            or not ticker.isprintable()
+        ):
             raise ConfigError(
                 f'tickers: "{ticker[:LONGEST_TICKER]}" is not a ticker; take out blanks around it and empty entries.'
             )
@@ -102,7 +108,7 @@ def _address(url: str) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError:
         host, parts = None, urlsplit("")
-    if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment or "@" in parts.netloc:
+    if not host or parts.scheme not in ("http", "https") or set(url) & set("?#@"):
         raise ConfigError("api_url: it must be an address like https://api.massive.com, without anything behind it.")
     if parts.scheme == "http" and host not in LOCAL_HOSTS:
         raise ConfigError("api_url: only https keeps your key secret on the way; http is for this machine alone.")

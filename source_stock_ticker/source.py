@@ -28,24 +28,28 @@ class SourceStockTicker(Source):
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> None:
         """Ask for the first ticker's bars: this proves key, plan, days and ticker by one request."""
-        from .api import parsed, results
+        from .api import NotYet, parsed, results
         from .prices import StockPrices
         from .settings import settings
 
         of = settings(config)
         # Impatient: a check answers, it does not sit out a rate limit or an outage.
         api = _api(of, logger, patient=False)
+        prices = StockPrices(api, of, logger)
+        prices.resume({})  # refuses what a read would refuse
         if not of.tickers or of.start_date > of.last_day:
             # The whole market, or no day to read yet: only the key can be proved, by the cheapest request.
             for _ in api.rows("/v3/reference/tickers", {"limit": 1}):
                 return
             raise UnexpectedAnswer("The API lists no tickers at all.")
-        ticker = of.tickers[0]
-        answer = StockPrices(api, of, logger).bars(ticker, of.start_date, of.last_day, limit=100)
-        body = parsed(answer) if answer else {}
-        if not answer or not (results(answer, body) or body.get("next_url")):
+        try:
+            answer = prices.bars(of.tickers[0], of.start_date, of.last_day, limit=100)
+        except NotYet:
+            return  # key and plan are good; a read begins a day earlier then
+        body = parsed(answer)
+        if not (results(answer, body) or body.get("next_url")):
             raise ConfigError(
-                f"tickers: the API has no bars of {ticker} from {of.start_date} to {of.last_day}. "
+                f"tickers: the API has no bars of {of.tickers[0]} from {of.start_date} to {of.last_day}. "
                 "Is it spelt as the exchange does (upper and lower case differ), and was it traded then?"
             )
 

@@ -18,8 +18,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .api import any_of, parsed, path_of, results
-from .runtime import ConfigError, Page, Row, State, Stream, UnexpectedAnswer
+from .api import NotFound, any_of, parsed, path_of, results
+from .runtime import ConfigError, Pace, Page, Row, State, Stream, UnexpectedAnswer
 from .trading_days import NEW_YORK, ONE_DAY
 
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from .runtime.http_client import Answer
     from .settings import Settings
 
+MARKET = "*"  # in the state of news: articles about any ticker
 CHEAPER_ALONE = 12  # tickers; the whole list has some thirty pages, a ticker costs two requests
-JSON_TYPES: dict[str, set[type]] = {
+PYTHON_TYPES: dict[str, set[type]] = {
     "string": {str},
     "integer": {int},
     "number": {int, float},
@@ -53,12 +54,12 @@ class TableStream(Stream):
         self._of = settings
         self._logger = logger
         self._fields: dict[str, set[type]] = {
-            field: {python for kind in _kinds(schema) for python in JSON_TYPES[kind]}
+            field: {python for kind in _kinds(schema) for python in PYTHON_TYPES[kind]}
             for field, schema in self.json_schema()["properties"].items()
         }
 
-    def seconds_to_wait(self) -> float:
-        return self._api.seconds_to_wait()
+    def pace(self) -> Pace:
+        return self._api.pace()
 
     def query(self, slice: Any) -> dict[str, Any]:
         """The parameters of a slice's first page; the links to further pages hold them already."""
@@ -164,10 +165,11 @@ class TickerDetails(TableStream):
         yield from self._of.tickers
 
     def fetch(self, slice: str, page: str | None) -> Answer | None:
-        answer = self._api.get(path_of("v3", "reference", "tickers", slice))
-        if answer is None:
+        try:
+            return self._api.get(path_of("v3", "reference", "tickers", slice))
+        except NotFound:
             self._logger.warning("ticker_details: the API does not know %s (HTTP 404); it is left out.", slice)
-        return answer
+            return None
 
     def parse(self, slice: str, answer: Answer) -> Page:
         body = parsed(answer)
@@ -203,11 +205,11 @@ class AnnouncedStream(TableStream):
     natural_key: tuple[str, ...]  # makes an id for the rows that have none
 
     def resume(self, saved: State) -> State:
-        fingerprints = saved.get("fingerprints", {})
-        if not isinstance(fingerprints, dict):
-            raise ConfigError(f"state: that of {self.name} is not as this source writes it; clear it to read it anew.")
-        wanted = set(self._of.tickers)
-        return {**saved, "fingerprints": {t: mark for t, mark in fingerprints.items() if not wanted or t in wanted}}
+        fingerprints, field, wanted = saved.get("fingerprints", {}), str(self.cursor_field), set(self._of.tickers)
+        if not isinstance(fingerprints, dict) or not isinstance(saved.get(field, ""), str):
+            raise _not_ours(self.name, TypeError(repr(saved)))
+        kept = {ticker: mark for ticker, mark in fingerprints.items() if not wanted or ticker in wanted}
+        return {**({field: saved[field]} if field in saved else {}), "fingerprints": kept}
 
     def slices(self, state: State) -> Iterator[Announced]:
         field, known = str(self.cursor_field), state["fingerprints"]
@@ -239,7 +241,8 @@ class AnnouncedStream(TableStream):
 
     def row(self, row: Row) -> Row:
         if not row.get("id"):
-            row["id"] = "-".join(str(row.get(field)) for field in self.natural_key)
+            values = (row.get(field) for field in self.natural_key)
+            row["id"] = "-".join(repr(float(v)) if isinstance(v, int | float) else str(v) for v in values)
         return super().row(row)
 
     def fetch(self, slice: Announced, page: str | None) -> Any:
@@ -251,7 +254,9 @@ class AnnouncedStream(TableStream):
     def checkpoint(self, state: State, slice: Announced, first: Row | None, last: Row | None, done: bool) -> None:
         state["fingerprints"][slice.ticker] = slice.fingerprint
         field, today = str(self.cursor_field), self._of.today.isoformat()
-        state[field] = max([row[field] for row in slice.rows if row[field] <= today] + [state.get(field, "")])
+        over = [row[field] for row in slice.rows if row[field] <= today]
+        if over:
+            state[field] = max([*over, state.get(field, "")])
 
 
 class Dividends(AnnouncedStream):
@@ -275,20 +280,20 @@ class Splits(AnnouncedStream):
 
 
 class NewsSlice(NamedTuple):
-    """The articles about one ticker (None: about any) from a moment on (RFC 3339)."""
+    """The articles about one ticker (MARKET: about any) from a moment on (RFC 3339, or a day)."""
 
-    ticker: str | None
-    since: str
-    moments: list[str]  # published_utc of the articles parsed so far, those that another ticker's slice writes too
+    ticker: str
+    windows: dict[str, str]  # of this sync: each ticker's first moment
+    moments: list[str]  # when the articles parsed so far appeared, also those that another ticker's slice writes
 
     def __str__(self) -> str:
-        return f"news of {self.ticker or 'the market'}"
+        return f"news of {'the market' if self.ticker == MARKET else self.ticker}"
 
 
 class News(TableStream):
     """Articles. Pattern: a cursor of date and time, one slice per parent, a row that belongs to several parents.
 
-    state = {"read": {"AAPL": "2013-02-28T14:05:00Z"}}      each ticker's newest article; "*" is the market
+    state = {"read": {"AAPL": ["2013-01-02", "2013-02-28T14:05:00Z"]}}      from the day .. to the newest article read
     """
 
     name = "news"
@@ -297,46 +302,70 @@ class News(TableStream):
     cursor_field = "published_utc"
 
     def resume(self, saved: State) -> State:
-        read = saved.get("read", {})
-        if not isinstance(read, dict) or not all(isinstance(moment, str) for moment in read.values()):
-            raise ConfigError("state: that of news is not as this source writes it; clear it to read it anew.")
-        return {"read": {ticker: read[ticker] for ticker in self._of.tickers or ("*",) if ticker in read}}
+        start = self._of.start_date.isoformat()
+        read = {}
+        try:
+            for ticker, (from_day, newest) in saved.get("read", {}).items():
+                datetime.fromisoformat(newest.replace("Z", "+00:00"))
+                if ticker in (self._of.tickers or (MARKET,)) and date.fromisoformat(from_day).isoformat() <= start:
+                    read[ticker] = [from_day, newest]  # else start_date has moved to an earlier day: all is read again
+        except (AttributeError, TypeError, ValueError) as error:
+            raise _not_ours(self.name, error) from None
+        return {"read": read}
 
     def slices(self, state: State) -> Iterator[NewsSlice]:
+        last_day = min(self._of.end_date or self._of.today, self._of.today).isoformat()
+        windows = {ticker: self._since(state["read"].get(ticker)) for ticker in self._of.tickers or (MARKET,)}
+        for ticker, since in windows.items():
+            if since[:10] <= last_day:
+                yield NewsSlice(ticker, windows, [])
+
+    def _since(self, read: list[str] | None) -> str:
         start = self._of.start_date.isoformat()
-        for ticker in self._of.tickers or (None,):
-            since = state["read"].get(ticker or "*")
-            if since:
-                # Articles arrive late too.
-                day = date.fromisoformat(since[:10]) - timedelta(days=self._of.lookback_days)
-                since = max(start, min(since, f"{day}T{since[11:]}" if since[11:] else since))
-            since = since or start
-            if since[:10] <= min(self._of.end_date or self._of.today, self._of.today).isoformat():
-                yield NewsSlice(ticker, since, [])
+        if read is None:
+            return start
+        # Articles arrive late too.
+        day = date.fromisoformat(read[1][:10]) - timedelta(days=self._of.lookback_days)
+        return max(start, f"{day}{read[1][10:]}")
 
     def query(self, slice: NewsSlice) -> dict[str, Any]:
-        query = {"published_utc.gte": slice.since, "order": "asc", "sort": "published_utc", "limit": 1000}
-        if self._of.end_date:
+        query = {
+            "published_utc.gte": slice.windows[slice.ticker],
+            "order": "asc",
+            "sort": "published_utc",
+            "limit": 1000,
+        }
+        if self._of.end_date and self._of.end_date < self._of.today:
             midnight = datetime.combine(self._of.end_date + ONE_DAY, time(), NEW_YORK)
             query["published_utc.lt"] = midnight.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return query if slice.ticker is None else {"ticker": slice.ticker, **query}
+        return query if slice.ticker == MARKET else {"ticker": slice.ticker, **query}
 
     def parse(self, slice: NewsSlice, answer: Answer) -> Page:
         rows, following = super().parse(slice, answer)
         slice.moments.extend(row["published_utc"] for row in rows[-1:])
-        return Page([row for row in rows if self._owner(row, slice.ticker) == slice.ticker], following)
+        return Page([row for row in rows if self._owner(row, slice) == slice.ticker], following)
 
-    def _owner(self, row: Row, asked: str | None) -> str | None:
-        """Under which ticker an article is written: the config's first that it is about. So each comes once a sync."""
-        about = set(row.get("tickers") or ())
-        return next((t for t in self._of.tickers if t in about), asked) if asked in about else asked
+    def _owner(self, row: Row, slice: NewsSlice) -> str:
+        """Under which ticker an article is written, so that each comes once in a sync: the config's first that it is
+        about and whose slice has it too."""
+        about, moment = row.get("tickers") or (), row["published_utc"]
+        both = (t for t, since in slice.windows.items() if t in about and since <= moment)
+        return next(both, slice.ticker) if slice.ticker in about else slice.ticker
 
     def checkpoint(self, state: State, slice: NewsSlice, first: Row | None, last: Row | None, done: bool) -> None:
         # Once all is written, the articles that stand under another ticker count too.
         reached = slice.moments if done else [last["published_utc"]] if last else []
-        ticker = slice.ticker or "*"
         if reached:
-            state["read"][ticker] = max([*reached, state["read"].get(ticker, "")])
+            start = self._of.start_date.isoformat()
+            from_day, newest = state["read"].get(slice.ticker, (start, ""))
+            state["read"][slice.ticker] = [from_day, max([*reached, newest])]
+
+
+def _not_ours(stream: str, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"state: that of {stream} is not as this source writes it; clear the stream's state to read it anew.",
+        repr(error),
+    )
 
 
 def _kinds(schema: dict[str, Any]) -> list[str]:

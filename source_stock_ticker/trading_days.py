@@ -7,7 +7,6 @@ holidays that is wrong once would cost data.
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta, timezone
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -22,20 +21,24 @@ def today_in_new_york() -> date:
 
 def weekday_before(day: date, count: int = 1) -> date:
     """The weekday `count` weekdays before `day`; with 0, `day` or the last weekday before it."""
-    while day.weekday() >= SATURDAY:
-        day -= ONE_DAY
+    if day.weekday() >= SATURDAY:
+        day -= timedelta(days=day.weekday() - SATURDAY + 1)
         count = max(0, count - 1)
     for _ in range(count):
         day -= timedelta(days=3) if day.weekday() == 0 else ONE_DAY
     return day
 
 
-def weekday_after(day: date) -> date:
-    """The first weekday after `day`."""
-    day += ONE_DAY
+def weekday_from(day: date) -> date:
+    """The first weekday from `day` on."""
     while day.weekday() >= SATURDAY:
         day += ONE_DAY
     return day
+
+
+def weekday_after(day: date) -> date:
+    """The first weekday after `day`."""
+    return weekday_from(day + ONE_DAY)
 
 
 def weekdays_between(first: date, last: date) -> int:
@@ -54,21 +57,12 @@ def years_before(day: date, years: int) -> date:
     return day.replace(year=day.year - years)
 
 
-@lru_cache(maxsize=100_000)
 def new_york_date(epoch_ms: int) -> str:
     """The day in New York at that moment (ms since 1970), as YYYY-MM-DD."""
     return datetime.fromtimestamp(epoch_ms / 1000, NEW_YORK).date().isoformat()
 
 
-@lru_cache(maxsize=100_000)
 def start_of_day(day: str) -> str:
     """Midnight in New York at the start of that day (YYYY-MM-DD), in UTC as RFC 3339: 2005-02-28T05:00:00Z."""
     midnight = datetime.combine(date.fromisoformat(day), time(), NEW_YORK)
     return midnight.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def moment(epoch_ms: int) -> str:
-    """That moment (ms since 1970) in UTC as RFC 3339, with milliseconds only if it has any."""
-    seconds, ms = divmod(epoch_ms, 1000)
-    text = datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{ms:03d}Z" if ms else f"{text}Z"

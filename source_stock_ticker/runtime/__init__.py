@@ -4,13 +4,14 @@ It knows nothing of the connector above it. To follow one `read`, open in this o
 (what a connector supplies), entrypoint.py (the commands), reader.py (the sync).
 """
 
-from .contract import Page, Row, Source, State, Stream
+from .contract import Pace, Page, Row, Source, State, Stream
 from .entrypoint import launch
 from .errors import ConfigError, ConnectorError, TransientError, UnexpectedAnswer
 
 __all__ = [
     "ConfigError",
     "ConnectorError",
+    "Pace",
     "Page",
     "Row",
     "Source",

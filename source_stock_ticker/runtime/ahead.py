@@ -1,21 +1,27 @@
 """Reads slices ahead: several at once, and yet in order. The only place with threads.
 
 Workers take one slice after the other and fill a slot for each; the reader empties the slots in
-the slices' order. A worker waits while its slot holds a page that has not been taken, so memory
-holds a few pages, however many slices there are and however long they get.
+the slices' order. What has been read and not yet been taken is bounded, so memory stays the same
+however many slices there are and however long they get.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Sized
+    from contextlib import AbstractContextManager
 
-P = TypeVar("P")
+    Turn = Callable[[], AbstractContextManager[None]]
+
+P = TypeVar("P", bound="Sized")
 TICK = 1.0  # seconds after which a reader that waits is told that there is still nothing
+MOST_BYTES = 8 * 1024 * 1024  # that may wait to be taken, besides one page of the slot that is being emptied
 
 
 class Slot(Generic[P]):
@@ -31,17 +37,20 @@ class Slot(Generic[P]):
 class Ahead(Generic[P]):
     """Runs `work` over `slices` in `workers` threads. Iterate `slots`, and the `pages` of each, once.
 
-    work(slice, turn) yields the slice's pages. `turn` is a lock around whatever takes memory and the processor: one
-    worker at a time unpacks an answer (50,000 rows are 60 MB once parsed) while the others wait for the network.
+    work(slice, turn) yields the slice's pages, things with a len() in bytes. Whatever takes memory and the processor
+    it does inside `with turn():`. One worker at a time has it, and only while there is room for what comes out; the
+    others wait for the network meanwhile. (An answer of 50,000 rows takes 60 MB while it is unpacked.)
     """
 
-    def __init__(self, slices: Iterator[Any], work: Callable[[Any, threading.Lock], Iterator[P]], workers: int) -> None:
+    def __init__(self, slices: Iterator[Any], work: Callable[[Any, Turn], Iterator[P]], workers: int) -> None:
         self._slices = slices
         self._work = work
         self._most_slots = 2 * workers
         self._slots: deque[Slot[P]] = deque()  # begun, and not yet left by the reader
+        self._waiting_bytes = 0
         self._no_more_slices = False
-        self._taking_a_slice, self._turn = threading.Lock(), threading.Lock()
+        self._unpacking = False  # some worker has the turn
+        self._taking_a_slice = threading.Lock()
         self._changed = threading.Condition()
         for _ in range(workers):
             # Daemons: a process that is told to stop does not wait for an answer from the network.
@@ -60,15 +69,18 @@ class Ahead(Generic[P]):
                     if slot is None:
                         self._changed.wait_for(lambda: self._slots or self._no_more_slices, TICK)
                     else:
-                        slot.ended = True
-                        self._slots.popleft()
-                        self._changed.notify_all()
+                        self._leave(self._slots.popleft())
         finally:
             with self._changed:
                 self._no_more_slices = True
                 for slot in self._slots:
-                    slot.ended = True
-                self._changed.notify_all()
+                    self._leave(slot)
+
+    def _leave(self, slot: Slot[P]) -> None:
+        slot.ended = True
+        self._waiting_bytes -= sum(map(len, slot.pages))
+        slot.pages.clear()
+        self._changed.notify_all()
 
     def pages(self, slot: Slot[P]) -> Iterator[P | None]:
         """The slot's pages; None while there is none yet. Raises what stopped the slice."""
@@ -77,6 +89,7 @@ class Ahead(Generic[P]):
                 page = slot.pages.popleft() if slot.pages else None
                 if page is None and slot.ended:
                     break
+                self._waiting_bytes -= 0 if page is None else len(page)
                 self._changed.notify_all()
             yield page
             if page is None:
@@ -88,12 +101,12 @@ class Ahead(Generic[P]):
     def _run(self) -> None:
         while (slot := self._next_slot()) is not None:
             try:
-                for page in self._work(slot.slice, self._turn):
+                for page in self._work(slot.slice, partial(self._turn, slot)):
                     with self._changed:
-                        self._changed.wait_for(lambda: not slot.pages or slot.ended)
                         if slot.ended:
                             break
                         slot.pages.append(page)
+                        self._waiting_bytes += len(page)
                         self._changed.notify_all()
             except Exception as error:
                 slot.error = error
@@ -109,18 +122,38 @@ class Ahead(Generic[P]):
                 if self._no_more_slices:
                     return None
             slot: Slot[P] | None = None
+            error: Exception | None = None
             try:
                 slot = Slot(next(self._slices))
             except StopIteration:
                 pass
-            except Exception as error:  # what to read next cannot be told: that is a slice that failed, and the last
-                failed: Slot[P] = Slot(None)
-                failed.error, failed.ended = error, True
-                self._slots.append(failed)
+            except Exception as what:
+                error = what
             with self._changed:
+                if self._no_more_slices:  # the reader has left meanwhile
+                    return None
                 if slot is None:
                     self._no_more_slices = True
-                elif not self._no_more_slices:
+                if error is not None:  # what to read next cannot be told: a last slot says so
+                    self._slots.append(Slot(None))
+                    self._slots[-1].error, self._slots[-1].ended = error, True
+                if slot is not None:
                     self._slots.append(slot)
                 self._changed.notify_all()
             return slot
+
+    @contextmanager
+    def _turn(self, slot: Slot[P]) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: slot.ended or (not self._unpacking and self._has_room_for(slot)))
+            self._unpacking = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._unpacking = False
+                self._changed.notify_all()
+
+    def _has_room_for(self, slot: Slot[P]) -> bool:
+        # The slot that is being emptied always has: all the others wait for its end.
+        return not slot.pages and (self._waiting_bytes < MOST_BYTES or slot is self._slots[0])

@@ -66,13 +66,18 @@ def read_json(path: str, what: str) -> Any:
 
 
 def secrets(config: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
-    """The values that the spec marks as airbyte_secret, whatever else is wrong with the config."""
+    """The values that the spec marks as airbyte_secret, at any depth, whatever else is wrong with the config."""
     if schema.get("airbyte_secret"):
         yield from _leaves(config)
-    elif isinstance(config, dict):
+        return
+    for variant in schema.get("oneOf", ()):
+        yield from secrets(config, variant)
+    if isinstance(config, dict):
         for name, field in schema.get("properties", {}).items():
-            if name in config:
-                yield from secrets(config[name], field)
+            yield from secrets(config.get(name), field)
+    elif isinstance(config, list):
+        for item in config:
+            yield from secrets(item, schema.get("items", {}))
 
 
 def _leaves(value: Any) -> Iterator[Any]:
@@ -97,12 +102,12 @@ def validated(config: Any, schema: Mapping[str, Any]) -> Config:
 
 def _plainly_valid(value: Any, schema: Mapping[str, Any]) -> bool:
     """True only if value is valid; False also where this small check does not know."""
-    if not schema.keys() <= JUDGED | SILENT | {"additionalProperties"}:
+    if not isinstance(schema, dict) or not schema.keys() <= JUDGED | SILENT | {"additionalProperties"}:
         return False
     kind = schema.get("type")
     if kind is not None and (not isinstance(kind, str) or type(value) not in JSON_TYPES[kind]):
         return False
-    if "enum" in schema and value not in schema["enum"]:
+    if "enum" in schema and not any(value == one and type(value) is type(one) is not list for one in schema["enum"]):
         return False
     if isinstance(value, str):
         return re.search(schema.get("pattern", ""), value) is not None and len(value) >= schema.get("minLength", 0)
@@ -130,15 +135,15 @@ def _complain(config: Config, schema: Mapping[str, Any]) -> None:
         key=lambda error: (error.validator != "required", order.index(error.path[0]) if error.path else 0),
     )
     if errors:
-        raise ConfigError(_sentence(errors[0]))
+        raise ConfigError(_sentence(errors[0], schema))
 
 
-def _sentence(error: Any) -> str:
+def _sentence(error: Any, schema: Mapping[str, Any]) -> str:
     rule, want, field = error.validator, error.validator_value, ".".join(map(str, error.path)) or "config"
     if rule == "required":
         missing = next(name for name in want if name not in error.instance)
         return f"{missing}: is missing; {_described(error.schema['properties'].get(missing, {}))}"
-    shown = "the value" if error.schema.get("airbyte_secret") else _shown(error.instance)
+    shown = "the value" if _holds_secrets(error, schema) else _shown(error.instance)
     if rule == "type":
         return f"{field}: {shown} must be {_article(want)}."
     if rule == "enum":
@@ -151,7 +156,16 @@ def _sentence(error: Any) -> str:
         form = "YYYY-MM-DD" if error.schema.get("format") == "date" else f"a text that matches {want}"
         example = f", for example {error.schema['examples'][0]}" if error.schema.get("examples") else ""
         return f"{field}: {shown} must be written as {form}{example}."
-    return f"{field}: {shown} does not fit the spec ({rule}: {want})."
+    return f"{field}: {shown} does not fit the spec ({rule})."
+
+
+def _holds_secrets(error: Any, schema: Mapping[str, Any]) -> bool:
+    """Whether the value in question is a secret, lies in one or may hold one."""
+    for step in error.path:
+        if schema.get("airbyte_secret"):
+            return True
+        schema = schema.get("properties", {}).get(step) or schema.get("items") or {}
+    return bool(schema.get("airbyte_secret")) or isinstance(error.instance, dict | list)
 
 
 def _described(field: Mapping[str, Any]) -> str:
@@ -166,5 +180,6 @@ def _shown(value: Any) -> str:
 
 def _article(kind: str | list[str]) -> str:
     words = {"string": "a text", "integer": "a whole number", "boolean": "true or false", "array": "a list"}
+    words["object"] = "an object"
     kinds = [kind] if isinstance(kind, str) else kind
     return " or ".join(words.get(k, f"a {k}") for k in kinds)

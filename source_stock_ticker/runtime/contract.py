@@ -42,6 +42,14 @@ class Page(NamedTuple):
     next: str | None = None
 
 
+class Pace(NamedTuple):
+    """How the requests go. seconds_to_wait: until the rate limit lets the next one go; seconds_left: until the end."""
+
+    requests: int = 0
+    seconds_to_wait: float = 0.0
+    seconds_left: float | None = None
+
+
 class Stream:
     """One table. A subclass sets the attributes and fills in slices, fetch and parse."""
 
@@ -86,9 +94,9 @@ class Stream:
         done: these were all. Reading on from `state` must give at least every row not yet written.
         """
 
-    def seconds_to_wait(self) -> float:
-        """How long the rate limit still holds back the next request; 0 if nothing waits for it."""
-        return 0.0
+    def pace(self) -> Pace:
+        """How the requests go, for whoever watches the sync."""
+        return Pace()
 
     def json_schema(self) -> dict[str, Any]:
         """The JSON Schema of a row."""

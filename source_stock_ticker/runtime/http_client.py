@@ -5,6 +5,7 @@ Knows `requests` and nothing of any API: what an answer with a 4xx status means,
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -30,6 +31,7 @@ FIRST_WAIT = 1.0  # seconds before the second try; doubled before each further o
 QUOTA_WAIT = 60.0  # seconds to stay silent after a 429 that does not say how long
 LONGEST_QUOTA_WAIT = 300.0  # seconds; an API that wants more silence than this has given up on us, so we do too
 QUOTA_TRIES = 10
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")  # a company's own certificate authorities
 GIVING_UP = 3  # requests in a row that failed with all their tries; from then on each has one try until one works
 
 
@@ -113,38 +115,59 @@ class HttpClient:
     def _send(self, url: str) -> tuple[Answer, float | None]:
         """One request -> its answer, and the seconds that it asks us to wait (Retry-After), if it does."""
         deadline = time.monotonic() + ANSWER_TIMEOUT
-        session = self._session()
-        with session.get(
-            url, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), allow_redirects=False, stream=True, auth=self._authenticate
-        ) as response:
-            if response.is_redirect:
-                # Following it would send the key to wherever the answer says.
-                raise UnexpectedAnswer(
-                    f"{_host(url)} redirects to another address; set api_url to the API's own address.",
-                    f"HTTP {response.status_code} to {_host(response.headers['Location'])}",
-                )
-            parts, size = [], 0
-            try:
-                # read1 gives what is there: a deadline can be kept, which a read of a fixed size would not let us.
-                while part := response.raw.read1(1 << 20, decode_content=True):
-                    parts.append(part)
-                    size += len(part)
-                    if size > LARGEST_ANSWER:
-                        raise UnexpectedAnswer(f"{_host(url)} sent an answer of over {LARGEST_ANSWER >> 20} MB.")
-                    if time.monotonic() > deadline:
-                        raise requests.Timeout("the whole answer took too long")
-            except (urllib3.exceptions.HTTPError, OSError) as error:
-                raise requests.ConnectionError(error) from error
-            path = url.split("?")[0].split("/", 3)[-1]
-            return Answer(response.status_code, b"".join(parts), "/" + path), _retry_after(response)
+        session = self._session(url)
+        try:
+            request = session.prepare_request(requests.Request("GET", url, auth=self._authenticate))
+            # By the adapter and not by session.send, which looks where a redirect leads and reads its body for that.
+            response = session.get_adapter(url).send(
+                request,
+                stream=True,
+                timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                verify=session.verify or False,
+                proxies=session.proxies,
+            )
+            with response:
+                if response.is_redirect:
+                    # Following it would send the key to wherever the answer says.
+                    raise UnexpectedAnswer(
+                        f"{_host(url)} redirects to another address; set api_url to the API's own address.",
+                        f"HTTP {response.status_code} to {response.headers['Location'][:200]}",
+                    )
+                answer = Answer(response.status_code, _body(response, deadline), _path(url))
+                self._logger.debug("GET %s", url, extra={"status": answer.status, "bytes": len(answer.body)})
+                return answer, _retry_after(response)
+        except requests.RequestException:
+            raise
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise requests.ConnectionError(error) from error
 
-    def _session(self) -> requests.Session:
+    def _session(self, url: str) -> requests.Session:
         """This thread's session: requests does not promise that threads may share one."""
         if not hasattr(self._local, "session"):
-            self._local.session = requests.Session()
-            self._local.session.headers["Accept"] = "application/json"
-        session: requests.Session = self._local.session
-        return session
+            session = requests.Session()
+            session.headers["Accept"] = "application/json"
+            # Looked up once: asked to do it itself, requests reads environment and files before every request (0.2 ms),
+            # and would put the password of a ~/.netrc in the place of our key.
+            session.trust_env = False
+            session.proxies = requests.utils.get_environ_proxies(url)
+            session.verify = next(filter(None, map(os.environ.get, CA_VARIABLES)), True)
+            self._local.session = session
+        ours: requests.Session = self._local.session
+        return ours
+
+
+def _body(response: requests.Response, deadline: float) -> bytes:
+    """The whole body, unpacked. Raises Timeout after the deadline, UnexpectedAnswer if there is no end to it."""
+    parts, size = [], 0
+    # read1 gives what is there: a deadline can be kept, which a read of a fixed size would not let us.
+    while part := response.raw.read1(1 << 20, decode_content=True):
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST_ANSWER:
+            raise UnexpectedAnswer(f"{_host(response.url)} sent an answer of over {LARGEST_ANSWER >> 20} MB.")
+        if time.monotonic() > deadline:
+            raise requests.Timeout("the whole answer took too long")
+    return b"".join(parts)
 
 
 def _retry_after(response: requests.Response) -> float | None:
@@ -174,6 +197,10 @@ def _reason(error: requests.RequestException) -> str:
     if "decode" in text or isinstance(error, requests.exceptions.ContentDecodingError):
         return "it sent a body that cannot be unpacked"
     return "the connection broke"
+
+
+def _path(url: str) -> str:
+    return "/" + url.split("?")[0].split("/", 3)[-1]
 
 
 def _host(url: str) -> str:

@@ -17,7 +17,7 @@ from . import messages
 if TYPE_CHECKING:
     from .output import Output
 
-LEVELS = {"CRITICAL": "FATAL", "WARNING": "WARN"}  # Python's name -> the protocol's, where they differ
+LEVELS = ((50, "FATAL"), (40, "ERROR"), (30, "WARN"), (20, "INFO"), (10, "DEBUG"))  # Python's numbers, from which on
 USUAL_FIELDS = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -31,7 +31,8 @@ class _LogMessages(logging.Handler):
         if extra := {k: v for k, v in vars(record).items() if k not in USUAL_FIELDS}:
             text += " " + json.dumps(extra, default=str)
         stack = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else None
-        self._output.write(messages.log(LEVELS.get(record.levelname, record.levelname), text, stack))
+        level = next((name for number, name in LEVELS if record.levelno >= number), "TRACE")
+        self._output.write(messages.log(level, text, stack))
 
 
 def start_logging(output: Output, debug: bool) -> logging.Logger:

@@ -66,8 +66,14 @@ def records(stream: str, rows: Sequence[Mapping[str, Any]], namespace: str | Non
         head += b',"namespace":' + orjson.dumps(namespace)
     head += b',"data":'
     tail = b',"emitted_at":%d}}\n' % (time.time() * 1000)
-    # Only the data differs from line to line: gluing it between fixed bytes takes 0.33 us a record, not 0.48.
-    return head + (tail + head).join(map(orjson.dumps, rows)) + tail
+    # One call for all rows, and the bytes between two rows replaced: 0.6 us a record, a call for each row 1.8.
+    data = orjson.dumps(rows)[1:-1]
+    first_keys = set(map(next, map(iter, rows)))
+    between = b"},{" + orjson.dumps(next(iter(rows[0]), "")) + b":"
+    # In a text it would have its quotes escaped; only rows of their own, inside a row, can hold it too.
+    if not all(rows) or len(first_keys) != 1 or data.count(between) != len(rows) - 1:
+        return head + (tail + head).join(map(orjson.dumps, rows)) + tail
+    return head + data.replace(between, b"}" + tail + head + between[2:]) + tail
 
 
 def state(stream: str, stream_state: Mapping[str, Any], record_count: int, namespace: str | None = None) -> bytes:

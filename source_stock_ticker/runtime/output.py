@@ -45,6 +45,8 @@ class Output:
         """Write the message's lines. Records may wait in the buffer; any other message, b"" too, pushes all out."""
         is_data = message.startswith(RECORD_START)
         with self._lock:
+            if self._size + len(message) > BUFFER:
+                self.flush()  # so that a large message is written from where it is, without a copy
             self._waiting.append(self.mask.lines(message, is_data))
             self._size += len(message)
             if self._size >= BUFFER or not is_data:
@@ -61,8 +63,9 @@ class Output:
                     rest = rest[os.write(self._descriptor, rest) :]
             finally:
                 self._in_write = False
-        if self._stopped_by:
-            raise Stopped(self._stopped_by)
+        if self._stopped_by and threading.current_thread() is threading.main_thread():
+            signum, self._stopped_by = self._stopped_by, 0
+            raise Stopped(signum)
 
     def stop_on_signals(self) -> None:
         """From now on SIGTERM and SIGINT raise Stopped in the main thread, though never inside a line."""

@@ -21,11 +21,12 @@ class RateLimit:
     """
 
     def __init__(self, requests_per_minute: int, clock: Clock = time) -> None:
-        self._interval = 60 / requests_per_minute if requests_per_minute else 0.0  # seconds
+        self.interval = 60 / requests_per_minute if requests_per_minute else 0.0  # seconds
         self._clock = clock
         self._lock = threading.Lock()
         self._next = self._held = 0.0  # on the clock: when the next turn is free; until when the API wants silence
         self._turns: list[float] = []  # of the threads that wait now
+        self.given = 0  # turns, so far
 
     def wait(self) -> None:
         """Return when the caller may send one request."""
@@ -33,13 +34,14 @@ class RateLimit:
             with self._lock:
                 now = self._clock.monotonic()
                 turn = max(now, self._next, self._held)
-                self._next = turn + self._interval
+                self._next = turn + self.interval
                 self._turns.append(turn)
             if turn > now:
                 self._clock.sleep(turn - now)
             with self._lock:
                 self._turns.remove(turn)
                 if self._held <= turn:  # else a hold came in while we slept: take a turn behind it
+                    self.given += 1
                     return
 
     def hold(self, seconds: float) -> None:

@@ -17,17 +17,19 @@ import copy
 import json
 import time
 import traceback
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from . import messages
 from .ahead import Ahead
 from .errors import ConfigError, ConnectorError, IncompleteSync, UnexpectedAnswer
+from .progress import Progress
 
 if TYPE_CHECKING:
     import logging
-    import threading
     from collections.abc import Iterator, Sequence
 
+    from .ahead import Turn
     from .catalog import ConfiguredStream
     from .contract import Row, State, Stream
     from .state import SavedStates
@@ -40,7 +42,8 @@ SHORT_WAIT = 2.0  # seconds; a shorter wait is not worth a message
 NAMED_FAILURES = 5  # slices that an error message names; of more it says how many
 
 
-class Block(NamedTuple):
+@dataclass(frozen=True)
+class Block:
     """A page's rows as RECORD lines, ready to write. size: how many; first, last: those at the ends, None if none."""
 
     lines: bytes
@@ -48,6 +51,9 @@ class Block(NamedTuple):
     first: Row | None
     last: Row | None
     is_last: bool
+
+    def __len__(self) -> int:
+        return len(self.lines)
 
 
 def read(
@@ -96,6 +102,8 @@ class _StreamRead:
 
     def __init__(self, stream: Stream, configured: ConfiguredStream, workers: int, logger: logging.Logger) -> None:
         self._stream, self._configured, self._workers, self._logger = stream, configured, workers, logger
+        self._progress = Progress(stream.name)
+        self._all_records = 0
         self._records = self._bytes = 0  # since the last STATE
         self._last_state = ""
         self._state_time = time.monotonic()
@@ -119,29 +127,31 @@ class _StreamRead:
             if chain is not None and any(chain == getattr(failed, "chain", None) for failed, _ in failures):
                 continue
             try:
-                first = None
+                first = last = None
                 for block in ahead.pages(slot):
                     if block is None:
                         yield from self._waiting()
                         continue
                     yield from self._written(block)
-                    first = first or block.first
+                    first, last = first or block.first, block.last or last
                     # Only now: a checkpoint promises that everything before it has been written.
-                    stream.checkpoint(state, slot.slice, first, block.last, block.is_last)
+                    stream.checkpoint(state, slot.slice, first, last, block.is_last)
                     if state and self._state_is_due():
                         yield self._state_message(state)
             except Exception as error:
                 failures.append((slot.slice, error))
                 if isinstance(error, ConfigError) or not isinstance(error, ConnectorError):
                     break  # the other slices would meet the same
-                self._logger.warning("%s: %s failed: %s", stream.name, slot.slice, error.message)
+                if slot.slice is not None:
+                    self._logger.warning("%s: %s failed: %s", stream.name, slot.slice, error.message)
         slots.close()
+        self._progress.end(self._all_records, stream.pace())
         if self._records or json.dumps(state) != self._last_state:
             yield self._state_message(state)
         if failures:
             raise _together(failures)
 
-    def _blocks(self, slice: Any, turn: threading.Lock) -> Iterator[Block]:
+    def _blocks(self, slice: Any, turn: Turn) -> Iterator[Block]:
         """A worker's job: all pages of a slice. Raises a ConnectorError, or whatever a bug raises."""
         page, seen = None, set()
         while True:
@@ -153,13 +163,13 @@ class _StreamRead:
                 raise UnexpectedAnswer(f"The pages of {slice} lead in a circle.", f"again {page}")
             seen.add(page)
 
-    def _block(self, slice: Any, page: str | None, turn: threading.Lock) -> tuple[Block, str | None]:
+    def _block(self, slice: Any, page: str | None, turn: Turn) -> tuple[Block, str | None]:
         for attempt in range(1, PARSE_TRIES + 1):
             answer = self._stream.fetch(slice, page)
             if answer is None:
                 break
             try:
-                with turn:
+                with turn():
                     rows, following = self._stream.parse(slice, answer)
                     lines = messages.records(self._stream.name, rows, self._configured.namespace)
                     first, last = (rows[0], rows[-1]) if rows else (None, None)
@@ -177,6 +187,8 @@ class _StreamRead:
             self._running = True
             yield messages.stream_status(self._stream.name, "RUNNING", self._configured.namespace)
         yield block.lines
+        self._all_records += block.size
+        self._progress.show(self._all_records, self._stream.pace())
         self._records += block.size
         self._bytes += len(block.lines)
 
@@ -194,7 +206,9 @@ class _StreamRead:
     def _waiting(self) -> Iterator[bytes]:
         """Nothing to write for now: push out what is written, and say so if it is the rate limit that we wait for."""
         yield b""
-        seconds = self._stream.seconds_to_wait()
+        pace = self._stream.pace()
+        self._progress.show(self._all_records, pace)
+        seconds = pace.seconds_to_wait
         if seconds > SHORT_WAIT and time.monotonic() - self._told_wait > TELL_WAITS:
             self._told_wait = time.monotonic()
             self._logger.info("%s: waiting for the rate limit, %.0f s.", self._stream.name, seconds)
@@ -207,7 +221,9 @@ def _together(failures: list[tuple[Any, Exception]]) -> Exception:
     error = failures[-1][1]
     if not isinstance(error, ConnectorError) or (isinstance(error, ConfigError) and len(failures) == 1):
         return error
-    names = [str(slice) for slice, _ in failures[:NAMED_FAILURES]]
-    more = f" and {len(failures) - len(names)} more" if len(failures) > len(names) else ""
-    text = f"Not read: {', '.join(names)}{more}. {error.message} The next sync begins there."
-    return type(error)(text, json.dumps([str(failure) for _, failure in failures[:NAMED_FAILURES]]))
+    names = [str(slice) for slice, _ in failures if slice is not None]
+    if not names:
+        return error
+    more = f" and {len(names) - NAMED_FAILURES} more" if len(names) > NAMED_FAILURES else ""
+    text = f"Not read: {', '.join(names[:NAMED_FAILURES])}{more}. {error.message} The next sync begins there."
+    return type(error)(text, error.detail)

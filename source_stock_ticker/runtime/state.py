@@ -17,8 +17,7 @@ from typing import Any
 
 from .errors import ConfigError
 
-State = dict[str, Any]
-SavedStates = dict[tuple[str, str | None], State]  # by stream name and namespace
+SavedStates = dict[tuple[str, str | None], dict[str, Any]]  # by stream name and namespace
 
 
 def saved_states(text: str) -> SavedStates:
@@ -38,7 +37,7 @@ def _messages(text: str) -> list[Any]:
     except (ValueError, RecursionError) as whole:
         try:
             # The output of a read, or some lines of it: only its STATE messages matter.
-            lines = [json.loads(line) for line in text.splitlines() if line.strip()]
+            lines = [json.loads(line) for line in text.split("\n") if line.strip()]
         except (ValueError, RecursionError):
             lines = []
         if not lines or not all(isinstance(line, dict) for line in lines):
@@ -50,28 +49,30 @@ def _messages(text: str) -> list[Any]:
 
 
 def _states_of(message: Any) -> SavedStates:
+    if isinstance(message, dict) and message.get("type") == "STATE":
+        message = message.get("state")
     if not isinstance(message, dict):
         raise ConfigError("state: the file must hold a list of state messages, for example [].")
-    if message.get("type") == "STATE":
-        message = message.get("state")
-        if not isinstance(message, dict):
-            raise ConfigError('state: a STATE message without its "state".')
-    if message.get("type") == "STREAM" or "stream" in message:
+    kind = message.get("type")
+    if kind == "STREAM" or (kind is None and "stream" in message):
         return dict([_stream_state(message.get("stream"))])
-    if message.get("type") == "GLOBAL" or "global" in message:
-        streams = (message.get("global") or {}).get("stream_states") or []
-        return dict(_stream_state(stream) for stream in streams)
-    legacy = message.get("data", {}) if message.get("type") == "LEGACY" or "data" in message else message
-    if not isinstance(legacy, dict) or not all(isinstance(s, dict | None) for s in legacy.values()):
+    if kind == "GLOBAL" or (kind is None and "global" in message):
+        shared = message.get("global")
+        streams = shared.get("stream_states") if isinstance(shared, dict) else None
+        if not isinstance(streams, list):
+            raise ConfigError('state: a GLOBAL state without its list "stream_states".')
+        return dict(map(_stream_state, streams))
+    legacy = message.get("data") if kind == "LEGACY" or "data" in message else message
+    if not isinstance(legacy, dict) or not all(isinstance(state, dict | None) for state in legacy.values()):
         raise ConfigError("state: the file holds no state that an Airbyte source has written.")
     return {(name, None): state or {} for name, state in legacy.items()}
 
 
-def _stream_state(stream: Any) -> tuple[tuple[str, str | None], State]:
+def _stream_state(stream: Any) -> tuple[tuple[str, str | None], dict[str, Any]]:
     descriptor = stream.get("stream_descriptor") if isinstance(stream, dict) else None
     if not isinstance(descriptor, dict) or not isinstance(name := descriptor.get("name"), str):
         raise ConfigError('state: a stream\'s state without the "stream_descriptor" that names the stream.')
-    state = stream.get("stream_state") or {}
-    if not isinstance(state, dict):
-        raise ConfigError(f"state: the stream_state of {name} must be an object.")
-    return (name, descriptor.get("namespace") or None), state
+    namespace, state = descriptor.get("namespace") or None, stream.get("stream_state")
+    if not isinstance(state, dict | None) or not isinstance(namespace, str | None):
+        raise ConfigError(f"state: the stream_state of {name} must be an object, and its namespace a text.")
+    return (name, namespace), state or {}

@@ -1,0 +1,41 @@
+"""Shows a person at a terminal how a read goes on: one line on stderr, written over and over.
+
+Only where a person sees it and no program reads it: stderr a terminal, stdout a file or a pipe.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .contract import Pace
+
+OFTEN = 0.2  # seconds between two looks of the line
+CLEAR = "\r\x1b[K"  # to the start of the line, and what is there wiped out
+
+
+class Progress:
+    """The line of one stream. Does nothing where there is nobody to see it."""
+
+    def __init__(self, stream: str) -> None:
+        self._stream = stream
+        self._shown = float("-inf")
+        self._visible = os.isatty(2) and not os.isatty(1)
+
+    def show(self, rows: int, pace: Pace) -> None:
+        """Rows written so far, and how the requests go."""
+        if self._visible and time.monotonic() - self._shown >= OFTEN:
+            self._shown = time.monotonic()
+            text = f"{self._stream}: {rows:,} rows, {pace.requests:,} requests"
+            if pace.seconds_to_wait:
+                text += f", waiting {pace.seconds_to_wait:.0f} s for the rate limit"
+            if pace.seconds_left:
+                text += f", about {pace.seconds_left / 60:.0f} min left"
+            os.write(2, (CLEAR + text).encode())
+
+    def end(self, rows: int, pace: Pace) -> None:
+        """Leave a last line behind."""
+        if self._visible:
+            os.write(2, f"{CLEAR}{self._stream}: {rows:,} rows, {pace.requests:,} requests\n".encode())

@@ -1,0 +1,108 @@
+"""The configured catalog: what of it counts, and the sentence for each way in which it can be wrong."""
+
+import json
+
+import pytest
+
+from source_stock_ticker.runtime import ConfigError
+from source_stock_ticker.runtime.catalog import ConfiguredStream, configured_streams
+
+
+def entry(name="letters", sync_mode="full_refresh", **more):
+    """One stream of a configured catalog, as short as it may be."""
+    return {"stream": {"name": name, **more.pop("stream", {})}, "sync_mode": sync_mode, **more}
+
+
+def sentence(catalog):
+    with pytest.raises(ConfigError) as error:
+        configured_streams(catalog)
+    return error.value.message
+
+
+def test_streams_come_in_the_order_of_the_catalog():
+    catalog = {"streams": [entry("b"), entry("a", "incremental"), entry("c")]}
+    assert configured_streams(catalog) == [
+        ConfiguredStream("b", None, incremental=False),
+        ConfiguredStream("a", None, incremental=True),
+        ConfiguredStream("c", None, incremental=False),
+    ]
+
+
+def test_a_catalog_may_hold_no_stream():
+    assert configured_streams({"streams": []}) == []
+
+
+def test_what_is_for_the_destination_is_left_alone():
+    full = entry(
+        destination_sync_mode="append_dedup",
+        cursor_field=["letter"],
+        primary_key=[["letter"]],
+        generation_id=1,
+        minimum_generation_id=0,
+        sync_id=7,
+        include_files=False,
+        destination_object_name="x",
+        something_new={},
+        stream={"json_schema": {}, "supported_sync_modes": ["full_refresh"], "something_new": 1},
+    )
+    assert configured_streams({"streams": [full], "something_new": 1}) == configured_streams({"streams": [entry()]})
+
+
+def test_keys_may_be_null():
+    nulls = entry(
+        cursor_field=None, primary_key=None, generation_id=None, stream={"namespace": None, "json_schema": None}
+    )
+    assert configured_streams({"streams": [nulls]}) == [ConfiguredStream("letters", None, incremental=False)]
+
+
+@pytest.mark.parametrize(("written", "meant"), [("eu", "eu"), ("", None), (None, None)])
+def test_an_empty_namespace_is_none(written, meant):
+    (stream,) = configured_streams({"streams": [entry(stream={"namespace": written})]})
+    assert stream.namespace == meant
+
+
+def test_the_same_name_in_two_namespaces_are_two_streams():
+    catalog = {"streams": [entry(stream={"namespace": "eu"}), entry(stream={"namespace": "us"}), entry()]}
+    assert [stream.namespace for stream in configured_streams(catalog)] == ["eu", "us", None]
+
+
+@pytest.mark.parametrize("catalog", [None, [], "text", 5, {}, {"streams": None}, {"streams": {}}, {"streams": "a"}])
+def test_a_catalog_without_a_list_of_streams_is_refused(catalog):
+    assert sentence(catalog) == 'catalog: it must be an object with a list "streams", as in sample_files/.'
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        None,
+        "letters",
+        [],
+        {},
+        {"stream": "letters"},
+        {"stream": {}},
+        entry(""),
+        entry(None),
+        entry(5),
+        {"name": "letters"},
+    ],
+    ids=json.dumps,
+)
+def test_a_stream_without_a_name_is_refused_by_its_place(broken):
+    assert sentence({"streams": [entry(), broken]}) == 'catalog: streams[1] needs a "stream" with a "name".'
+
+
+@pytest.mark.parametrize("mode", [None, "", "INVALID", "FULL_REFRESH", 1, [], {}], ids=json.dumps)
+def test_an_unknown_sync_mode_is_refused(mode):
+    wanted = "catalog: the sync_mode of letters must be full_refresh or incremental."
+    assert sentence({"streams": [entry(sync_mode=mode)]}) == wanted
+
+
+@pytest.mark.parametrize("namespace", [5, ["eu"], {"eu": 1}, True])
+def test_a_namespace_that_is_no_text_is_refused(namespace):
+    wanted = "catalog: the namespace of letters must be text."
+    assert sentence({"streams": [entry(stream={"namespace": namespace})]}) == wanted
+
+
+def test_a_stream_that_stands_in_it_twice_is_refused():
+    wanted = "catalog: the stream letters stands in it more than once; leave one."
+    assert sentence({"streams": [entry(), entry(sync_mode="incremental")]}) == wanted

@@ -1,0 +1,140 @@
+"""No secret goes out, however it is spelled; and nothing but secrets is changed."""
+
+import base64
+import json
+import re
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from source_stock_ticker.runtime import messages
+from source_stock_ticker.runtime.mask import Mask
+
+KEY = "k3y-of-12345678"
+ODD_KEY = "k3y+of/12 34\"56'78\\ü?>"
+QUOTED_KEY = "k3y'of'12345678"
+SPELLINGS = {
+    "plain": str,
+    "in a URL": lambda key: quote(key, safe=""),
+    "in a URL with slashes": quote,
+    "in a form": quote_plus,
+    "in a URL, in lower case": lambda key: re.sub("%..", lambda code: code[0].lower(), quote(key, safe="")),
+    "in JSON": lambda key: json.dumps({"key": key}),
+    "in JSON that is not ASCII": lambda key: json.dumps({"key": key}, ensure_ascii=False),
+    "in JSON in JSON": lambda key: json.dumps({"answer": json.dumps({"key": key})}),
+    "as Python shows it": lambda key: repr({"key": key}),
+    "as Python shows it among other quotes": lambda key: repr(f'"it\'s {key}"'),
+    "as Python shows bytes": lambda key: repr(key.encode()),
+    "in base64": lambda key: base64.b64encode(key.encode()).decode(),
+    "in base64 for URLs": lambda key: base64.urlsafe_b64encode(key.encode()).decode(),
+}
+
+
+def unescaped(text: str) -> str:
+    """The text without the backslashes that some spellings put before quotes and backslashes."""
+    return text.replace("\\", "")
+
+
+@pytest.mark.parametrize("key", [KEY, ODD_KEY, QUOTED_KEY])
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_secret_is_taken_out_in_every_spelling(spelling, key):
+    spelled = SPELLINGS[spelling](key)
+    line = Mask([key]).lines(messages.log("ERROR", f"The server said: {spelled}"))
+    text = json.loads(line)["log"]["message"]
+    assert "****" in text
+    assert unescaped(key) not in unescaped(text)
+    assert spelled not in text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        messages.connection_status(f"The key {KEY} is wrong."),
+        messages.log("ERROR", "text", f"File x, line 1: {KEY}"),
+        messages.error(f"The key {KEY} is wrong.", "config_error"),
+        messages.error("text", "system_error", f"detail {KEY}"),
+        messages.error("text", "system_error", "", f"stack {KEY}"),
+        messages.state("letters", {"link": f"https://example.com/?key={KEY}"}, 0),
+        messages.state("letters", {f"?key={KEY}": 1}, 0),
+    ],
+)
+def test_a_secret_is_taken_out_of_every_text_of_a_message(messages_in, line):
+    masked = Mask([KEY]).lines(line)
+    assert KEY.encode() not in masked
+    assert b"****" in masked
+    messages_in(masked)
+
+
+def test_without_secrets_every_line_stays_as_it_is():
+    line = messages.log("INFO", "text")
+    assert Mask().lines(line) is line
+
+
+def test_a_line_without_the_secret_stays_as_it_is():
+    line = messages.log("INFO", "text")
+    assert Mask([KEY]).lines(line) is line
+
+
+@pytest.mark.parametrize("word", ["message", "type", "LOG", "INFO", "log", "level"])
+def test_a_secret_that_is_a_word_of_the_protocol_leaves_the_message_valid(messages_in, word):
+    (message,) = messages_in(Mask([word]).lines(messages.log("INFO", f"The key is {word}.")))
+    assert message == {"type": "LOG", "log": {"level": "INFO", "message": "The key is ****."}}
+
+
+def test_a_secret_that_is_a_number_is_taken_out():
+    assert b"12345678" not in Mask([12345678]).lines(messages.log("INFO", "The key is 12345678."))
+
+
+def test_a_secret_within_another_does_not_leave_the_rest_of_it():
+    line = Mask(["abcd1234", "abcd1234-and-more"]).lines(messages.log("INFO", "It is abcd1234-and-more."))
+    assert json.loads(line)["log"]["message"] == "It is ****."
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n"])
+def test_a_secret_left_blank_takes_nothing_out(blank):
+    line = messages.connection_status("api_key: it holds\nspaces.")
+    assert Mask([blank]).lines(line) == line
+
+
+def test_a_secret_is_taken_out_of_a_record_and_its_numbers_stay(messages_in):
+    rows = [{"text": "fine", "rank": 12345678}, {"text": "the key 12345678!", "rank": 0.1}]
+    masked = messages_in(Mask(["12345678"]).lines(messages.records("letters", rows), data=True))
+    assert [message["record"]["data"] for message in masked] == [rows[0], {"text": "the key ****!", "rank": 0.1}]
+
+
+def test_a_short_secret_leaves_the_records_as_they_are():
+    lines = messages.records("letters", [{"text": "abc"}])
+    assert Mask(["abc"]).lines(lines, data=True) == lines
+
+
+def test_a_short_secret_is_taken_out_of_messages():
+    line = Mask(["abc"]).lines(messages.log("INFO", "The key is abc."))
+    assert json.loads(line)["log"]["message"] == "The key is ****."
+
+
+def test_a_short_secret_leaves_the_state_as_it_is():
+    # A key that a proxy does not look at may be "1": the next sync must still find the dates in its state.
+    line = messages.state("letters", {"read": ["2024-01-02"]}, 0)
+    assert Mask(["1"]).lines(line) == line
+
+
+def test_a_secret_that_is_no_valid_text_is_taken_out():
+    # JSON can spell half of a character (\ud800); such a key is wrong, and still a secret.
+    key = "k3y-of-\ud800-12345678"
+    assert "12345678" not in Mask([key]).lines(messages.log("INFO", f"The key is {key}.")).decode()
+
+
+@settings(deadline=None)
+@given(
+    key=st.text(st.characters(exclude_characters="*", exclude_categories=["Cs"]), min_size=8).filter(str.strip),
+    spelling=st.sampled_from(["plain", "in a URL", "in a form", "in JSON", "as Python shows it", "in base64"]),
+    around=st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
+)
+def test_no_key_whatever_its_characters_is_left_in_a_message(key, spelling, around):
+    spelled = SPELLINGS[spelling](key)
+    line = Mask([key]).lines(messages.log("ERROR", around + spelled + around))
+    text = json.loads(line)["log"]["message"]
+    assert key not in text
+    assert spelled not in text

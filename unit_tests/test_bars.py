@@ -1,0 +1,243 @@
+"""A bar of the API becomes one row: the same from every endpoint, or an error that says what is wrong with it."""
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import orjson
+import pytest
+
+from source_stock_ticker.bars import BarSize, rows, rows_of_day
+from source_stock_ticker.runtime import UnexpectedAnswer
+
+DAY = BarSize("day", 1)
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+def ms(text: str) -> int:
+    """The moment in ms, of a date and time in New York."""
+    return int(datetime.fromisoformat(text).replace(tzinfo=NEW_YORK).timestamp() * 1000)
+
+
+def bar(day: str = "2024-03-08", **fields) -> dict:
+    return {"o": 10.5, "h": 12, "l": 10.25, "c": 11, "v": 2000, "vw": 11.1, "n": 40, "t": ms(day), **fields}
+
+
+def test_a_row_has_every_field_of_the_bar_under_a_name_of_its_own():
+    assert rows("AAPL", [bar()], DAY, True) == [
+        {
+            "stock_ticker": "AAPL",
+            "date": "2024-03-08",
+            "timestamp": "2024-03-08T05:00:00Z",
+            "open": 10.5,
+            "high": 12,
+            "low": 10.25,
+            "close": 11,
+            "volume": 2000,
+            "vwap": 11.1,
+            "transactions": 40,
+            "otc": False,
+            "adjusted": True,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("day", "midnight"),
+    [
+        ("2024-01-16", "2024-01-16T05:00:00Z"),
+        ("2024-07-16", "2024-07-16T04:00:00Z"),
+        ("2024-03-08", "2024-03-08T05:00:00Z"),  # Friday before the clocks go forward
+        ("2024-03-11", "2024-03-11T04:00:00Z"),
+        ("2024-11-01", "2024-11-01T04:00:00Z"),  # Friday before they go back
+        ("2024-11-04", "2024-11-04T05:00:00Z"),
+        ("2024-02-29", "2024-02-29T05:00:00Z"),
+        ("2024-12-31", "2024-12-31T05:00:00Z"),
+    ],
+)
+@pytest.mark.parametrize("stamp", ["00:00", "13:00", "16:00", "23:59"])
+def test_a_day_bar_stands_at_midnight_wherever_in_the_day_the_api_stamps_it(day, midnight, stamp):
+    found = rows("AAPL", [bar(f"{day}T{stamp}")], DAY, True)[0]
+    assert (found["date"], found["timestamp"]) == (day, midnight)
+
+
+@pytest.mark.parametrize("day", ["2024-01-16", "2024-03-11", "2024-07-16", "2024-11-04"])
+@pytest.mark.parametrize("fields", [{}, {"otc": True}, {"n": 5.0, "v": 2.4e7}, {"vw": None}, {"o": 7}])
+def test_custom_and_grouped_bars_give_the_same_row(day, fields):
+    custom = rows("AAPL", [bar(day, **fields)], DAY, True)
+    assert rows_of_day(day, [bar(f"{day}T16:00", T="AAPL", **fields)], True) == custom
+
+
+def test_of_a_day_every_ticker_has_its_own_row():
+    found = rows_of_day("2024-03-08", [bar(T="AAPL", c=1), bar(T="BACpA", c=2)], False)
+    assert [(row["stock_ticker"], row["close"], row["adjusted"]) for row in found] == [
+        ("AAPL", 1, False),
+        ("BACpA", 2, False),
+    ]
+
+
+def test_a_grouped_bar_of_a_wrong_type_is_noticed():
+    with pytest.raises(UnexpectedAnswer, match="of 2024-03-08 whose c is of a wrong type"):
+        rows_of_day("2024-03-08", [bar(T="AAPL"), bar(T="MSFT", c="11")], True)
+
+
+@pytest.mark.parametrize(
+    ("size", "moment", "expected"),
+    [
+        (BarSize("hour", 1), "2024-03-08T04:00", ("2024-03-08", "2024-03-08T09:00:00Z")),
+        (BarSize("hour", 1), "2024-03-08T19:00", ("2024-03-08", "2024-03-09T00:00:00Z")),
+        (BarSize("hour", 4), "2024-03-11T16:00", ("2024-03-11", "2024-03-11T20:00:00Z")),
+        (BarSize("minute", 1), "2024-07-16T19:59", ("2024-07-16", "2024-07-16T23:59:00Z")),
+        (BarSize("minute", 1), "2024-07-16T20:01", ("2024-07-16", "2024-07-17T00:01:00Z")),
+        (BarSize("minute", 1), "2024-01-16T09:30", ("2024-01-16", "2024-01-16T14:30:00Z")),
+    ],
+)
+def test_an_intraday_bar_keeps_its_moment_and_has_new_yorks_date(size, moment, expected):
+    found = rows("AAPL", [bar(moment)], size, True)[0]
+    assert (found["date"], found["timestamp"]) == expected
+
+
+def test_an_intraday_bar_keeps_even_its_milliseconds():
+    found = rows("AAPL", [bar(t=ms("2024-03-08T09:30") + 1_007)], BarSize("minute", 1), True)
+    assert found[0]["timestamp"] == "2024-03-08T14:30:01.007Z"
+
+
+def test_the_repeated_hour_in_autumn_gives_two_rows():
+    first = ms("2024-11-03T01:00")  # 05:00 UTC, and once more at 06:00
+    found = rows("AAPL", [bar(t=first), bar(t=first + 3_600_000)], BarSize("hour", 1), True)
+    assert [row["timestamp"] for row in found] == ["2024-11-03T05:00:00Z", "2024-11-03T06:00:00Z"]
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "expected"),
+    [
+        ('"v": 2.4970168e+07', "volume", 24970168),
+        ('"v": 2.4e7', "volume", 24000000),
+        ('"v": 1748755.0', "volume", 1748755),
+        ('"v": 25933.6', "volume", 25933.6),
+        ('"v": 0', "volume", 0),
+        ('"o": 7', "open", 7),
+        ('"vw": 1e-4', "vwap", 0.0001),
+        ('"n": 5', "transactions", 5),
+        ('"n": 5.0', "transactions", 5),
+        ('"n": 5e0', "transactions", 5),
+        ('"t": 1.709874e12', "timestamp", "2024-03-08T05:00:00Z"),
+        ('"t": 1709874000000.0', "timestamp", "2024-03-08T05:00:00Z"),
+    ],
+)
+def test_a_number_may_come_in_any_form_of_json(text, field, expected):
+    sent = orjson.loads(f'{{"t": 1709874000000, {text}}}')
+    assert rows("AAPL", [sent], DAY, True)[0][field] == expected
+
+
+def test_what_the_schema_calls_an_integer_is_written_as_one():
+    found = rows("AAPL", [bar(n=5.0)], DAY, True)
+    assert type(found[0]["transactions"]) is int
+
+
+@pytest.mark.parametrize(
+    ("absent", "field", "expected"),
+    [
+        ("o", "open", None),
+        ("h", "high", None),
+        ("l", "low", None),
+        ("c", "close", None),
+        ("v", "volume", None),
+        ("vw", "vwap", None),
+        ("n", "transactions", None),
+        ("otc", "otc", False),
+    ],
+)
+@pytest.mark.parametrize("how", ["left out", "null"])
+def test_a_field_without_a_value_is_none(absent, field, expected, how):
+    sent = bar(otc=True)
+    if how == "null":
+        sent[absent] = None
+    else:
+        del sent[absent]
+    assert rows("AAPL", [bar("2024-03-07", otc=True), sent], DAY, True)[1][field] == expected
+
+
+def test_an_over_the_counter_bar_says_so():
+    assert rows("AAPL", [bar(otc=True)], DAY, True)[0]["otc"] is True
+
+
+def test_a_field_that_we_do_not_know_is_left_out():
+    assert rows("AAPL", [bar(a=1, op=2, T="X")], DAY, True) == rows("AAPL", [bar()], DAY, True)
+
+
+@pytest.mark.parametrize("ticker", ["NA", "TRUE", "NULL", "BACpA", "BRK.B"])
+def test_a_ticker_stays_as_it_is_spelt(ticker):
+    assert rows(ticker, [bar()], DAY, True)[0]["stock_ticker"] == ticker
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "complaint"),
+    [
+        *[(field, "1.5", f"whose {field} is of a wrong type") for field in ("o", "h", "l", "c", "v", "vw")],
+        ("o", True, "whose o is of a wrong type"),
+        ("v", [], "whose v is of a wrong type"),
+        ("n", "5", "whose n is no whole number"),
+        ("n", 5.5, "whose n is no whole number"),
+        ("n", True, "whose n is no whole number"),
+        ("t", None, "without a possible time"),
+        ("t", "2024-03-08", "whose t is no whole number"),
+        ("t", 1709874000000.5, "whose t is no whole number"),
+        ("t", False, "whose t is no whole number"),
+        ("t", -1, "without a possible time"),
+        ("t", 1709874000000000, "without a possible time"),  # microseconds
+        ("otc", "true", "whose otc is of a wrong type"),
+        ("otc", 1, "whose otc is of a wrong type"),
+    ],
+)
+def test_a_value_of_a_wrong_type_is_noticed_among_good_bars(field, value, complaint):
+    bars = [bar("2024-03-07"), bar(**{field: value}), bar("2024-03-11")]
+    with pytest.raises(UnexpectedAnswer, match=complaint) as error:
+        rows("AAPL", bars, DAY, True)
+    assert "of AAPL" in error.value.message
+
+
+def test_a_bar_without_its_time_is_noticed():
+    sent = bar()
+    del sent["t"]
+    with pytest.raises(UnexpectedAnswer, match="without a possible time"):
+        rows("AAPL", [sent], DAY, True)
+
+
+def test_bars_in_a_wrong_order_are_put_in_order():
+    days = ["2024-03-08", "2024-03-06", "2024-03-07"]
+    found = rows("AAPL", [bar(day) for day in days], DAY, True)
+    assert [row["date"] for row in found] == sorted(days)
+
+
+def test_of_a_bar_that_comes_twice_the_later_one_stands():
+    found = rows("AAPL", [bar(c=1), bar("2024-03-11"), bar(c=2)], DAY, True)
+    assert [(row["date"], row["close"]) for row in found] == [("2024-03-08", 2), ("2024-03-11", 11)]
+
+
+def test_no_bars_are_no_rows():
+    assert rows("AAPL", [], DAY, True) == []
+
+
+@pytest.mark.parametrize(
+    ("timespan", "day", "first", "last"),
+    [
+        ("day", "2024-03-13", "2024-03-13", "2024-03-13"),
+        ("minute", "2024-03-13", "2024-03-13", "2024-03-13"),
+        ("week", "2024-03-10", "2024-03-10", "2024-03-15"),  # from Sunday; ends on Friday
+        ("week", "2024-03-13", "2024-03-10", "2024-03-15"),
+        ("week", "2024-03-16", "2024-03-10", "2024-03-15"),
+        ("week", "2024-01-01", "2023-12-31", "2024-01-05"),
+        ("month", "2024-02-29", "2024-02-01", "2024-02-29"),
+        ("month", "2024-03-13", "2024-03-01", "2024-03-29"),  # March 30 and 31 are a weekend
+        ("month", "2024-12-31", "2024-12-01", "2024-12-31"),
+    ],
+)
+def test_a_bar_covers_its_days_from_the_first_to_the_last_weekday(timespan, day, first, last):
+    size = BarSize(timespan, 1)
+    begins = size.first_day(date.fromisoformat(day))
+    assert (begins.isoformat(), size.last_day_text(begins.isoformat())) == (first, last)
+
+
+@pytest.mark.parametrize(("timespan", "is_intraday"), [("minute", True), ("hour", True), ("day", False)])
+def test_only_minutes_and_hours_divide_a_day(timespan, is_intraday):
+    assert BarSize(timespan, 1).is_intraday is is_intraday

@@ -1,0 +1,164 @@
+"""The plan asks as little as it can and misses nothing; of the splits it says which prices they make wrong."""
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from source_stock_ticker.plan import DAY_COST_WITHOUT_LIMIT, after, is_settled, plan, split_day, splits_by_ticker
+from source_stock_ticker.runtime import UnexpectedAnswer
+from source_stock_ticker.trading_days import weekdays_between
+
+MONDAY = date(2024, 3, 4)
+FRIDAY = date(2024, 3, 8)
+FIRST_DAYS = st.dictionaries(
+    st.integers(0, 30).map("T{}".format), st.integers(0, 20).map(lambda n: MONDAY + timedelta(days=n)), max_size=30
+)
+
+
+def days_of(plan_made, last: date) -> set[date]:
+    """The weekdays that a plan reads by grouped bars."""
+    if plan_made.from_day is None:
+        return set()
+    days = (plan_made.from_day + timedelta(days=n) for n in range((last - plan_made.from_day).days + 1))
+    return {day for day in days if day.isoweekday() <= 5}
+
+
+def cheapest(first_days: dict[str, date], last: date, day_cost: int) -> int:
+    """What the best of all cuts costs, tried one by one; a cut after the last day is one request a ticker."""
+    cuts = [MONDAY + timedelta(days=n) for n in range((last - MONDAY).days + 2)]
+    return min(
+        sum(day < cut for day in first_days.values()) + day_cost * weekdays_between(cut, last)
+        for cut in cuts
+    )
+
+
+@pytest.mark.parametrize(("requests_per_minute", "day_cost"), [(5, 1), (0, DAY_COST_WITHOUT_LIMIT)])
+@given(first_days=FIRST_DAYS, length=st.integers(20, 25))
+def test_no_cut_is_cheaper_than_the_plans(first_days, length, requests_per_minute, day_cost):
+    last = MONDAY + timedelta(days=length)
+    made = plan(first_days, last, requests_per_minute)
+    cost = len(made.by_ticker) + day_cost * len(days_of(made, last))
+    assert cost == cheapest(first_days, last, day_cost)
+
+
+@given(FIRST_DAYS, st.integers(20, 25), st.sampled_from([0, 5]))
+def test_every_day_of_every_ticker_is_read(first_days, length, requests_per_minute):
+    last = MONDAY + timedelta(days=length)
+    made = plan(first_days, last, requests_per_minute)
+    for ticker, first in first_days.items():
+        missing = {first + timedelta(days=n) for n in range((last - first).days + 1)} - days_of(made, last)
+        assert ticker in made.by_ticker or not [day for day in missing if day.isoweekday() <= 5]
+
+
+@given(FIRST_DAYS, st.integers(20, 25), st.sampled_from([0, 5]))
+def test_no_ticker_is_read_both_ways(first_days, length, requests_per_minute):
+    made = plan(first_days, MONDAY + timedelta(days=length), requests_per_minute)
+    assert not [t for t in made.by_ticker if made.from_day is not None and first_days[t] >= made.from_day]
+
+
+@given(FIRST_DAYS, st.integers(20, 25), st.sampled_from([0, 5]))
+def test_the_plan_says_how_many_requests_it_makes(first_days, length, requests_per_minute):
+    last = MONDAY + timedelta(days=length)
+    made = plan(first_days, last, requests_per_minute)
+    assert made.requests == len(made.by_ticker) + len(days_of(made, last))
+
+
+def test_a_thousand_tickers_that_miss_one_day_cost_one_request():
+    assert plan({f"T{n}": FRIDAY for n in range(1000)}, FRIDAY, 5) == ([], FRIDAY, 1)
+
+
+def test_ten_tickers_over_two_years_cost_ten_requests():
+    first_days = {f"T{n}": date(2022, 3, 9) for n in range(10)}
+    assert plan(first_days, FRIDAY, 5) == (list(first_days), None, 10)
+
+
+def test_one_new_ticker_among_many_is_read_by_itself():
+    first_days = {f"T{n}": FRIDAY for n in range(100)} | {"NEW": date(2022, 3, 9)}
+    assert plan(first_days, FRIDAY, 5) == (["NEW"], FRIDAY, 2)
+
+
+def test_one_ticker_that_misses_one_day_is_read_by_its_own_bars_which_are_smaller():
+    assert plan({"AAPL": FRIDAY}, FRIDAY, 5) == (["AAPL"], None, 1)
+
+
+def test_of_two_plans_as_cheap_the_one_with_fewer_grouped_days_is_taken():
+    first_days = {f"A{n}": MONDAY for n in range(3)} | {f"B{n}": FRIDAY - timedelta(days=1) for n in range(10)}
+    assert plan(first_days, FRIDAY, 5) == (["A0", "A1", "A2"], date(2024, 3, 7), 5)
+
+
+def test_without_a_rate_limit_a_handful_of_tickers_is_read_by_ticker():
+    first_days = {f"T{n}": FRIDAY for n in range(DAY_COST_WITHOUT_LIMIT)}
+    assert plan(first_days, FRIDAY, 0) == (list(first_days), None, DAY_COST_WITHOUT_LIMIT)
+
+
+def test_nothing_missing_costs_nothing():
+    assert plan({}, FRIDAY, 5) == ([], None, 0)
+
+
+def split(ticker="AAPL", day="2005-02-28", split_from=1, split_to=2) -> dict:
+    return {"ticker": ticker, "execution_date": day, "split_from": split_from, "split_to": split_to}
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        (split(), "2005-02-28 1:2"),
+        (split(split_from=1.0, split_to=2.0), "2005-02-28 1:2"),
+        (split(split_from=1, split_to=1.05), "2005-02-28 1:1.05"),
+        (split(split_from=2e1, split_to=1), "2005-02-28 20:1"),
+        (split() | {"id": "E1", "adjustment_type": "forward_split", "historical_adjustment_factor": 0.5}, "2005-02-28 1:2"),
+    ],
+)
+def test_the_same_split_gives_the_same_text_however_it_is_written(row, text):
+    assert splits_by_ticker([row]) == {"AAPL": [text]}
+
+
+def test_splits_are_kept_by_ticker_in_order_and_each_once():
+    rows = [split(day="2020-08-31", split_to=4), split("MSFT"), split(), split()]
+    assert splits_by_ticker(rows) == {"AAPL": ["2005-02-28 1:2", "2020-08-31 1:4"], "MSFT": ["2005-02-28 1:2"]}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("ticker", None),
+        ("ticker", []),
+        *[(field, value) for field in ("execution_date", "split_from", "split_to") for value in (None, [], "soon")],
+    ],
+)
+def test_a_split_that_lacks_what_we_need_is_noticed(field, value):
+    with pytest.raises(UnexpectedAnswer, match="a split without ticker, execution_date or ratio"):
+        splits_by_ticker([split() | {field: value}])
+
+
+def test_a_split_without_its_ratio_is_noticed():
+    with pytest.raises(UnexpectedAnswer, match="ratio"):
+        splits_by_ticker([{"ticker": "AAPL", "execution_date": "2005-02-28"}])
+
+
+def test_the_day_of_a_split_is_read_from_its_text():
+    assert split_day("2005-02-28 1:2") == date(2005, 2, 28)
+
+
+def test_a_split_changes_only_bars_before_its_day():
+    splits = ["2005-02-27 1:2", "2005-02-28 1:3", "2005-03-01 1:4"]
+    assert after(splits, "2005-02-28") == ["2005-03-01 1:4"]
+
+
+@pytest.mark.parametrize(
+    ("today", "last_day", "expected"),
+    [
+        ("2005-02-28", "2005-02-25", False),  # the day of the split itself
+        ("2005-03-05", "2005-03-04", False),
+        ("2005-03-06", "2005-03-04", False),
+        ("2005-03-07", "2005-03-06", True),
+        ("2024-03-15", "2005-03-02", False),  # a past year read day by day: last_day moves, the clock does not
+        ("2024-03-15", "2005-02-23", False),
+        ("2024-03-15", "2005-02-22", True),
+        ("2024-03-15", "2005-03-06", True),
+    ],
+)
+def test_a_split_has_settled_some_days_after_it(today, last_day, expected):
+    assert is_settled("2005-02-28 1:2", date.fromisoformat(today), date.fromisoformat(last_day)) is expected
