@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -127,6 +128,11 @@ class Run:
         """What a reader would have got, had the process been killed after so many lines."""
         return Run(self.messages[:lines], "", -9)
 
+    def killed_after_each_state(self) -> list[Run]:
+        """The same, killed right after each STATE."""
+        places = [place for place, message in enumerate(self.messages) if message["type"] == "STATE"]
+        return [self.killed_after(place + 1) for place in places]
+
 
 class Connector:
     """Runs the connector against a sandbox. Words of the config come as keywords: check(tickers=["AAPL"])."""
@@ -155,6 +161,11 @@ class Connector:
         if state is not None:
             files += ["--state", self.file(state)]
         return self.run("read", *files, *options)
+
+    def read_each(self, settings: Iterable[dict[str, Any]]) -> list[Run]:
+        """A read for each of these settings; they do not depend on each other, so two run at a time."""
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(lambda one: self.read(**one), settings))
 
     def run(self, *arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> Run:
         """Run a command to its end. Fails the test if it takes too long, or if its output is not as it must be."""
@@ -311,5 +322,7 @@ def price_row(ticker: str, day: sandbox_data.Day, adjusted: bool) -> Row:
 def plain_environment() -> dict[str, str]:
     """The variables of this process without those that say something about language, time zone or Python."""
     return {
-        name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "TZ", "PYTHON", "LOG_"))
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("LC_", "LANG", "TZ", "PYTHON", "LOG_"))
     }

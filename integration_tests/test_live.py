@@ -23,7 +23,9 @@ SECRET_CONFIG = Path(__file__).resolve().parent.parent / "secrets" / "config.jso
 @pytest.fixture(scope="module")
 def live_config() -> dict[str, Any]:
     if not SECRET_CONFIG.exists():
-        pytest.skip("there is no secrets/config.json with a key for the real API (secrets/README.md says how to make it)")
+        pytest.skip(
+            "there is no secrets/config.json with a key for the real API (secrets/README.md says how to make it)"
+        )
     config = json.loads(SECRET_CONFIG.read_text("utf-8"))
     two_weeks_ago = date.today() - timedelta(days=14)  # noqa: DTZ011 (a day more or less does not matter here)
     return config | {"tickers": (config["tickers"] or ["AAPL"])[:2], "start_date": two_weeks_ago.isoformat()}

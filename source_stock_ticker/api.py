@@ -33,7 +33,11 @@ class TooOld(ConfigError):
 
 
 class NotFound(UnexpectedAnswer):
-    """The API has no such thing (HTTP 404)."""
+    """The API has no such address (HTTP 404)."""
+
+
+class UnknownTicker(NotFound):
+    """The address is right, and the API does not know the ticker in it (HTTP 404, "Ticker not found.")."""
 
 
 class StockApi:
@@ -182,7 +186,8 @@ def _refusal(answer: Answer) -> Exception:
             )
         return ConfigError(f"Your plan does not include this data (HTTP 403).{quoted}")
     if answer.status == 404:
-        return NotFound(f"The API does not know {answer.path} (HTTP 404); is api_url right?{quoted}")
+        kind = UnknownTicker if "ticker not found" in said.lower() else NotFound
+        return kind(f"The API does not know {answer.path} (HTTP 404); is api_url right?{quoted}")
     if answer.status in (200, 400):
         return UnexpectedAnswer(f"The API refused {answer.path}.{quoted}", f"HTTP {answer.status}")
     if answer.status >= 500:

@@ -36,6 +36,7 @@ SPLITS_A_YEAR = 1_500  # of the whole market, about
 SPLITS_A_PAGE = 5_000
 PLANS = (10, 5, 2)  # years of history that the plans have
 NEW_LISTING = timedelta(days=7)  # a ticker that begins later than this after the day asked for is new, or cut
+WEEKS = timedelta(days=14)
 QUIET = timedelta(days=65)  # a ticker whose last bar (of a month at most) began before this is delisted or renamed
 LONG_SYNC = 2  # minutes; a longer one is announced
 NAMED = 10  # tickers that a log line names
@@ -49,9 +50,9 @@ class Sync:
         self.newest = ""  # day of the newest bar of any ticker: so far the API's data goes
         self.finished: set[str] = set()  # tickers read up to the last day
         self.began_late: dict[str, bool] = {}  # tickers read from their start: did they begin later than asked?
-        self.new: set[str] = set()  # tickers never read before
-        self.with_bars: set[str] = set()
-        self.quiet: set[str] = set()  # tickers without a bar for a long time, or ever
+        self.expected: set[str] = set()  # tickers of which weeks are asked for, so that they should have bars ..
+        self.with_bars: set[str] = set()  # .. and those that have
+        self.quiet: set[str] = set()  # tickers whose last bar is old
 
     def __str__(self) -> str:
         return "the end of the sync"
@@ -140,10 +141,11 @@ class StockPrices(Stream):
         """First what the splits have changed, then the plan's tickers and days."""
         of, read = self._of, state["read"]
         sync = Sync(of.last_day)
-        sync.new = {ticker for ticker, (_, through) in read.items() if through is None and ticker != MARKET}
         first_days = {ticker: self._first_day(*covered) for ticker, covered in read.items()}
+        sync.expected = {t for t, day in first_days.items() if of.last_day - day >= WEEKS and t != MARKET}
         stale: set[str] = set()
-        if of.adjusted and any(day <= of.last_day for day in first_days.values()):
+        # Also when no day is new: a split can be announced late.
+        if of.adjusted and (self._read_before(read) or min(first_days.values(), default=date.max) <= of.last_day):
             stale, known = self._splits(state)
             yield SplitsSlice(sorted(stale), known)
             market = read.get(MARKET, [None])
@@ -160,6 +162,10 @@ class StockPrices(Stream):
             yield DaySlice(day, first_days, frozenset(by_ticker), sync, following > of.last_day)
             day = following
         yield sync
+
+    def _read_before(self, read: dict[str, list[Any]]) -> set[str]:
+        """The tickers with rows that a split can make wrong."""
+        return {t for t, (_, through) in read.items() if through and through <= self._of.today.isoformat()}
 
     def _first_day(self, from_day: str, through: str | None) -> date:
         """The first day that a ticker needs; the last ones are read again, because the API corrects bars for days."""
@@ -211,7 +217,7 @@ class StockPrices(Stream):
                 continue  # not a ticker of ours
             now = known_splits(listed.get(ticker, []), from_day, of.today, of.last_day)
             before = [split for split in saved.get(ticker, []) if split[:10] > from_day]
-            if through is not None and are_stale(before, now):
+            if through and through <= of.today.isoformat() and are_stale(before, now):
                 stale.add(ticker)
             if now:
                 known[ticker] = now
@@ -245,10 +251,8 @@ class StockPrices(Stream):
                     read[ticker] = [read.get(ticker, read.get(MARKET))[0], None]
             case TickerSlice(ticker, first_asked, sync):
                 covered = read[ticker]
-                if first and covered[1] is None and sync.began_late.get(ticker) is None:
-                    sync.began_late[ticker] = date.fromisoformat(first["date"]) - first_asked > NEW_LISTING
-                    if sync.began_late[ticker]:
-                        covered[0] = first["date"]  # the API gave nothing before: that is not "read"
+                if first:
+                    self._note_begin(covered, ticker, first_asked, first["date"], sync)
                 if last:
                     day = date.fromisoformat(last["date"])
                     # Further pages may hold more bars of the last day: only the days before it are surely complete.
@@ -262,14 +266,22 @@ class StockPrices(Stream):
                 wanted = [ticker for ticker, first_day in first_days.items() if first_day <= day]
                 if last:
                     for ticker in wanted:
+                        self._note_begin(read[ticker], ticker, first_days[ticker], last["date"], sync)
                         _extend(read[ticker], day)
                 if is_last:
                     sync.finished.update(wanted)
             case Sync():
                 self._conclude(read, slice)
 
+    def _note_begin(self, covered: list[Any], ticker: str, asked: date, first: str, sync: Sync) -> None:
+        """If the ticker is read from its start: note that what the API gave nothing of is not "read"."""
+        if covered[1] is None:
+            sync.began_late[ticker] = date.fromisoformat(first) - asked > NEW_LISTING
+            if sync.began_late[ticker]:
+                covered[0] = first
+
     def _conclude(self, read: dict[str, list[Any]], sync: Sync) -> None:
-        quiet = sync.quiet | (sync.finished & sync.new - sync.with_bars)
+        quiet = sync.quiet | (sync.finished & sync.expected - sync.with_bars)
         if sync.newest:
             # A delisted ticker has no newer bar of its own: the others show how far the API has bars at all.
             for ticker in sync.finished:
@@ -304,7 +316,7 @@ class StockPrices(Stream):
 
     def _ticker_bars(self, slice: TickerSlice) -> Answer | None:
         edges = (years_before(self._of.today, years) + ONE_DAY for years in PLANS if slice.again)
-        first, *later = [slice.first, *(edge for edge in edges if edge > slice.first)]
+        first, *later = [slice.first, *(edge for edge in edges if slice.first < edge <= slice.sync.last_day)]
         try:
             return self._bars_so_far(slice, first)
         except TooOld:
@@ -406,12 +418,12 @@ def _lower(flag: bool) -> str:
 def _checked(saved: State) -> State:
     """The saved state if it has our shape. Raises ConfigError: a state misread would lose rows in silence."""
     try:
-        days = [saved["start_date"], *(day for covered in saved["read"].values() for day in covered)] if saved else []
+        days = [saved["start_date"]] if saved else []
+        for from_day, through in saved["read"].values() if saved else ():
+            days += [from_day, from_day if through is None else through]
         for day in days:
-            if day is not None and date.fromisoformat(day).isoformat() != day:
+            if date.fromisoformat(day).isoformat() != day:  # fromisoformat takes 20050228 too
                 raise ValueError(day)
-        for from_day, _ in saved["read"].values() if saved else ():
-            date.fromisoformat(from_day)
         dict(saved.get("made_with", {}))
         if not all(isinstance(split, str) for splits in saved.get("splits", {}).values() for split in splits):
             raise TypeError("splits")

@@ -31,6 +31,7 @@ class SourceStockTicker(Source):
         from .api import NotYet, parsed, results
         from .prices import StockPrices
         from .settings import settings
+        from .trading_days import weekday_before
 
         of = settings(config)
         # Impatient: a check answers, it does not sit out a rate limit or an outage.
@@ -44,8 +45,8 @@ class SourceStockTicker(Source):
             raise UnexpectedAnswer("The API lists no tickers at all.")
         try:
             answer = prices.bars(of.tickers[0], of.start_date, of.last_day, limit=100)
-        except NotYet:
-            return  # key and plan are good; a read begins a day earlier then
+        except NotYet:  # a read steps back one day then, too
+            answer = prices.bars(of.tickers[0], of.start_date, weekday_before(of.last_day, 1), limit=100)
         body = parsed(answer)
         if not (results(answer, body) or body.get("next_url")):
             raise ConfigError(

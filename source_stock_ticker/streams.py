@@ -18,7 +18,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .api import NotFound, any_of, parsed, path_of, results
+from .api import UnknownTicker, any_of, parsed, path_of, results
 from .runtime import ConfigError, Pace, Page, Row, State, Stream, UnexpectedAnswer
 from .trading_days import NEW_YORK, ONE_DAY
 
@@ -167,7 +167,7 @@ class TickerDetails(TableStream):
     def fetch(self, slice: str, page: str | None) -> Answer | None:
         try:
             return self._api.get(path_of("v3", "reference", "tickers", slice))
-        except NotFound:
+        except UnknownTicker:
             self._logger.warning("ticker_details: the API does not know %s (HTTP 404); it is left out.", slice)
             return None
 
@@ -206,9 +206,11 @@ class AnnouncedStream(TableStream):
 
     def resume(self, saved: State) -> State:
         fingerprints, field, wanted = saved.get("fingerprints", {}), str(self.cursor_field), set(self._of.tickers)
-        if not isinstance(fingerprints, dict) or not isinstance(saved.get(field, ""), str):
-            raise _not_ours(self.name, TypeError(repr(saved)))
-        kept = {ticker: mark for ticker, mark in fingerprints.items() if not wanted or ticker in wanted}
+        try:
+            date.fromisoformat(saved.get(field, "2000-01-01"))
+            kept = {ticker: mark for ticker, mark in fingerprints.items() if not wanted or ticker in wanted}
+        except (AttributeError, TypeError, ValueError) as error:
+            raise _not_ours(self.name, error) from None
         return {**({field: saved[field]} if field in saved else {}), "fingerprints": kept}
 
     def slices(self, state: State) -> Iterator[Announced]:

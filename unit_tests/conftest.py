@@ -48,10 +48,10 @@ def read() -> Callable[..., Reading]:
     def read(stream: Stream, saved: State | None = None) -> Reading:
         state = stream.resume(copy.deepcopy(saved or {}))
         reading = Reading([], [(0, copy.deepcopy(state))], [])
-        chains = set()
-        for slice in stream.slices(copy.deepcopy(state)):
+        failed_chains = set()
+        for slice in _slices(stream, state, reading.failed):
             chain = getattr(slice, "chain", None)
-            if chain in chains:
+            if chain in failed_chains:
                 continue
             try:
                 first = None
@@ -64,10 +64,19 @@ def read() -> Callable[..., Reading]:
                 raise
             except ConnectorError:
                 reading.failed.append(str(slice))
-                chains |= {chain} - {None}
+                failed_chains |= {chain} - {None}
         return reading
 
     return read
+
+
+def _slices(stream: Stream, state: State, failed: list[str]) -> Iterator[Any]:
+    try:
+        yield from stream.slices(copy.deepcopy(state))
+    except ConfigError:
+        raise
+    except ConnectorError:
+        failed.append("slices")
 
 
 def _pages(stream: Stream, slice: Any) -> Iterator[tuple[list[Row], bool]]:

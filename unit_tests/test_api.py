@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import responses
 
-from source_stock_ticker.api import NotYet, StockApi, TooOld, any_of, parsed, path_of, results
-from source_stock_ticker.runtime import ConfigError, TransientError, UnexpectedAnswer
+from source_stock_ticker.api import NotFound, NotYet, StockApi, TooOld, UnknownTicker, any_of, parsed, path_of, results
+from source_stock_ticker.runtime import ConfigError, ConnectorError, TransientError, UnexpectedAnswer
 from source_stock_ticker.runtime.http_client import Answer
 
 BASE = "https://api.massive.com"
@@ -141,6 +141,13 @@ def test_a_path_in_our_address_stays_before_every_path(server):
             "The API refused /v1/things. "
             "The API says: \"The parameter 'to' cannot be a time that occurs before 'from'\"",
         ),
+        (
+            404,
+            {"status": "NOT_FOUND", "request_id": "1", "message": "Ticker not found."},
+            UnknownTicker,
+            'The API does not know /v1/things (HTTP 404); is api_url right? The API says: "Ticker not found."',
+        ),
+        (404, None, NotFound, "The API does not know /v1/things (HTTP 404); is api_url right?"),
         (418, None, UnexpectedAnswer, "The API answered HTTP 418 for /v1/things."),
         (
             200,
@@ -158,28 +165,17 @@ def test_a_path_in_our_address_stays_before_every_path(server):
 )
 def test_a_refusal_says_who_must_act_and_what_the_api_said(server, api, status, body, kind, sentence):
     server.get(f"{BASE}/v1/things", status=status, body=b"" if body is None else json.dumps(body))
-    with pytest.raises(ConfigError if issubclass(kind, ConfigError) else kind) as error:
+    with pytest.raises(ConnectorError) as error:
         list(api.rows("/v1/things", {}))
     assert (type(error.value), error.value.message) == (kind, sentence)
 
 
-@pytest.mark.parametrize("status", [400, 401, 403])
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
 def test_a_refusal_is_not_asked_again(server, api, status):
     server.get(f"{BASE}/v1/things", status=status, json={"status": "ERROR"})
     with pytest.raises((ConfigError, UnexpectedAnswer)):
         list(api.rows("/v1/things", {}))
     assert len(server.calls) == 1
-
-
-def test_what_does_not_exist_is_no_answer(server, api):
-    server.get(f"{BASE}/v1/things/X", status=404, json={"status": "NOT_FOUND", "message": "Ticker not found."})
-    assert api.get("/v1/things/X") is None
-
-
-def test_a_list_that_does_not_exist_is_not_an_empty_one(server, api):
-    server.get(f"{BASE}/v1/things", status=404, body="404 page not found")
-    with pytest.raises(UnexpectedAnswer, match="404"):
-        list(api.rows("/v1/things", {}))
 
 
 def test_a_page_that_is_gone_is_not_the_end_of_the_list(server, api):
@@ -335,7 +331,9 @@ def test_all_pages_are_read_with_the_key_on_each(server, api):
         match=[responses.matchers.query_param_matcher({"cursor": "b"})],
     )
     server.get(
-        f"{BASE}/v1/more", json={"results": [{"id": 3}]}, match=[responses.matchers.query_param_matcher({"cursor": "c"})]
+        f"{BASE}/v1/more",
+        json={"results": [{"id": 3}]},
+        match=[responses.matchers.query_param_matcher({"cursor": "c"})],
     )
     assert [row["id"] for row in api.rows("/v1/things", {"limit": 1})] == [1, 2, 3]
     assert {call.request.headers["Authorization"] for call in server.calls} == {"Bearer my-key"}

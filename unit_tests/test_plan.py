@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_stock_ticker.plan import DAY_COST_WITHOUT_LIMIT, after, is_settled, plan, split_day, splits_by_ticker
+from source_stock_ticker.plan import DAY_COST_WITHOUT_LIMIT, are_stale, known_splits, plan, splits_by_ticker
 from source_stock_ticker.runtime import UnexpectedAnswer
 from source_stock_ticker.trading_days import weekdays_between
 
@@ -28,10 +28,7 @@ def days_of(plan_made, last: date) -> set[date]:
 def cheapest(first_days: dict[str, date], last: date, day_cost: int) -> int:
     """What the best of all cuts costs, tried one by one; a cut after the last day is one request a ticker."""
     cuts = [MONDAY + timedelta(days=n) for n in range((last - MONDAY).days + 2)]
-    return min(
-        sum(day < cut for day in first_days.values()) + day_cost * weekdays_between(cut, last)
-        for cut in cuts
-    )
+    return min(sum(day < cut for day in first_days.values()) + day_cost * weekdays_between(cut, last) for cut in cuts)
 
 
 @pytest.mark.parametrize(("requests_per_minute", "day_cost"), [(5, 1), (0, DAY_COST_WITHOUT_LIMIT)])
@@ -108,7 +105,10 @@ def split(ticker="AAPL", day="2005-02-28", split_from=1, split_to=2) -> dict:
         (split(split_from=1.0, split_to=2.0), "2005-02-28 1:2"),
         (split(split_from=1, split_to=1.05), "2005-02-28 1:1.05"),
         (split(split_from=2e1, split_to=1), "2005-02-28 20:1"),
-        (split() | {"id": "E1", "adjustment_type": "forward_split", "historical_adjustment_factor": 0.5}, "2005-02-28 1:2"),
+        (
+            split() | {"id": "E1", "adjustment_type": "forward_split", "historical_adjustment_factor": 0.5},
+            "2005-02-28 1:2",
+        ),
     ],
 )
 def test_the_same_split_gives_the_same_text_however_it_is_written(row, text):
@@ -138,27 +138,44 @@ def test_a_split_without_its_ratio_is_noticed():
         splits_by_ticker([{"ticker": "AAPL", "execution_date": "2005-02-28"}])
 
 
-def test_the_day_of_a_split_is_read_from_its_text():
-    assert split_day("2005-02-28 1:2") == date(2005, 2, 28)
-
-
 def test_a_split_changes_only_bars_before_its_day():
     splits = ["2005-02-27 1:2", "2005-02-28 1:3", "2005-03-01 1:4"]
-    assert after(splits, "2005-02-28") == ["2005-03-01 1:4"]
+    assert known_splits(splits, "2005-02-28", MONDAY, FRIDAY) == ["2005-03-01 1:4"]
 
 
 @pytest.mark.parametrize(
-    ("today", "last_day", "expected"),
+    ("today", "last_day", "is_fresh"),
     [
-        ("2005-02-28", "2005-02-25", False),  # the day of the split itself
-        ("2005-03-05", "2005-03-04", False),
-        ("2005-03-06", "2005-03-04", False),
-        ("2005-03-07", "2005-03-06", True),
-        ("2024-03-15", "2005-03-02", False),  # a past year read day by day: last_day moves, the clock does not
-        ("2024-03-15", "2005-02-23", False),
-        ("2024-03-15", "2005-02-22", True),
-        ("2024-03-15", "2005-03-06", True),
+        ("2005-02-28", "2005-02-25", True),  # the day of the split itself
+        ("2005-03-05", "2005-03-04", True),
+        ("2005-03-06", "2005-03-04", True),
+        ("2005-03-07", "2005-03-06", False),
+        ("2024-03-15", "2005-03-02", True),  # a past year read day by day: last_day moves, the clock does not
+        ("2024-03-15", "2005-02-23", True),
+        ("2024-03-15", "2005-02-22", False),
+        ("2024-03-15", "2005-03-06", False),
     ],
 )
-def test_a_split_has_settled_some_days_after_it(today, last_day, expected):
-    assert is_settled("2005-02-28 1:2", date.fromisoformat(today), date.fromisoformat(last_day)) is expected
+def test_a_split_is_marked_for_some_days_because_the_bars_may_follow_it_late(today, last_day, is_fresh):
+    known = known_splits(["2005-02-28 1:2"], "2005-01-03", date.fromisoformat(today), date.fromisoformat(last_day))
+    assert known == ["2005-02-28 1:2?" if is_fresh else "2005-02-28 1:2"]
+
+
+@pytest.mark.parametrize(
+    ("saved", "now", "stale"),
+    [
+        ([], [], False),
+        (["2005-02-28 1:2"], ["2005-02-28 1:2"], False),
+        ([], ["2005-02-28 1:2"], True),  # new, or late
+        (["2005-02-28 1:2"], [], True),  # withdrawn
+        (["2005-02-28 1:2"], ["2005-02-28 1:3"], True),  # corrected
+        (["2005-02-28 1:2"], ["2005-03-01 1:2"], True),
+        (["2005-02-28 1:2"], ["2005-02-28 1:2", "2020-08-31 1:4"], True),
+        ([], ["2005-02-28 1:2?"], True),
+        (["2005-02-28 1:2?"], ["2005-02-28 1:2?"], True),  # the bars may have moved in the meantime
+        (["2005-02-28 1:2?"], ["2005-02-28 1:2"], True),
+        (["2005-02-28 1:2?"], [], True),
+    ],
+)
+def test_rows_are_stale_unless_they_were_made_with_the_same_splits_and_all_had_settled(saved, now, stale):
+    assert are_stale(saved, now) is stale

@@ -15,6 +15,7 @@ from source_stock_ticker.trading_days import (
     today_in_new_york,
     weekday_after,
     weekday_before,
+    weekday_from,
     weekdays_between,
     years_before,
 )
@@ -74,6 +75,11 @@ def test_the_nth_weekday_before_a_day_has_n_weekdays_from_it_to_the_day(day, cou
 def test_the_next_weekday_is_the_first_one_after_a_day(day):
     following = (day + timedelta(days=n) for n in range(1, 4))
     assert weekday_after(day) == next(filter(is_weekday, following))
+
+
+@given(DAYS)
+def test_the_weekday_from_a_day_on_is_the_day_itself_or_the_next_one(day):
+    assert weekday_from(day) == (day if is_weekday(day) else weekday_after(day))
 
 
 @given(DAYS, st.integers(-10, 40))

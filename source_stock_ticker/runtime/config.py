@@ -165,7 +165,7 @@ def _holds_secrets(error: Any, schema: Mapping[str, Any]) -> bool:
         if schema.get("airbyte_secret"):
             return True
         schema = schema.get("properties", {}).get(step) or schema.get("items") or {}
-    return bool(schema.get("airbyte_secret")) or isinstance(error.instance, dict | list)
+    return isinstance(error.instance, dict | list) or '"airbyte_secret": true' in json.dumps(schema)
 
 
 def _described(field: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ class Mask:
     """Masks the given secrets. With none it leaves everything as it is."""
 
     def __init__(self, secrets: Iterable[object] = ()) -> None:
-        plain = {str(secret) for secret in secrets if str(secret).strip()}
+        plain = {text for secret in secrets for text in (str(secret), str(secret).strip()) if text.strip()}
         self._in_text = _spellings(plain)
         self._in_data = _spellings(secret for secret in plain if len(secret) >= SHORTEST_IN_DATA)
         self._lines_to_look_at = {False: _as_written(self._in_text), True: _as_written(self._in_data)}

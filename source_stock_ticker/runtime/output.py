@@ -73,6 +73,8 @@ class Output:
         signal.signal(signal.SIGINT, self._on_signal)
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
+        for again in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(again, signal.SIG_IGN)  # we are ending already
         # A reader that has stalled would keep us in a write for ever.
         signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + signum))
         signal.setitimer(signal.ITIMER_REAL, LAST_WRITE)
