@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIG = "sample_files/config_sandbox.json"
 CATALOG = "sample_files/configured_catalog.json"
 PORT = 8080  # the one that CONFIG names
-WIDTH = 118  # characters of a line that are shown
+WIDTH = {"RECORD": 400, "STATE": 400}  # characters of a line that are shown: the rows and where to resume in full ..
+OTHER_WIDTH = 118  # .. and of the others the start
 
 NEXT = f"""
 That was the whole protocol: JSON lines on stdout. Now by hand, in two terminals:
@@ -42,7 +43,8 @@ def run(command: list[str], config: Path) -> bool:
     messages = [json.loads(line) for line in done.stdout.splitlines()]
     for message in worth_a_look(messages):
         line = json.dumps(message, separators=(",", ":")) if message else "..."
-        print(line if len(line) <= WIDTH else line[:WIDTH] + " ...")
+        width = WIDTH.get(message["type"], OTHER_WIDTH) if message else OTHER_WIDTH
+        print(line if len(line) <= width else line[:width] + " ...")
     counts = Counter(message["type"] for message in messages)
     print("  =", ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "no output")
     # A check that answers FAILED exits with 0: it did its work. A demo it is not.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HOSTS = {"api.massive.com", "api.polygon.io"}  # the API answers under both names, and links to either
 LARGEST_PAGE = 50_000  # rows that one answer of custom bars can have
+PAGE_TRIES = 3
 GOOD = {"OK", "DELAYED"}  # DELAYED: the plan is not real time; the bars are good
 LONGEST_FILTER = 6000  # characters of a list of tickers in an address; servers take 8,000 in all
 SMALL = 4096  # bytes; an error sent with HTTP 200 is never longer
@@ -66,17 +67,28 @@ class StockApi:
 
     def rows(self, path: str, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """The rows of all pages of GET path?query, one page at a time."""
-        page, seen = None, set()
-        while True:
-            answer = self.get(page) if page else self.get(path, query)
-            body = parsed(answer)
-            yield from results(answer, body)
-            page = self.next_path(body)
-            if page is None:
-                return
+        rows, page = self._page(path, query)
+        yield from rows
+        seen = set()
+        while page is not None:
             if page in seen:
                 raise UnexpectedAnswer(f"The pages of {path} lead in a circle.")
             seen.add(page)
+            rows, page = self._page(page)
+            yield from rows
+
+    def _page(
+        self, path: str, query: Mapping[str, Any] | None = None, tries: int = PAGE_TRIES
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """The rows of one page and the path of the next. An answer that makes no sense is fetched again."""
+        answer = self.get(path, query)
+        try:
+            body = parsed(answer)
+            return results(answer, body), self.next_path(body)
+        except UnexpectedAnswer:
+            if tries == 1:
+                raise
+        return self._page(path, query, tries - 1)
 
     def pace(self, until_request: int | None = None) -> Pace:
         """How the requests go; with the number of the last one that is planned also how long it still takes."""
