@@ -42,7 +42,7 @@ setup(
     install_requires=[
         "requests>=2.32,<3",
         # Comes with requests; named because http_client.py reads bodies by read1, which older ones lack.
-        "urllib3>=2.2,<3",
+        "urllib3>=2.6,<3",
         "orjson>=3.9,<4",
         "jsonschema>=4.17,<5",
         "PyYAML>=6,<7",
@@ -62,6 +62,15 @@ setup(
             "types-jsonschema>=4.17,<5",
             "types-PyYAML>=6,<7",
         ],
+        # Airbyte's own packages, for two targets of the Makefile; PyAirbyte (airbyte) asks for a Python before 3.13.
+        "acceptance": [
+            "airbyte>=0.71,<1",
+            "airbyte-cdk>=7.39,<8",
+            "airbyte-connector-models>=0.1.12,<1",
+            "matplotlib>=3.8,<4",
+            "pytest>=8,<10",
+        ],
+        "example": ["airbyte>=0.71,<1", "matplotlib>=3.8,<4"],
     },
     # PyAirbyte and the standard image start the connector by this name.
     entry_points={"console_scripts": [f"source-stock-ticker={PACKAGE}:main"]},

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from .runtime import ConfigError, Pace, TransientError, UnexpectedAnswer
+from .runtime import ConfigError, Pace, TransientError, UnexpectedAnswer, start_of
 from .runtime.http_client import Answer, HttpClient
 
 if TYPE_CHECKING:
@@ -109,7 +109,9 @@ class StockApi:
         except ValueError:
             parts = None
         if parts is None or parts.hostname not in HOSTS | {urlsplit(self._base).hostname}:
-            raise UnexpectedAnswer("The API's link to the next page (next_url) leads to another host.", str(link)[:200])
+            raise UnexpectedAnswer(
+                "The API's link to the next page (next_url) leads to another host.", start_of(str(link))
+            )
         path = parts.path.removeprefix(urlsplit(self._base).path)
         return f"{path}?{parts.query}" if parts.query else path
 
@@ -142,7 +144,9 @@ def parsed(answer: Answer) -> Any:
         return orjson.loads(answer.body)
     except ValueError as error:
         sent = "an empty body" if not answer.body.strip() else "something that is not JSON"
-        raise UnexpectedAnswer(f"The API sent {sent} for {answer.path}.", f"{error}: {answer.body[:200]!r}") from None
+        raise UnexpectedAnswer(
+            f"The API sent {sent} for {answer.path}.", f"{error}: {start_of(str(answer.body))}"
+        ) from None
 
 
 def results(answer: Answer, body: Any) -> list[dict[str, Any]]:
@@ -167,7 +171,7 @@ def _error_text(answer: Answer) -> str:
     except UnexpectedAnswer:
         return ""
     text = (body.get("error") or body.get("message") or "") if isinstance(body, dict) else ""
-    return str(text)[:300]
+    return start_of(str(text), 300)
 
 
 def _throttled(answer: Answer) -> bool:

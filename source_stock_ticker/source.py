@@ -40,13 +40,17 @@ class SourceStockTicker(Source):
         prices.resume({})  # refuses what a read would refuse
         if not of.tickers or of.start_date > of.last_day:
             # The whole market, or no day to read yet: only the key can be proved, by the cheapest request.
-            for _ in api.rows("/v3/reference/tickers", {"limit": 1}):
-                return
-            raise UnexpectedAnswer("The API lists no tickers at all.")
+            answer = api.get("/v3/reference/tickers", {"limit": 1})
+            if not results(answer, parsed(answer)):
+                raise UnexpectedAnswer("The API lists no tickers at all.")
+            return
         try:
             answer = prices.bars(of.tickers[0], of.start_date, of.last_day, limit=100)
         except NotYet:  # a read steps back one day then, too
-            answer = prices.bars(of.tickers[0], of.start_date, weekday_before(of.last_day, 1), limit=100)
+            day_before = weekday_before(of.last_day, 1)
+            if day_before < of.start_date:
+                return
+            answer = prices.bars(of.tickers[0], of.start_date, day_before, limit=100)
         body = parsed(answer)
         if not (results(answer, body) or body.get("next_url")):
             raise ConfigError(

@@ -82,6 +82,14 @@ def test_a_path_in_our_address_stays_before_every_path(server):
     assert len(server.calls) == 1
 
 
+def test_the_pace_tells_how_long_the_planned_requests_still_take(server, slept):
+    server.get(f"{BASE}/v1/things", json={})
+    api = StockApi(BASE, "my-key", LOGGER, requests_per_minute=6)
+    for _ in range(2):
+        api.get("/v1/things")
+    assert (api.pace().requests, api.pace(5).seconds_left, api.pace(1).seconds_left) == (2, 30, 0)
+
+
 # Refusals
 
 
@@ -343,6 +351,19 @@ def test_an_empty_page_that_has_a_link_is_not_the_last(server, api):
     server.get(f"{BASE}/v1/things", json={"next_url": f"{BASE}/v1/more?cursor=b"})
     server.get(f"{BASE}/v1/more", json={"results": [{"id": 2}]})
     assert list(api.rows("/v1/things", {})) == [{"id": 2}]
+
+
+def test_a_page_that_makes_no_sense_is_fetched_again(server, api):
+    server.get(f"{BASE}/v1/things", body='{"results": [{"id')
+    server.get(f"{BASE}/v1/things", json={"results": [{"id": 1}]})
+    assert list(api.rows("/v1/things", {})) == [{"id": 1}]
+
+
+def test_a_page_that_never_makes_sense_is_given_up(server, api):
+    server.get(f"{BASE}/v1/things", body='{"results": [{"id')
+    with pytest.raises(UnexpectedAnswer, match="not JSON"):
+        list(api.rows("/v1/things", {}))
+    assert len(server.calls) == 3
 
 
 def test_no_page_is_asked_for_before_it_is_wanted(server, api):

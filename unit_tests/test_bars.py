@@ -134,6 +134,11 @@ def test_what_the_schema_calls_an_integer_is_written_as_one():
     assert type(found[0]["transactions"]) is int
 
 
+def test_a_count_may_be_absent_beside_one_with_a_point():
+    found = rows("AAPL", [bar("2024-03-07", n=5.0), bar(n=None), bar("2024-03-11", n=6)], DAY, True)
+    assert [row["transactions"] for row in found] == [5, None, 6]
+
+
 @pytest.mark.parametrize(
     ("absent", "field", "expected"),
     [

@@ -116,8 +116,10 @@ def test_the_same_split_gives_the_same_text_however_it_is_written(row, text):
 
 
 def test_splits_are_kept_by_ticker_in_order_and_each_once():
-    rows = [split(day="2020-08-31", split_to=4), split("MSFT"), split(), split()]
-    assert splits_by_ticker(rows) == {"AAPL": ["2005-02-28 1:2", "2020-08-31 1:4"], "MSFT": ["2005-02-28 1:2"]}
+    days = ["2020-08-31", "1987-06-16", "2014-06-09", "2005-02-28", "2000-06-21"]
+    rows = [split("MSFT"), *(split(day=day) for day in days * 2)]
+    kept = {"AAPL": [f"{day} 1:2" for day in sorted(days)], "MSFT": ["2005-02-28 1:2"]}
+    assert splits_by_ticker(rows) == kept
 
 
 @pytest.mark.parametrize(

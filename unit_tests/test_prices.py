@@ -549,6 +549,25 @@ def test_a_delisted_ticker_is_lifted_along_by_the_others(sync, market):
     assert reading.state["read"] == {"MSFT": [START, "2024-03-14"], "AAPL": [START, "2024-03-14"]}
 
 
+def test_delisted_tickers_alone_are_lifted_by_the_other_tickers_of_a_day(connect, read):
+    tickers = [f"T{n}" for n in range(20)]
+    with Market("AAPL"):
+        saved = state_of({ticker: [START, "2024-03-08"] for ticker in tickers}, adjusted=False)
+        config = {"tickers": tickers, "start_date": START, "adjusted": False, "requests_per_minute": 6000}
+        reading = read(connect(StockPrices, **config), saved)
+    assert set(map(tuple, reading.state["read"].values())) == {(START, "2024-03-14")}
+
+
+def test_a_last_day_that_fails_is_not_covered_by_tickers_that_were_read_to_it(connect, read):
+    tickers = ["NEW", *(f"T{n}" for n in range(20))]
+    with Market(*tickers) as market:
+        market.down = ("stocks/2024-03-14",)
+        saved = state_of({ticker: [START, "2024-03-12"] for ticker in tickers[1:]}, adjusted=False)
+        config = {"tickers": tickers, "start_date": START, "adjusted": False, "requests_per_minute": 6000}
+        state = read(connect(StockPrices, **config), saved).state
+    assert state["read"] == {ticker: [START, "2024-03-13"] for ticker in tickers[1:]} | {"NEW": [START, "2024-03-14"]}
+
+
 def test_a_delisted_ticker_alone_stays_at_its_last_day(sync, market):
     market.listed["MSFT"] = (date(2000, 1, 3), date(2024, 3, 5))
     assert sync(tickers=["MSFT"], adjusted=False).state["read"] == {"MSFT": [START, "2024-03-05"]}
@@ -849,6 +868,12 @@ def test_a_refused_last_day_that_alone_was_missing_is_no_failure(sync, market):
     assert (reading.rows, reading.failed, reading.state) == ([], [], saved)
 
 
+def test_a_day_to_read_again_is_read_though_the_last_day_behind_it_is_refused(sync, market):
+    market.published, market.refuses_unpublished = date(2024, 3, 13), True
+    saved = state_of({"AAPL": [START, "2024-03-13"]}, adjusted=False)
+    assert days_of(sync(saved, adjusted=False, lookback_days=1).rows) == ["2024-03-13"]
+
+
 def test_a_grouped_day_that_is_refused_as_too_new_is_asked_for_again(sync, market):
     market.published, market.refuses_unpublished = date(2024, 3, 13), True
     assert sync(tickers=[]).state["read"] == {"*": [START, "2024-03-13"]}
@@ -891,6 +916,15 @@ def test_a_ticker_to_be_read_again_from_before_the_plan_is_read_from_where_the_p
     reading = sync(OLD, **ROLLING)
     assert (days_of(reading.rows)[0], reading.state["read"]) == ("2022-03-16", {"AAPL": ["2022-03-16", "2024-03-14"]})
     assert "your plan has nothing before 2022-03-16 any more: rows before that day keep the old prices" in caplog.text
+
+
+@pytest.mark.parametrize("plan_begins", ["2014-03-16", "2019-03-16", "2022-03-16"])
+def test_a_ticker_is_read_again_from_where_its_own_plan_begins(sync, market, plan_begins):
+    market.plan_begins = date.fromisoformat(plan_begins)
+    market.split("AAPL", "2024-03-05")
+    saved = state_of({"AAPL": ["2010-01-04", "2024-03-13"]}, start="2010-01-04")
+    first = date.fromisoformat(days_of(sync(saved, start_date="2010-01-04").rows)[0])
+    assert timedelta(0) <= first - market.plan_begins <= timedelta(days=2)
 
 
 @pytest.mark.parametrize("split_day", ["2024-03-05", "2024-03-14"])

@@ -169,7 +169,13 @@ def test_an_address_may_have_a_port_and_a_path(api_url, taken):
 
 @pytest.mark.parametrize(
     ("timespan", "multiplier"),
-    [*[("minute", n) for n in (1, 5, 10, 15, 30)], *[("hour", n) for n in (1, 2, 4)], ("day", 1), ("week", 1)],
+    [
+        *[("minute", n) for n in (1, 5, 10, 15, 30)],
+        *[("hour", n) for n in (1, 2, 4)],
+        ("day", 1),
+        ("week", 1),
+        ("month", 1),
+    ],
 )
 def test_a_bar_size_that_divides_its_day_is_taken(timespan, multiplier):
     assert settings(config(timespan=timespan, multiplier=multiplier), TODAY).bar_size == (timespan, multiplier)

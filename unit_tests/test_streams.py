@@ -302,6 +302,18 @@ def test_many_tickers_are_taken_from_the_whole_lists(server, connect, read, tick
     ]
 
 
+@pytest.mark.parametrize(
+    ("tickers", "names"),
+    [
+        (["AAPL"], ["AAPL, active", "AAPL, delisted"]),
+        ([], ["stocks, active", "otc, active", "stocks, delisted", "otc, delisted"]),
+    ],
+)
+def test_a_list_of_tickers_that_fails_is_named(server, connect, read, tickers, names):
+    server.get(re.compile(API), status=503)
+    assert read(connect(streams.Tickers, tickers=tickers)).failed == names
+
+
 def test_of_the_whole_list_only_the_wanted_tickers_are_kept(server, connect, read):
     wanted = [f"T{n}" for n in range(13)]
     server.get(f"{API}/v3/reference/tickers", json=ok(*(TICKER | {"ticker": t} for t in ("T1", "t1", "AAPL", "T12"))))
@@ -519,6 +531,12 @@ def test_a_cursor_far_in_the_future_asks_for_nothing(server, connect, read, tabl
 
 
 @ANNOUNCED
+def test_a_cursor_that_has_reached_today_does_not_stop_asking(server, connect, read, table, path, row, field):
+    server.get(API + path, json=ok(row))
+    assert len(read(connect(table), {field: "2024-03-15", "fingerprints": {}}).rows) == 1
+
+
+@ANNOUNCED
 def test_announcements_of_others_are_left_out(server, connect, read, table, path, row, field):
     server.get(API + path, json=ok(row, row | {"id": "2", "ticker": "aapl"}))
     assert [row["id"] for row in read(connect(table)).rows] == [row["id"]]
@@ -716,6 +734,18 @@ def test_the_cursor_of_the_news_does_not_go_back(server, connect, read):
     Newspaper(server, article("late", "2024-03-09T00:00:00Z", "AAPL"))
     saved = {"read": {"AAPL": ["2022-01-03", "2024-03-10T14:05:00Z"]}}
     assert read(connect(streams.News), saved).state == saved
+
+
+def test_news_of_today_do_not_stop_asking(server, connect, read):
+    Newspaper(server, article("a", "2024-03-15T09:00:00Z", "AAPL"), article("b", "2024-03-15T10:00:00Z", "AAPL"))
+    saved = {"read": {"AAPL": ["2022-01-03", "2024-03-15T09:00:00Z"]}}
+    assert "b" in ids(read(connect(streams.News, lookback_days=0), saved).rows)
+
+
+def test_an_article_on_the_edge_of_the_window_comes_once(server, connect, read):
+    Newspaper(server, article("a", "2024-03-05T00:00:00Z", "AAPL", "MSFT"))
+    saved = {"read": {ticker: ["2022-01-03", "2024-03-05T00:00:00Z"] for ticker in ("AAPL", "MSFT")}}
+    assert ids(read(connect(streams.News, tickers=["AAPL", "MSFT"], lookback_days=0), saved).rows) == ["a"]
 
 
 def test_a_cursor_of_news_far_in_the_future_asks_for_nothing(server, connect, read):

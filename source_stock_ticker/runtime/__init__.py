@@ -6,7 +6,7 @@ It knows nothing of the connector above it. To follow one `read`, open in this o
 
 from .contract import Pace, Page, Row, Source, State, Stream
 from .entrypoint import launch
-from .errors import ConfigError, ConnectorError, TransientError, UnexpectedAnswer
+from .errors import ConfigError, ConnectorError, TransientError, UnexpectedAnswer, start_of
 
 __all__ = [
     "ConfigError",
@@ -20,4 +20,5 @@ __all__ = [
     "TransientError",
     "UnexpectedAnswer",
     "launch",
+    "start_of",
 ]

@@ -145,7 +145,7 @@ class Ahead(Generic[P]):
     @contextmanager
     def _turn(self, slot: Slot[P]) -> Iterator[None]:
         with self._changed:
-            self._changed.wait_for(lambda: slot.ended or (not self._unpacking and self._has_room_for(slot)))
+            self._changed.wait_for(lambda: not self._unpacking and (slot.ended or self._has_room_for(slot)))
             self._unpacking = True
         try:
             yield

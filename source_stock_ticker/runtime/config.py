@@ -142,7 +142,9 @@ def _sentence(error: Any, schema: Mapping[str, Any]) -> str:
     rule, want, field = error.validator, error.validator_value, ".".join(map(str, error.path)) or "config"
     if rule == "required":
         missing = next(name for name in want if name not in error.instance)
-        return f"{missing}: is missing; {_described(error.schema['properties'].get(missing, {}))}"
+        said = error.schema.get("properties", {}).get(missing, {})
+        described = said.get("description") or said.get("title") or "what the spec asks for."
+        return f"{'.'.join([*map(str, error.path), missing])}: is missing; it is: {described}"
     shown = "the value" if _holds_secrets(error, schema) else _shown(error.instance)
     if rule == "type":
         return f"{field}: {shown} must be {_article(want)}."
@@ -166,11 +168,6 @@ def _holds_secrets(error: Any, schema: Mapping[str, Any]) -> bool:
             return True
         schema = schema.get("properties", {}).get(step) or schema.get("items") or {}
     return isinstance(error.instance, dict | list) or '"airbyte_secret": true' in json.dumps(schema)
-
-
-def _described(field: Mapping[str, Any]) -> str:
-    text = field.get("description") or field.get("title") or "the spec requires it."
-    return f"it is: {text}"
 
 
 def _shown(value: Any) -> str:

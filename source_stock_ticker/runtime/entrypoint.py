@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from typing import TYPE_CHECKING
 
 from . import messages
 from .errors import ConnectorError, IncompleteSync
 from .mask import Mask
-from .output import Output, Stopped
+from .output import CannotWrite, Output, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from .config import Config
     from .contract import Source
-
-READER_GONE = 141  # as a shell reports a process that SIGPIPE ended
 
 
 def launch(source: Source, version: str, argv: Sequence[str] | None = None) -> int:
@@ -34,11 +32,14 @@ def launch(source: Source, version: str, argv: Sequence[str] | None = None) -> i
         # stdout belongs to the protocol: what somebody prints by mistake shows on stderr instead.
         with redirect_stdout(sys.stderr):
             return _exit_code(source, args, output)
-    except BrokenPipeError:
-        return READER_GONE
     except Stopped as stopped:
-        output.write(messages.log("WARN", f"Stopped by {stopped}; a read goes on where its last STATE says."))
+        with suppress(CannotWrite):
+            output.write(messages.log("WARN", f"Stopped by {stopped}; a read goes on where its last STATE says."))
         return stopped.exit_code
+    except CannotWrite as error:
+        if error.exit_code == 1:
+            sys.stderr.write(f"{error}\n")
+        return error.exit_code
 
 
 def _exit_code(source: Source, args: argparse.Namespace, output: Output) -> int:
@@ -48,8 +49,6 @@ def _exit_code(source: Source, args: argparse.Namespace, output: Output) -> int:
         return 0
     except IncompleteSync:
         return 1
-    except BrokenPipeError:
-        raise
     except Exception as error:
         from .reader import error_message
 

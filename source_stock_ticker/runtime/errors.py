@@ -44,5 +44,10 @@ class UnexpectedAnswer(ConnectorError):
     """The API answered something that its documentation does not know."""
 
 
+def start_of(text: str, length: int = 200) -> str:
+    """The first words of a text, for a detail. Cut between words: the mask has to see a secret whole to know it."""
+    return text if len(text) <= length else " ".join(text[:length].split(" ")[:-1]) + "..."
+
+
 class IncompleteSync(Exception):
     """Some stream did not complete; its INCOMPLETE status and its error have been written."""

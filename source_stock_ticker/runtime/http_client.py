@@ -9,13 +9,14 @@ import os
 import random
 import threading
 import time
+from datetime import timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import requests
 import urllib3
 
-from .errors import TransientError, UnexpectedAnswer
+from .errors import TransientError, UnexpectedAnswer, start_of
 from .rate_limit import RateLimit
 
 if TYPE_CHECKING:
@@ -85,12 +86,12 @@ class HttpClient:
             else:
                 if self._throttled(answer):
                     throttled += 1
-                    self._hold(throttled, retry_after)
+                    self._hold(throttled, retry_after, patient=tries > 1)
                     continue
                 if answer.status != 408 and answer.status < 500:
                     self._failed_in_a_row = 0
                     return answer
-                problem, detail = f"it answered HTTP {answer.status}", _start_of(answer.body)
+                problem, detail = f"it answered HTTP {answer.status}", start_of(answer.body.decode(errors="replace"))
             failed += 1
             if failed >= tries:
                 self._failed_in_a_row += 1
@@ -101,9 +102,10 @@ class HttpClient:
             self._logger.warning("%s: %s; trying again in %.0f s.", _host(url), problem, wait)
             self._clock.sleep(wait)
 
-    def _hold(self, throttled: int, retry_after: float | None) -> None:
+    def _hold(self, throttled: int, retry_after: float | None, patient: bool) -> None:
         wait = QUOTA_WAIT + random.random() if retry_after is None else max(retry_after, FIRST_WAIT)
-        if self._tries == 1 or throttled >= QUOTA_TRIES or wait > LONGEST_QUOTA_WAIT:
+        if not patient or throttled >= QUOTA_TRIES or wait > LONGEST_QUOTA_WAIT:
+            self._failed_in_a_row += 1
             asked = "" if retry_after is None else f" It asks to wait {retry_after:.0f} s."
             raise TransientError(
                 f"The API's rate limit is reached (HTTP 429).{asked} Wait a minute and try again, "
@@ -131,7 +133,7 @@ class HttpClient:
                     # Following it would send the key to wherever the answer says.
                     raise UnexpectedAnswer(
                         f"{_host(url)} redirects to another address; set api_url to the API's own address.",
-                        f"HTTP {response.status_code} to {response.headers['Location'][:200]}",
+                        f"HTTP {response.status_code} to {start_of(response.headers['Location'])}",
                     )
                 answer = Answer(response.status_code, _body(response, deadline), _path(url))
                 self._logger.debug("GET %s", url, extra={"status": answer.status, "bytes": len(answer.body)})
@@ -176,7 +178,11 @@ def _retry_after(response: requests.Response) -> float | None:
     try:
         if value.isdecimal():
             return float(value)
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time()) if value else None
+        moment = parsedate_to_datetime(value) if value else None
+        if moment is None:
+            return None
+        moment = moment.replace(tzinfo=moment.tzinfo or timezone.utc)  # HTTP dates are in UTC, said or not
+        return max(0.0, moment.timestamp() - time.time())
     except (ValueError, TypeError, OverflowError):
         return None
 
@@ -206,7 +212,3 @@ def _path(url: str) -> str:
 def _host(url: str) -> str:
     """Scheme and host of an address: all of it that a message needs."""
     return "/".join(url.split("?")[0].split("/", 3)[:3])
-
-
-def _start_of(body: bytes) -> str:
-    return body[:200].decode("utf-8", "replace")

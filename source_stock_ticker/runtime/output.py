@@ -1,12 +1,13 @@
 """Writes messages to stdout: whole lines, one buffer, no secrets. Nothing else in the connector prints.
 
 It also ends the process in good order: a signal that comes in the middle of a write waits for the
-line to be whole, and a reader that has gone away is told to the caller as BrokenPipeError.
+line to be whole, and a reader that has gone away ends the process too.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import signal
 import threading
 from typing import TYPE_CHECKING
@@ -27,6 +28,15 @@ class Stopped(BaseException):
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)
         self.exit_code = 128 + signum
+
+
+class CannotWrite(BaseException):
+    """Nobody reads stdout any more, or it is full. No Exception either: no stream has failed by it."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"stdout cannot be written: {error.strerror}")
+        # As a shell reports a process that SIGPIPE ended: nobody is there to be told anything.
+        self.exit_code = 128 + signal.SIGPIPE if isinstance(error, BrokenPipeError) else 1
 
 
 class Output:
@@ -53,14 +63,19 @@ class Output:
                 self.flush()
 
     def flush(self) -> None:
-        """Write what waits. Raises BrokenPipeError when nobody reads any more, Stopped when a signal came meanwhile."""
+        """Write what waits. Raises CannotWrite, or Stopped when a signal came meanwhile."""
         with self._lock:
             self._in_write = threading.current_thread() is threading.main_thread()
             try:
                 rest = memoryview(b"".join(self._waiting))
                 self._waiting, self._size = [], 0
                 while rest:
-                    rest = rest[os.write(self._descriptor, rest) :]
+                    try:
+                        rest = rest[os.write(self._descriptor, rest) :]
+                    except BlockingIOError:  # some parents hand over a pipe that does not block
+                        select.select([], [self._descriptor], [])
+            except OSError as error:
+                raise CannotWrite(error) from None
             finally:
                 self._in_write = False
         if self._stopped_by and threading.current_thread() is threading.main_thread():

@@ -96,13 +96,13 @@ def start(folder, tmp_path):
     """A function that starts the connector with these arguments, as in a fresh shell in another folder."""
     started = []
 
-    def start(*arguments, stderr=None, **environment):
+    def start(*arguments, stdout=subprocess.PIPE, stderr=None, **environment):
         process = subprocess.Popen(
             [sys.executable, folder / "main.py", *arguments],
             cwd=tmp_path,
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE if stderr is None else stderr,
             bufsize=0,  # what lines_until has not read must be left for communicate
         )
@@ -460,6 +460,13 @@ def test_a_reader_that_goes_away_ends_the_process_quietly(start, read_of):
     process.stdout.close()
     assert process.wait(timeout=10) == 141
     assert process.stderr.read() == b""
+
+
+def test_a_full_disk_is_told_in_one_line(start):
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        process = start("spec", stdout=full)
+        assert process.wait(timeout=10) == 1
+    assert process.stderr.read() == b"stdout cannot be written: No space left on device\n"
 
 
 def test_a_reader_that_was_never_there_ends_the_process_quietly(start):

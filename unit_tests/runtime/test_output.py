@@ -8,12 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from source_stock_ticker.runtime import messages
 from source_stock_ticker.runtime.mask import Mask
-from source_stock_ticker.runtime.output import BUFFER, Output, Stopped
+from source_stock_ticker.runtime.output import BUFFER, CannotWrite, Output, Stopped
 
 RECORD = messages.records("letters", [{"letter": "a"}])
 LOG = messages.log("INFO", "text")
@@ -170,8 +171,26 @@ def test_a_short_secret_does_not_spoil_rows_and_states(pipe, output):
 
 def test_a_reader_that_has_gone_away_is_told_to_the_caller(pipe, output):
     os.close(pipe.reader)
-    with pytest.raises(BrokenPipeError):
+    with pytest.raises(CannotWrite) as error:
         output.write(LOG)
+    assert error.value.exit_code == 141
+
+
+def test_a_full_disk_is_told_to_the_caller():
+    with Path("/dev/full").open("wb") as full, pytest.raises(CannotWrite, match="No space left") as error:
+        Output(full.fileno()).write(LOG)
+    assert error.value.exit_code == 1
+
+
+def test_no_handler_of_failures_takes_a_lost_reader_for_one():
+    assert not issubclass(CannotWrite, Exception)
+
+
+def test_a_pipe_that_does_not_block_is_waited_for(pipe, output):
+    os.set_blocking(pipe.writer, False)
+    drain = pipe.drain(pause=0.2)
+    output.write(LONG_LOG)
+    assert drain.content() == LONG_LOG
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
