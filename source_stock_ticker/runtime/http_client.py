@@ -40,7 +40,7 @@ class Answer(NamedTuple):
     """An HTTP answer whose body has arrived in full. path: of the request, without host and query, for messages."""
 
     status: int
-    body: bytes
+    body: bytes | bytearray
     path: str
 
 
@@ -158,18 +158,17 @@ class HttpClient:
         return ours
 
 
-def _body(response: requests.Response, deadline: float) -> bytes:
+def _body(response: requests.Response, deadline: float) -> bytearray:
     """The whole body, unpacked. Raises Timeout after the deadline, UnexpectedAnswer if there is no end to it."""
-    parts, size = [], 0
+    body = bytearray()  # grows in place: parts put together at the end would take the memory twice
     # read1 gives what is there: a deadline can be kept, which a read of a fixed size would not let us.
     while part := response.raw.read1(1 << 20, decode_content=True):
-        parts.append(part)
-        size += len(part)
-        if size > LARGEST_ANSWER:
+        body += part
+        if len(body) > LARGEST_ANSWER:
             raise UnexpectedAnswer(f"{_host(response.url)} sent an answer of over {LARGEST_ANSWER >> 20} MB.")
         if time.monotonic() > deadline:
             raise requests.Timeout("the whole answer took too long")
-    return b"".join(parts)
+    return body
 
 
 def _retry_after(response: requests.Response) -> float | None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 STATE_WORTH = 20  # a STATE is due when the records since the last one are this many times its size ..
 STATE_SECONDS = 10.0  # .. or so many seconds have passed
+CHUNK = 5_000  # rows that are encoded at once: an encoder needs twice the memory of what comes out
 PARSE_TRIES = 3  # an answer that makes no sense is fetched again: some proxy may have cut it
 TELL_WAITS = 60.0  # seconds between two messages about the rate limit
 SHORT_WAIT = 2.0  # seconds; a shorter wait is not worth a message
@@ -46,14 +47,14 @@ NAMED_FAILURES = 5  # slices that an error message names; of more it says how ma
 class Block:
     """A page's rows as RECORD lines, ready to write. size: how many; first, last: those at the ends, None if none."""
 
-    lines: bytes
+    lines: list[bytes]  # of CHUNK rows each
     size: int
     first: Row | None
     last: Row | None
     is_last: bool
 
     def __len__(self) -> int:
-        return len(self.lines)
+        return sum(map(len, self.lines))
 
 
 def read(
@@ -136,6 +137,7 @@ class _StreamRead:
                     first, last = first or block.first, block.last or last
                     # Only now: a checkpoint promises that everything before it has been written.
                     stream.checkpoint(state, slot.slice, first, last, block.is_last)
+                    del block
                     if state and self._state_is_due():
                         yield self._state_message(state)
             except Exception as error:
@@ -157,6 +159,7 @@ class _StreamRead:
         while True:
             block, page = self._block(slice, page, turn)
             yield block
+            del block  # large, and while the next page is made nobody here needs it
             if page is None:
                 return
             if page in seen:
@@ -171,14 +174,15 @@ class _StreamRead:
             try:
                 with turn():
                     rows, following = self._stream.parse(slice, answer)
-                    lines = messages.records(self._stream.name, rows, self._configured.namespace)
+                    chunks = (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
+                    lines = [messages.records(self._stream.name, c, self._configured.namespace) for c in chunks]
                     first, last = (rows[0], rows[-1]) if rows else (None, None)
                     return Block(lines, len(rows), first, last, following is None), following
             except UnexpectedAnswer as error:
                 if attempt == PARSE_TRIES:
                     raise
                 self._logger.warning("%s: %s; fetching it again.", slice, error.message)
-        return Block(b"", 0, None, None, True), None
+        return Block([], 0, None, None, True), None
 
     def _written(self, block: Block) -> Iterator[bytes]:
         if not block.size:
@@ -186,11 +190,11 @@ class _StreamRead:
         if not self._running:
             self._running = True
             yield messages.stream_status(self._stream.name, "RUNNING", self._configured.namespace)
-        yield block.lines
+        yield from block.lines
         self._all_records += block.size
         self._progress.show(self._all_records, self._stream.pace())
         self._records += block.size
-        self._bytes += len(block.lines)
+        self._bytes += len(block)
 
     def _state_is_due(self) -> bool:
         worth = self._bytes > 0 and self._bytes >= STATE_WORTH * len(self._last_state)
