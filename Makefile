@@ -6,11 +6,13 @@ IMAGE = airbyte/source-stock-ticker:dev
 # An empty file each: the environment is made again only when setup.py is newer than it.
 READY = $(VENV)/.ready
 READY_FOR_TESTS = $(VENV)/.ready-for-tests
+ACCEPTANCE_TESTS = $(VENV)-acceptance/bin/python -m pytest integration_tests/acceptance \
+	-p airbyte_cdk.test.standard_tests.pytest_hooks --read-from-streams=all --read-scenarios=config,busy_year --disable-warnings
 
-.PHONY: help demo test lint sandbox image clean
+.PHONY: help demo test lint sandbox example acceptance image imagetest clean
 
 help: ## list what can be made (this list)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY) ## run the connector's four commands on real prices, without a key
 	@$(VENV)/bin/python integration_tests/demo.py
@@ -25,11 +27,26 @@ lint: $(READY_FOR_TESTS) ## check style (ruff) and types (mypy)
 sandbox: $(READY) ## start the stand-in for the API, on port 8080, until Ctrl-C
 	@$(VENV)/bin/python integration_tests/sandbox_api.py
 
+example: $(VENV)-example/.ready ## read prices into a local database, by PyAirbyte, and draw them
+	@$(VENV)-example/bin/python -W ignore examples/prices_to_duckdb.py
+
+acceptance: $(VENV)-acceptance/.ready ## run Airbyte's own tests, and PyAirbyte, on the connector
+	$(ACCEPTANCE_TESTS) -m 'not image_tests'
+
 image: ## build the Docker image
 	docker build . -t $(IMAGE)
 
+# VERIFY_IMAGE: a script that builds the image and then runs $VERIFY_EXEC, for machines without a Docker engine.
+imagetest: $(VENV)-acceptance/.ready ## build the Docker image and test it
+ifdef VERIFY_IMAGE
+	IMAGE=$(IMAGE) VERIFY_EXEC="$(ACCEPTANCE_TESTS) -m image_tests --connector-image $(IMAGE)" $(VERIFY_IMAGE) .
+else
+	docker build . -t $(IMAGE)
+	$(ACCEPTANCE_TESTS) -m image_tests --connector-image $(IMAGE)
+endif
+
 clean: ## remove the environment, builds and caches
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-acceptance $(VENV)-example build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): setup.py
@@ -43,4 +60,13 @@ $(READY): setup.py
 $(READY_FOR_TESTS): $(READY)
 	@echo 'Adding what the tests need'
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[tests]'
+	@touch $@
+
+# Environments apart, for Airbyte's packages are large and not for every Python.
+$(VENV)-%/.ready: setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' || \
+		{ echo 'PyAirbyte needs Python 3.10, 3.11 or 3.12; name one: make PYTHON=python3.12 ...'; exit 1; }
+	@echo 'Setting up $(VENV)-$* (once; about two minutes and 900 MB)'
+	@$(PYTHON) -m venv $(VENV)-$*
+	@$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@

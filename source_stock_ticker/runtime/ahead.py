@@ -49,7 +49,7 @@ class Ahead(Generic[P]):
         self._work = work
         self._most_slots = 2 * workers
         self._slots: deque[Slot[P]] = deque()  # begun, and not yet left by the reader
-        self._waiting_bytes = self._largest_page = 0
+        self._waiting_bytes = self._last_page = 0  # bytes; the next page is taken to be as large as the last
         self._no_more_slices = False
         self._unpacking = False  # some worker has the turn
         self._taking_a_slice = threading.Lock()
@@ -112,7 +112,7 @@ class Ahead(Generic[P]):
                             break
                         slot.pages.append(page)
                         self._waiting_bytes += len(page)
-                        self._largest_page = max(self._largest_page, len(page))
+                        self._last_page = len(page)
                         self._changed.notify_all()
                     del page  # large, and while the next one is made nobody here needs it
             except Exception as error:
@@ -163,7 +163,7 @@ class Ahead(Generic[P]):
 
     def _has_room_for(self, slot: Slot[P]) -> bool:
         # The slot that is being emptied always has: all the others wait for its end.
-        fits = self._waiting_bytes + self._largest_page <= MOST_BYTES
+        fits = self._waiting_bytes + self._last_page <= MOST_BYTES
         return not slot.pages and (fits or slot is self._slots[0])
 
 
