@@ -112,7 +112,9 @@ class StockApi:
             raise UnexpectedAnswer(
                 "The API's link to the next page (next_url) leads to another host.", start_of(str(link))
             )
-        path = parts.path.removeprefix(urlsplit(self._base).path)
+        ours = urlsplit(self._base)
+        # A proxy's link holds the path that our own address begins with; the API's does not.
+        path = parts.path.removeprefix(ours.path) if parts.hostname == ours.hostname else parts.path
         return f"{path}?{parts.query}" if parts.query else path
 
 

@@ -63,13 +63,13 @@ def rows(ticker: str, bars: list[Bar], size: BarSize, adjusted: bool) -> list[Ro
     A field that the API left out is None. `bars` is used up. Raises UnexpectedAnswer for a value of a wrong type.
     """
     columns = _columns(ticker, bars)
-    moments = columns[0]
-    if not all(map(lt, moments, moments[1:])):
-        # Not as documented: put in order, and of a moment that comes twice the later bar stands.
-        in_order = {bar["t"]: bar for bar in sorted(bars, key=itemgetter("t"))}
-        columns = _columns(ticker, list(in_order.values()))
+    starts = _starts(columns[0], size)
+    if not all(map(lt, starts, starts[1:])):
+        # Not as documented: put in order, and of a start that comes twice the later bar stands.
+        by_start = dict(sorted(zip(starts, bars, strict=True), key=itemgetter(0)))
+        columns = _columns(ticker, list(by_start.values()))
+        starts = list(by_start)
     bars.clear()  # 20 MB of a page of 50,000, before its rows take as much
-    starts = _intraday(columns[0]) if size.is_intraday else map(_DAYS.__getitem__, columns[0])
     return _rows(repeat(ticker), starts, columns, adjusted)
 
 
@@ -133,6 +133,11 @@ def _whole(what: str, field: str, value: Any) -> int | None:
     if value is None or type(value) is int:
         return value
     raise UnexpectedAnswer(f"The API sent a bar of {what} whose {field} is no whole number.")
+
+
+def _starts(moments: list[int], size: BarSize) -> list[tuple[str, str]]:
+    """New York date and timestamp (start in UTC) of each bar."""
+    return list(_intraday(moments) if size.is_intraday else map(_DAYS.__getitem__, moments))
 
 
 def _intraday(moments: Iterable[int]) -> Iterator[tuple[str, str]]:

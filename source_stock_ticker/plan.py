@@ -59,7 +59,7 @@ def splits_by_ticker(rows: Iterable[Mapping[str, Any]]) -> Splits:
     for row in rows:
         try:
             day = date.fromisoformat(row["execution_date"])
-            text = f"{day} {float(row['split_from']):g}:{float(row['split_to']):g}"
+            text = f"{day} {float(row['split_from']):.12g}:{float(row['split_to']):.12g}"
             if not isinstance(row["ticker"], str):
                 raise TypeError("ticker")
             found.setdefault(row["ticker"], set()).add(text)

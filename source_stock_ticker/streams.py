@@ -12,7 +12,7 @@ News               a cursor of date and time; one row that belongs to several pa
 from __future__ import annotations
 
 import hashlib
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timezone
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .api import UnknownTicker, any_of, parsed, path_of, results
 from .runtime import ConfigError, Pace, Page, Row, State, Stream, UnexpectedAnswer
-from .trading_days import NEW_YORK, ONE_DAY
+from .trading_days import NEW_YORK, ONE_DAY, weekday_before
 
 if TYPE_CHECKING:
     import logging
@@ -327,7 +327,8 @@ class News(TableStream):
         if read is None:
             return start
         # Articles arrive late too.
-        day = date.fromisoformat(read[1][:10]) - timedelta(days=self._of.lookback_days)
+        day, lookback = date.fromisoformat(read[1][:10]), self._of.lookback_days
+        day = weekday_before(day, lookback) if lookback else day  # news come at the weekend too
         return max(start, f"{day}{read[1][10:]}")
 
     def query(self, slice: NewsSlice) -> dict[str, Any]:

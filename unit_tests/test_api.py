@@ -298,6 +298,7 @@ def test_a_link_of_the_api_is_followed_on_our_own_address(base, link):
         ("http://localhost:8080", "http://localhost:8080/v1/things?cursor=b", "/v1/things?cursor=b"),
         ("https://proxy.example/x", "https://proxy.example/x/v1/things?cursor=b", "/v1/things?cursor=b"),
         ("https://proxy.example/x", "https://proxy.example/v1/things?cursor=b", "/v1/things?cursor=b"),
+        ("https://proxy.example/v1", "https://api.massive.com/v1/things?cursor=b", "/v1/things?cursor=b"),
         (BASE, f"{BASE}/v2/aggs/ticker/A%2FB/range/1/day/1/2", "/v2/aggs/ticker/A%2FB/range/1/day/1/2"),
     ],
 )

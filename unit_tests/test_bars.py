@@ -219,6 +219,12 @@ def test_of_a_bar_that_comes_twice_the_later_one_stands():
     assert [(row["date"], row["close"]) for row in found] == [("2024-03-08", 2), ("2024-03-11", 11)]
 
 
+def test_a_day_with_two_bars_is_one_row():
+    midnight, afternoon = bar("2024-03-08", c=1), bar("2024-03-08", c=2)
+    afternoon["t"] += 16 * 3_600_000
+    assert [row["close"] for row in rows("AAPL", [midnight, afternoon], DAY, True)] == [2]
+
+
 def test_no_bars_are_no_rows():
     assert rows("AAPL", [], DAY, True) == []
 

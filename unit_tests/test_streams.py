@@ -711,7 +711,7 @@ def test_an_article_without_tickers_is_kept(server, connect, read, tickers):
 @pytest.mark.parametrize(
     ("since", "lookback_days", "asked"),
     [
-        ("2024-03-10T14:05:00Z", 3, "2024-03-07T14:05:00Z"),
+        ("2024-03-10T14:05:00Z", 3, "2024-03-06T14:05:00Z"),
         ("2024-03-10T14:05:00Z", 0, "2024-03-10T14:05:00Z"),
         ("2024-03-01T00:00:00Z", 3, "2024-02-27T00:00:00Z"),
         ("2024-01-03T14:05:00Z", 3, "2024-01-02"),  # no further back than the start
