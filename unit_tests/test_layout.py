@@ -16,6 +16,7 @@ FLOORS = [
     {"source_stock_ticker"},
     {"source"},
     {"prices", "streams"},
+    {"coverage"},
     {"api", "plan", "settings"},
     {"bars"},
     {"trading_days"},

@@ -21,7 +21,8 @@ import responses
 from hypothesis import strategies as st
 
 from source_stock_ticker.api import NotYet, TooOld
-from source_stock_ticker.prices import DaySlice, StockPrices, Sync, TickerSlice
+from source_stock_ticker.coverage import DaySlice, Sync, TickerSlice
+from source_stock_ticker.prices import StockPrices
 from source_stock_ticker.runtime import ConfigError, UnexpectedAnswer
 from source_stock_ticker.runtime.http_client import Answer
 
