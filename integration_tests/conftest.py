@@ -140,6 +140,7 @@ class Connector:
     def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
         self.url = url
+        self.longest_run: float = LONGEST_RUN
         self._numbers = count(1)
 
     def check(self, *options: str, **config: Any) -> Run:
@@ -172,11 +173,11 @@ class Connector:
         started = time.monotonic()
         process = self.start(*arguments, env=env, cwd=cwd)
         try:
-            stdout, stderr = process.communicate(timeout=LONGEST_RUN)
+            stdout, stderr = process.communicate(timeout=self.longest_run)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
-            pytest.fail(f"{arguments[0]} was still running after {LONGEST_RUN} s")
+            pytest.fail(f"{arguments[0]} was still running after {self.longest_run} s")
         return judged(stdout, stderr.decode(), process.returncode, time.monotonic() - started, self.secrets(arguments))
 
     def start(self, *arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> subprocess.Popen:
