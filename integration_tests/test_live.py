@@ -27,13 +27,19 @@ def live_config() -> dict[str, Any]:
             "there is no secrets/config.json with a key for the real API (secrets/README.md says how to make it)"
         )
     config = json.loads(SECRET_CONFIG.read_text("utf-8"))
+    assert "localhost" not in config.get("api_url", ""), "secrets/config.json names the sandbox, not the real API"
     two_weeks_ago = date.today() - timedelta(days=14)  # noqa: DTZ011 (a day more or less does not matter here)
+    config.pop("end_date", None)
     return config | {"tickers": (config["tickers"] or ["AAPL"])[:2], "start_date": two_weeks_ago.isoformat()}
 
 
 @pytest.fixture(scope="module")
 def live(connect: Callable[[str], Connector], live_config: dict[str, Any]) -> Connector:
-    return connect(live_config.get("api_url", "https://api.massive.com"))
+    live = connect(live_config.get("api_url", "https://api.massive.com"))
+    status, sentence = live.run("check", "--config", live.file(live_config)).status()
+    if status == "FAILED":  # one sentence, instead of a failure and some minutes for each test
+        pytest.fail(f"secrets/config.json does not work: {sentence}")
+    return live
 
 
 def test_spec_needs_no_key(live: Connector) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from .runtime import ConfigError, Pace, TransientError, UnexpectedAnswer, start_of
+from .runtime import ConfigError, CredentialsError, Pace, TransientError, UnexpectedAnswer, start_of
 from .runtime.http_client import Answer, HttpClient
 
 if TYPE_CHECKING:
@@ -193,7 +193,9 @@ def _refusal(answer: Answer) -> Exception:
     said = _error_text(answer)
     quoted = f' The API says: "{said}"' if said else ""
     if answer.status == 401:
-        return ConfigError(f"api_key: the API does not know this key (HTTP 401); check it in your dashboard.{quoted}")
+        return CredentialsError(
+            f"api_key: the API does not know this key (HTTP 401); check it in your dashboard.{quoted}"
+        )
     if answer.status == 403:
         if "before end of day" in said:
             return NotYet(f"end_date: your plan has no data of this day yet; choose an earlier day.{quoted}")

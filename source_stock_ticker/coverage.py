@@ -87,22 +87,22 @@ class Coverage:
     """Reads and writes the state, for the settings of this sync. It keeps nothing itself but what they say."""
 
     def __init__(self, settings: Settings, logger: logging.Logger) -> None:
-        self._of = settings
+        self._settings = settings
         self._logger = logger
 
     def resume(self, saved: State) -> State:
         """What of the saved state holds for this config; a ticker that is new to it is to be read from the start."""
-        size, start = self._of.bar_size, self._of.start_date.isoformat()
-        if not self._of.tickers and size.timespan != "day":
+        size, start = self._settings.bar_size, self._settings.start_date.isoformat()
+        if not self._settings.tickers and size.timespan != "day":
             raise ConfigError("tickers: the whole market can be read in bars of a day only; list the tickers you want.")
-        made_with = {"timespan": size.timespan, "multiplier": size.multiplier, "adjusted": self._of.adjusted}
+        made_with = {"timespan": size.timespan, "multiplier": size.multiplier, "adjusted": self._settings.adjusted}
         old = _checked(saved)
         if old and old.get("made_with") != made_with:
             self._logger.info("stock_prices: timespan, multiplier or adjusted has changed, so all is read again.")
             old = {}
         read: dict[str, list[str | None]] = {}
         known, moved = old.get("read", {}), []
-        for ticker in self._of.tickers or [MARKET, *(t for t in known if MARKET in known and t != MARKET)]:
+        for ticker in self._settings.tickers or [MARKET, *(t for t in known if MARKET in known and t != MARKET)]:
             from_day, through = known.get(ticker, (start, None))
             if start < old.get("start_date", start) and start < from_day:
                 # start_date has moved to an earlier day: what was read from a later one has a gap before it.
@@ -116,17 +116,17 @@ class Coverage:
 
     def read_before(self, read: dict[str, list[Any]]) -> set[str]:
         """The tickers with rows that a split can make wrong."""
-        return {t for t, (_, through) in read.items() if through and through <= self._of.today.isoformat()}
+        return {t for t, (_, through) in read.items() if through and through <= self._settings.today.isoformat()}
 
     def first_day(self, from_day: str, through: str | None) -> date:
         """The first day that a ticker needs; the last ones are read again, because the API corrects bars for days."""
         start = weekday_from(date.fromisoformat(from_day))
         if through is None:
             return start
-        if through > self._of.last_day.isoformat():
+        if through > self._settings.last_day.isoformat():
             return date.max
         missing = weekday_after(date.fromisoformat(through))
-        return max(start, weekday_before(missing, self._of.lookback_days))
+        return max(start, weekday_before(missing, self._settings.lookback_days))
 
     def note(self, state: State, slice: Any, first: Row | None, last: Row | None, done: bool) -> None:
         """Write into `state` what the slice's rows from `first` to `last` mean. See Stream.checkpoint."""
@@ -144,7 +144,7 @@ class Coverage:
                 if last:
                     day = date.fromisoformat(last["date"])
                     # Further pages may hold more bars of the last day: only the days before it are surely complete.
-                    through = self._of.bar_size.last_day(day) if done else weekday_before(day - ONE_DAY, 0)
+                    through = self._settings.bar_size.last_day(day) if done else weekday_before(day - ONE_DAY, 0)
                     _extend(covered, min(through, sync.last_day))
                 if done:
                     sync.finished.add(ticker)
@@ -183,7 +183,7 @@ class Coverage:
                 "stock_prices: the API has no bars before %s, though start_date is %s. If your plan ends there, that "
                 "is all it gives; after an upgrade clear this stream's state to read the rest.",
                 min(read[ticker][0] for ticker in sync.began_late if ticker in read),
-                self._of.start_date,
+                self._settings.start_date,
             )
         if quiet:
             self._logger.warning("stock_prices: no bar for weeks: %s. Misspelt, delisted, renamed?", _named(quiet))

@@ -13,7 +13,7 @@ from .api import LARGEST_PAGE, NotFound, NotYet, TooOld, any_of, parsed, path_of
 from .bars import rows, rows_of_day
 from .coverage import MARKET, Coverage, DaySlice, SplitsSlice, Sync, TickerSlice
 from .plan import Splits, are_stale, known_splits, plan, splits_by_ticker
-from .runtime import ConfigError, Pace, Page, Row, State, Stream, UnexpectedAnswer
+from .runtime import ConfigError, CredentialsError, Pace, Page, Row, State, Stream, UnexpectedAnswer
 from .trading_days import ONE_DAY, weekday_after, weekday_before, weekday_from, weekdays_between, years_before
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class StockPrices(Stream):
 
     def __init__(self, api: StockApi, settings: Settings, logger: logging.Logger) -> None:
         self._api = api
-        self._of = settings
+        self._settings = settings
         self._logger = logger
         self._coverage = Coverage(settings, logger)
         self._last_request: int | None = None  # number of the last one that is planned
@@ -60,50 +60,54 @@ class StockPrices(Stream):
 
     def slices(self, state: State) -> Iterator[Any]:
         """First what the splits have changed, then the plan's tickers and days."""
-        of, read = self._of, state["read"]
-        sync = Sync(of.last_day)
+        settings, read = self._settings, state["read"]
+        sync = Sync(settings.last_day)
+        if settings.start_date > settings.last_day:
+            self._logger.info(
+                "stock_prices: no day from start_date (%s) on is over yet: nothing to read.", settings.start_date
+            )
         first_days = {ticker: self._coverage.first_day(*covered) for ticker, covered in read.items()}
-        sync.expected = {t for t, day in first_days.items() if of.last_day - day >= WEEKS and t != MARKET}
+        sync.expected = {t for t, day in first_days.items() if settings.last_day - day >= WEEKS and t != MARKET}
         stale: set[str] = set()
         # Also when no day is new: a split can be announced late.
-        if of.adjusted and (
-            self._coverage.read_before(read) or min(first_days.values(), default=date.max) <= of.last_day
+        if settings.adjusted and (
+            self._coverage.read_before(read) or min(first_days.values(), default=date.max) <= settings.last_day
         ):
             stale, known = self._splits(state)
             yield SplitsSlice(sorted(stale), known)
             market = read.get(MARKET, [None])
             first_days |= {t: weekday_from(date.fromisoformat(read.get(t, market)[0])) for t in stale}
-        first_days = {ticker: day for ticker, day in first_days.items() if day <= of.last_day}
+        first_days = {ticker: day for ticker, day in first_days.items() if day <= settings.last_day}
         by_ticker, from_day, requests = self._plan(first_days)
         self._announce(requests)
         for ticker in by_ticker:
             again = ticker in stale or ticker in state["splits"] or MARKET in read
             yield TickerSlice(ticker, first_days.pop(ticker), sync, again)
-        day = from_day if from_day and first_days else weekday_after(of.last_day)
-        while day <= of.last_day:
+        day = from_day if from_day and first_days else weekday_after(settings.last_day)
+        while day <= settings.last_day:
             following = weekday_after(day)
-            yield DaySlice(day, first_days, frozenset(by_ticker), sync, following > of.last_day)
+            yield DaySlice(day, first_days, frozenset(by_ticker), sync, following > settings.last_day)
             day = following
         yield sync
 
     def _plan(self, first_days: dict[str, date]) -> tuple[list[str], date | None, int]:
-        of = self._of
-        if MARKET in first_days or not of.tickers:
+        settings = self._settings
+        if MARKET in first_days or not settings.tickers:
             others = [ticker for ticker in first_days if ticker != MARKET]
             first = first_days.get(MARKET)
-            return others, first, len(others) + (weekdays_between(first, of.last_day) if first else 0)
-        if of.bar_size.timespan != "day":
+            return others, first, len(others) + (weekdays_between(first, settings.last_day) if first else 0)
+        if settings.bar_size.timespan != "day":
             return list(first_days), None, len(first_days)
-        return plan(first_days, of.last_day, of.requests_per_minute)
+        return plan(first_days, settings.last_day, settings.requests_per_minute)
 
     def _announce(self, requests: int) -> None:
         self._last_request = self._api.pace().requests + requests
-        minutes = requests / self._of.requests_per_minute if self._of.requests_per_minute else 0
+        minutes = requests / self._settings.requests_per_minute if self._settings.requests_per_minute else 0
         if minutes > LONG_SYNC:
             self._logger.info(
                 "stock_prices: about %d requests to make; at %d a minute that takes about %.0f minutes.",
                 requests,
-                self._of.requests_per_minute,
+                self._settings.requests_per_minute,
                 minutes,
             )
 
@@ -113,9 +117,11 @@ class StockPrices(Stream):
         The API adjusts bars when it is asked, by all splits up to today. So the list is read before any price, and a
         ticker whose list is not the one that its rows were made with is read again from its start.
         """
-        of, read, saved = self._of, state["read"], state["splits"]
+        settings, read, saved = self._settings, state["read"], state["splits"]
         try:
             listed = self._listed_splits(min(covered[0] for covered in read.values()))
+        except CredentialsError:
+            raise
         except (ConfigError, NotFound) as refused:
             self._logger.warning("stock_prices: splits are not looked for. %s", refused.message)
             return set(), saved
@@ -124,9 +130,9 @@ class StockPrices(Stream):
             from_day, through = read.get(ticker) or read.get(MARKET) or (None, None)
             if from_day is None:
                 continue  # not a ticker of ours
-            now = known_splits(listed.get(ticker, []), from_day, of.today, of.last_day)
+            now = known_splits(listed.get(ticker, []), from_day, settings.today, settings.last_day)
             before = [split for split in saved.get(ticker, []) if split[:10] > from_day]
-            if through and through <= of.today.isoformat() and are_stale(before, now):
+            if through and through <= settings.today.isoformat() and are_stale(before, now):
                 stale.add(ticker)
             if now:
                 known[ticker] = now
@@ -135,12 +141,12 @@ class StockPrices(Stream):
     def _listed_splits(self, from_day: str) -> Splits:
         query = {
             "execution_date.gt": from_day,
-            "execution_date.lte": self._of.today,
+            "execution_date.lte": self._settings.today,
             "sort": "execution_date.asc",
             "limit": SPLITS_A_PAGE,
         }
-        filters = list(any_of(self._of.tickers))
-        years = (self._of.today - date.fromisoformat(from_day)).days / 365
+        filters = list(any_of(self._settings.tickers))
+        years = (self._settings.today - date.fromisoformat(from_day)).days / 365
         if not filters or len(filters) > 1 + years * SPLITS_A_YEAR / SPLITS_A_PAGE:
             return splits_by_ticker(self._api.rows(SPLITS_PATH, query))
         found: Splits = {}
@@ -161,7 +167,7 @@ class StockPrices(Stream):
         return None
 
     def _ticker_bars(self, slice: TickerSlice) -> Answer | None:
-        edges = (years_before(self._of.today, years) + ONE_DAY for years in PLANS if slice.again)
+        edges = (years_before(self._settings.today, years) + ONE_DAY for years in PLANS if slice.again)
         first, *later = [slice.first, *(edge for edge in edges if slice.first < edge <= slice.sync.last_day)]
         try:
             return self._bars_so_far(slice, first)
@@ -187,7 +193,7 @@ class StockPrices(Stream):
         try:
             return self.bars(slice.ticker, first, sync.last_day)
         except NotYet:
-            sync.last_day = min(sync.last_day, weekday_before(self._of.last_day, 1))
+            sync.last_day = min(sync.last_day, weekday_before(self._settings.last_day, 1))
             return self.bars(slice.ticker, first, sync.last_day) if first <= sync.last_day else None
 
     def bars(self, ticker: str, first: date, last: date, limit: int = LARGEST_PAGE) -> Answer:
@@ -195,11 +201,11 @@ class StockPrices(Stream):
 
         https://massive.com/docs/rest/stocks/aggregates/custom-bars
         """
-        size = self._of.bar_size
+        size = self._settings.bar_size
         path = path_of(
             "v2", "aggs", "ticker", ticker, "range", size.multiplier, size.timespan, size.first_day(first), last
         )
-        return self._api.get(path, {"adjusted": _lower(self._of.adjusted), "sort": "asc", "limit": limit})
+        return self._api.get(path, {"adjusted": _lower(self._settings.adjusted), "sort": "asc", "limit": limit})
 
     def _day_bars(self, day: date) -> Answer | None:
         """One day's grouped bars, those of OTC tickers too, or None if the API does not have the day yet.
@@ -208,19 +214,19 @@ class StockPrices(Stream):
         """
         path = path_of("v2", "aggs", "grouped", "locale", "us", "market", "stocks", day)
         try:
-            return self._api.get(path, {"adjusted": _lower(self._of.adjusted), "include_otc": "true"})
+            return self._api.get(path, {"adjusted": _lower(self._settings.adjusted), "include_otc": "true"})
         except NotYet:
             return None
 
     def parse(self, slice: Any, answer: Answer) -> Page:
-        adjusted = self._of.adjusted
+        adjusted = self._settings.adjusted
         body = parsed(answer)
         bars = results(answer, body)
         if body.get("adjusted", adjusted) is not adjusted:
             raise UnexpectedAnswer(f"The API answered with adjusted={body['adjusted']}, unasked, for {answer.path}.")
         if isinstance(slice, DaySlice):
             return Page(self._rows_of_day(slice, bars))
-        size, sync = self._of.bar_size, slice.sync
+        size, sync = self._settings.bar_size, slice.sync
         found = rows(slice.ticker, bars, size, adjusted)
         low, high = size.first_day(slice.first).isoformat(), sync.last_day.isoformat()
         if found and (found[0]["date"] < low or size.last_day_text(found[-1]["date"]) > high):
@@ -247,7 +253,7 @@ class StockPrices(Stream):
         else:
             wanted = {bar["T"]: bar for bar in reversed(bars) if first_days.get(bar["T"], date.max) <= day}
             slice.sync.with_bars.update(wanted)
-        return rows_of_day(day.isoformat(), [wanted[ticker] for ticker in sorted(wanted)], self._of.adjusted)
+        return rows_of_day(day.isoformat(), [wanted[ticker] for ticker in sorted(wanted)], self._settings.adjusted)
 
 
 def _lower(flag: bool) -> str:

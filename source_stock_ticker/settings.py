@@ -36,7 +36,7 @@ class Settings(NamedTuple):
     num_workers: int
 
 
-def settings(config: Mapping[str, Any], today: date | None = None) -> Settings:
+def read_settings(config: Mapping[str, Any], today: date | None = None) -> Settings:
     """The settings of a config that fits spec.yaml. today: New York date, by default now. Raises ConfigError."""
     today = today or today_in_new_york()
     end = _day(config, "end_date")
@@ -45,7 +45,8 @@ def settings(config: Mapping[str, Any], today: date | None = None) -> Settings:
     # One day less than two years, or the plan's rolling edge would overtake a sync that begins before midnight.
     start = _day(config, "start_date") or years_before(today, FREE_PLAN_YEARS) + ONE_DAY
     if end is not None and end < start:
-        raise ConfigError(f"end_date: {end} is before the start_date, {start}; choose a later end_date.")
+        blank = "" if config.get("start_date") else " (two years back, because it is left blank)"
+        raise ConfigError(f"end_date: {end} is before the start_date, {start}{blank}; choose another of the two.")
     return Settings(
         api_key=_key(config["api_key"]),
         api_url=_address(config.get("api_url", "https://api.massive.com")),

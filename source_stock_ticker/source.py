@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .api import StockApi
     from .settings import Settings
 
+REQUESTS_A_WORKER = 20  # a minute, at the least: an answer takes some seconds at most
 PACKAGE = Path(__file__).parent
 
 
@@ -30,41 +31,42 @@ class SourceStockTicker(Source):
         """Ask for the first ticker's bars: this proves key, plan, days and ticker by one request."""
         from .api import NotYet, parsed, results
         from .prices import StockPrices
-        from .settings import settings
+        from .settings import read_settings
         from .trading_days import weekday_before
 
-        of = settings(config)
+        settings = read_settings(config)
         # Impatient: a check answers, it does not sit out a rate limit or an outage.
-        api = _api(of, logger, patient=False)
-        prices = StockPrices(api, of, logger)
+        api = _api(settings, logger, patient=False)
+        prices = StockPrices(api, settings, logger)
         prices.resume({})  # refuses what a read would refuse
-        if not of.tickers or of.start_date > of.last_day:
+        if not settings.tickers or settings.start_date > settings.last_day:
             # The whole market, or no day to read yet: only the key can be proved, by the cheapest request.
             answer = api.get("/v3/reference/tickers", {"limit": 1})
             if not results(answer, parsed(answer)):
                 raise UnexpectedAnswer("The API lists no tickers at all.")
             return
         try:
-            answer = prices.bars(of.tickers[0], of.start_date, of.last_day, limit=100)
+            answer = prices.bars(settings.tickers[0], settings.start_date, settings.last_day, limit=100)
         except NotYet:  # a read steps back one day then, too
-            day_before = weekday_before(of.last_day, 1)
-            if day_before < of.start_date:
-                return
-            answer = prices.bars(of.tickers[0], of.start_date, day_before, limit=100)
+            day_before = weekday_before(settings.last_day, 1)
+            if day_before < settings.start_date:
+                return  # no day is left to ask for: the key was accepted
+            answer = prices.bars(settings.tickers[0], settings.start_date, day_before, limit=100)
         body = parsed(answer)
         if not (results(answer, body) or body.get("next_url")):
+            days = f"{settings.start_date} to {settings.last_day}"
             raise ConfigError(
-                f"tickers: the API has no bars of {of.tickers[0]} from {of.start_date} to {of.last_day}. "
+                f"tickers: the API has no bars of {settings.tickers[0]} from {days}. "
                 "Is it spelt as the exchange does (upper and lower case differ), and was it traded then?"
             )
 
     def streams(self, logger: logging.Logger, config: Mapping[str, Any]) -> list[Stream]:
         from . import streams
         from .prices import StockPrices
-        from .settings import settings
+        from .settings import read_settings
 
-        of = settings(config)
-        api = _api(of, logger)  # one for all: they share a rate limit
+        settings = read_settings(config)
+        api = _api(settings, logger)  # one for all: they share a rate limit
         tables = (
             StockPrices,
             streams.Dividends,
@@ -75,13 +77,18 @@ class SourceStockTicker(Source):
             streams.Exchanges,
             streams.MarketHolidays,
         )
-        return [table(api, of, logger) for table in tables]
+        return [table(api, settings, logger) for table in tables]
 
     def workers(self, config: Mapping[str, Any]) -> int:
-        return int(config.get("num_workers", 4))
+        from .settings import read_settings
+
+        settings = read_settings(config)
+        # Behind a low limit one is enough: more would only stand in line, each with a request that may turn out vain.
+        limit = settings.requests_per_minute
+        return min(settings.num_workers, 1 + limit // REQUESTS_A_WORKER) if limit else settings.num_workers
 
 
-def _api(of: Settings, logger: logging.Logger, patient: bool = True) -> StockApi:
+def _api(settings: Settings, logger: logging.Logger, patient: bool = True) -> StockApi:
     from .api import StockApi
 
-    return StockApi(of.api_url, of.api_key, logger, of.requests_per_minute, patient)
+    return StockApi(settings.api_url, settings.api_key, logger, settings.requests_per_minute, patient)

@@ -51,7 +51,7 @@ class TableStream(Stream):
 
     def __init__(self, api: StockApi, settings: Settings, logger: logging.Logger) -> None:
         self._api = api
-        self._of = settings
+        self._settings = settings
         self._logger = logger
         self._fields: dict[str, set[type]] = {
             field: {python for kind in _kinds(schema) for python in PYTHON_TYPES[kind]}
@@ -136,10 +136,10 @@ class Tickers(TableStream):
     path = "/v3/reference/tickers"
 
     def slices(self, state: State) -> Iterator[TickerList]:
-        alone = 0 < len(self._of.tickers) <= CHEAPER_ALONE
+        alone = 0 < len(self._settings.tickers) <= CHEAPER_ALONE
         for active in (True, False):
             if alone:
-                yield from (TickerList(active, None, ticker) for ticker in self._of.tickers)
+                yield from (TickerList(active, None, ticker) for ticker in self._settings.tickers)
             else:
                 yield from (TickerList(active, market, None) for market in ("stocks", "otc"))
 
@@ -149,7 +149,7 @@ class Tickers(TableStream):
 
     def parse(self, slice: TickerList, answer: Answer) -> Page:
         rows, following = super().parse(slice, answer)
-        wanted = set(self._of.tickers)
+        wanted = set(self._settings.tickers)
         return Page([row for row in rows if not wanted or row["ticker"] in wanted], following)
 
 
@@ -160,9 +160,9 @@ class TickerDetails(TableStream):
     primary_key = ("ticker",)
 
     def slices(self, state: State) -> Iterator[str]:
-        if not self._of.tickers:
+        if not self._settings.tickers:
             raise ConfigError("tickers: ticker_details costs a request for each ticker, so list those you want.")
-        yield from self._of.tickers
+        yield from self._settings.tickers
 
     def fetch(self, slice: str, page: str | None) -> Answer | None:
         try:
@@ -205,7 +205,7 @@ class AnnouncedStream(TableStream):
     natural_key: tuple[str, ...]  # makes an id for the rows that have none
 
     def resume(self, saved: State) -> State:
-        fingerprints, field, wanted = saved.get("fingerprints", {}), str(self.cursor_field), set(self._of.tickers)
+        fingerprints, field, wanted = saved.get("fingerprints", {}), str(self.cursor_field), set(self._settings.tickers)
         try:
             date.fromisoformat(saved.get(field, "2000-01-01"))
             kept = {ticker: mark for ticker, mark in fingerprints.items() if not wanted or ticker in wanted}
@@ -215,9 +215,9 @@ class AnnouncedStream(TableStream):
 
     def slices(self, state: State) -> Iterator[Announced]:
         field, known = str(self.cursor_field), state["fingerprints"]
-        if str(state.get(field, "")) > self._of.today.isoformat():
+        if str(state.get(field, "")) > self._settings.today.isoformat():
             return  # "all is read up to a day to come": nothing to ask for
-        wanted, finished = set(self._of.tickers), set()
+        wanted, finished = set(self._settings.tickers), set()
         for query in self._queries(field):
             rows: Iterable[Row] = map(self.row, self._api.rows(self.path, query))
             if wanted:
@@ -232,13 +232,13 @@ class AnnouncedStream(TableStream):
                     yield Announced(ticker, own, mark)
 
     def _queries(self, field: str) -> Iterator[dict[str, Any]]:
-        days = {f"{field}.gte": self._of.start_date}
-        if self._of.end_date:
-            days[f"{field}.lte"] = self._of.end_date
+        days = {f"{field}.gte": self._settings.start_date}
+        if self._settings.end_date:
+            days[f"{field}.lte"] = self._settings.end_date
         order = {"sort": f"ticker.asc,{field}.asc", "limit": 5000}
-        for tickers in any_of(self._of.tickers):
+        for tickers in any_of(self._settings.tickers):
             yield {"ticker.any_of": tickers, **days, **order}
-        if not self._of.tickers:
+        if not self._settings.tickers:
             yield {**days, **order}
 
     def row(self, row: Row) -> Row:
@@ -255,7 +255,7 @@ class AnnouncedStream(TableStream):
 
     def checkpoint(self, state: State, slice: Announced, first: Row | None, last: Row | None, done: bool) -> None:
         state["fingerprints"][slice.ticker] = slice.fingerprint
-        field, today = str(self.cursor_field), self._of.today.isoformat()
+        field, today = str(self.cursor_field), self._settings.today.isoformat()
         over = [row[field] for row in slice.rows if row[field] <= today]
         if over:
             state[field] = max([*over, state.get(field, "")])
@@ -304,30 +304,33 @@ class News(TableStream):
     cursor_field = "published_utc"
 
     def resume(self, saved: State) -> State:
-        start = self._of.start_date.isoformat()
+        start = self._settings.start_date.isoformat()
         read = {}
         try:
             for ticker, (from_day, newest) in saved.get("read", {}).items():
                 datetime.fromisoformat(newest.replace("Z", "+00:00"))
-                if ticker in (self._of.tickers or (MARKET,)) and date.fromisoformat(from_day).isoformat() <= start:
+                if (
+                    ticker in (self._settings.tickers or (MARKET,))
+                    and date.fromisoformat(from_day).isoformat() <= start
+                ):
                     read[ticker] = [from_day, newest]  # else start_date has moved to an earlier day: all is read again
         except (AttributeError, TypeError, ValueError) as error:
             raise _not_ours(self.name, error) from None
         return {"read": read}
 
     def slices(self, state: State) -> Iterator[NewsSlice]:
-        last_day = min(self._of.end_date or self._of.today, self._of.today).isoformat()
-        windows = {ticker: self._since(state["read"].get(ticker)) for ticker in self._of.tickers or (MARKET,)}
+        last_day = min(self._settings.end_date or self._settings.today, self._settings.today).isoformat()
+        windows = {ticker: self._since(state["read"].get(ticker)) for ticker in self._settings.tickers or (MARKET,)}
         for ticker, since in windows.items():
             if since[:10] <= last_day:
                 yield NewsSlice(ticker, windows, [])
 
     def _since(self, read: list[str] | None) -> str:
-        start = self._of.start_date.isoformat()
+        start = self._settings.start_date.isoformat()
         if read is None:
             return start
         # Articles arrive late too.
-        day, lookback = date.fromisoformat(read[1][:10]), self._of.lookback_days
+        day, lookback = date.fromisoformat(read[1][:10]), self._settings.lookback_days
         day = weekday_before(day, lookback) if lookback else day  # news come at the weekend too
         return max(start, f"{day}{read[1][10:]}")
 
@@ -338,8 +341,8 @@ class News(TableStream):
             "sort": "published_utc",
             "limit": 1000,
         }
-        if self._of.end_date and self._of.end_date < self._of.today:
-            midnight = datetime.combine(self._of.end_date + ONE_DAY, time(), NEW_YORK)
+        if self._settings.end_date and self._settings.end_date < self._settings.today:
+            midnight = datetime.combine(self._settings.end_date + ONE_DAY, time(), NEW_YORK)
             query["published_utc.lt"] = midnight.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         return query if slice.ticker == MARKET else {"ticker": slice.ticker, **query}
 
@@ -359,7 +362,7 @@ class News(TableStream):
         # Once all is written, the articles that stand under another ticker count too.
         reached = slice.moments if done else [last["published_utc"]] if last else []
         if reached:
-            start = self._of.start_date.isoformat()
+            start = self._settings.start_date.isoformat()
             from_day, newest = state["read"].get(slice.ticker, (start, ""))
             state["read"][slice.ticker] = [from_day, max([*reached, newest])]
 

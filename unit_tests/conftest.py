@@ -12,7 +12,7 @@ import responses
 
 from source_stock_ticker.api import StockApi
 from source_stock_ticker.runtime import ConfigError, ConnectorError, Page, Row, State, Stream
-from source_stock_ticker.settings import settings
+from source_stock_ticker.settings import read_settings
 
 TODAY = date(2024, 3, 15)  # a Friday, so that the last day to read is Thursday, March 14
 
@@ -34,7 +34,7 @@ def connect() -> Callable[..., Any]:
     """A function: a class of streams, today and a config -> that stream."""
 
     def connect(table: type, today: date = TODAY, **config: Any) -> Any:
-        of = settings({"api_key": "a-key", "tickers": ["AAPL"], "requests_per_minute": 0, **config}, today)
+        of = read_settings({"api_key": "a-key", "tickers": ["AAPL"], "requests_per_minute": 0, **config}, today)
         logger = logging.getLogger("unit_tests")
         return table(StockApi(of.api_url, of.api_key, logger), of, logger)
 

@@ -8,7 +8,7 @@ import pytest
 import responses
 
 from source_stock_ticker.api import NotFound, NotYet, StockApi, TooOld, UnknownTicker, any_of, parsed, path_of, results
-from source_stock_ticker.runtime import ConfigError, ConnectorError, TransientError, UnexpectedAnswer
+from source_stock_ticker.runtime import ConfigError, ConnectorError, CredentialsError, TransientError, UnexpectedAnswer
 from source_stock_ticker.runtime.http_client import Answer
 
 BASE = "https://api.massive.com"
@@ -99,21 +99,21 @@ def test_the_pace_tells_how_long_the_planned_requests_still_take(server, slept):
         (
             401,
             {"status": "ERROR", "request_id": "1", "error": "Unknown API Key"},
-            ConfigError,
+            CredentialsError,
             "api_key: the API does not know this key (HTTP 401); check it in your dashboard. "
             'The API says: "Unknown API Key"',
         ),
         (
             401,
             {"status": "ERROR", "error": "API Key was not provided"},
-            ConfigError,
+            CredentialsError,
             "api_key: the API does not know this key (HTTP 401); check it in your dashboard. "
             'The API says: "API Key was not provided"',
         ),
         (
             401,
             None,
-            ConfigError,
+            CredentialsError,
             "api_key: the API does not know this key (HTTP 401); check it in your dashboard.",
         ),
         (

@@ -8,7 +8,7 @@ import pytest
 from source_stock_ticker.bars import BarSize
 from source_stock_ticker.runtime import ConfigError
 from source_stock_ticker.runtime.config import read_spec, validated
-from source_stock_ticker.settings import settings
+from source_stock_ticker.settings import read_settings
 
 TODAY = date(2024, 3, 15)  # a Friday
 SPEC = read_spec(Path(__file__).resolve().parent.parent / "spec.yaml")["connectionSpecification"]
@@ -19,9 +19,9 @@ def config(**fields) -> dict:
 
 
 def test_what_a_config_leaves_out_has_the_defaults_of_the_spec():
-    of = settings(config(), TODAY)
+    of = read_settings(config(), TODAY)
     defaults = {name: field["default"] for name, field in SPEC["properties"].items() if "default" in field}
-    assert of == settings(config(**defaults), TODAY)
+    assert of == read_settings(config(**defaults), TODAY)
     assert of == (
         "a-key",
         "https://api.massive.com",
@@ -40,20 +40,20 @@ def test_what_a_config_leaves_out_has_the_defaults_of_the_spec():
 
 def test_optional_fields_that_a_form_left_blank_count_as_absent():
     blank = dict.fromkeys(set(SPEC["properties"]) - set(SPEC["required"]), "")
-    assert settings(validated(config(**blank), SPEC), TODAY) == settings(config(), TODAY)
+    assert read_settings(validated(config(**blank), SPEC), TODAY) == read_settings(config(), TODAY)
 
 
 def test_optional_fields_that_are_null_count_as_absent():
     nulls = dict.fromkeys(set(SPEC["properties"]) - set(SPEC["required"]), None)
-    assert settings(validated(config(**nulls), SPEC), TODAY) == settings(config(), TODAY)
+    assert read_settings(validated(config(**nulls), SPEC), TODAY) == read_settings(config(), TODAY)
 
 
 def test_fields_that_nobody_knows_are_no_obstacle():
-    assert settings(validated(config(_limit=5, old_field="x"), SPEC), TODAY) == settings(config(), TODAY)
+    assert read_settings(validated(config(_limit=5, old_field="x"), SPEC), TODAY) == read_settings(config(), TODAY)
 
 
 def test_every_field_is_taken_over():
-    of = settings(
+    of = read_settings(
         config(
             start_date="2024-01-02",
             end_date="2024-02-29",
@@ -83,7 +83,7 @@ def test_every_field_is_taken_over():
 
 
 def test_numbers_may_be_written_with_a_point():
-    of = settings(validated(config(multiplier=1.0, lookback_days=5.0), SPEC), TODAY)
+    of = read_settings(validated(config(multiplier=1.0, lookback_days=5.0), SPEC), TODAY)
     assert (of.bar_size, of.lookback_days, type(of.lookback_days)) == (BarSize("day", 1), 5, int)
 
 
@@ -98,7 +98,7 @@ def test_numbers_may_be_written_with_a_point():
     ],
 )
 def test_the_last_day_is_the_weekday_before_today(today, last_day):
-    assert settings(config(), date.fromisoformat(today)).last_day == date.fromisoformat(last_day)
+    assert read_settings(config(), date.fromisoformat(today)).last_day == date.fromisoformat(last_day)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_the_last_day_is_the_weekday_before_today(today, last_day):
     ],
 )
 def test_the_end_date_cuts_the_days_but_never_lets_today_in(end_date, last_day):
-    of = settings(config(end_date=end_date), TODAY)
+    of = read_settings(config(end_date=end_date), TODAY)
     assert (of.last_day, of.end_date) == (date.fromisoformat(last_day), date.fromisoformat(end_date))
 
 
@@ -121,34 +121,34 @@ def test_the_end_date_cuts_the_days_but_never_lets_today_in(end_date, last_day):
     [("2024-03-15", "2022-03-16"), ("2024-02-29", "2022-03-01"), ("2025-02-28", "2023-03-01")],
 )
 def test_without_a_start_date_it_is_as_far_back_as_the_free_plan_goes(today, start_date):
-    assert settings(config(), date.fromisoformat(today)).start_date == date.fromisoformat(start_date)
+    assert read_settings(config(), date.fromisoformat(today)).start_date == date.fromisoformat(start_date)
 
 
 def test_a_start_date_in_the_future_leaves_no_day_to_read():
-    of = settings(config(start_date="2025-01-02"), TODAY)
+    of = read_settings(config(start_date="2025-01-02"), TODAY)
     assert of.start_date > of.last_day
 
 
 def test_one_day_can_be_all_there_is_to_read():
-    of = settings(config(start_date="2024-03-14", end_date="2024-03-14"), TODAY)
+    of = read_settings(config(start_date="2024-03-14", end_date="2024-03-14"), TODAY)
     assert of.start_date == of.last_day
 
 
 def test_a_ticker_that_stands_twice_is_read_once_and_in_its_first_place():
-    assert settings(config(tickers=["MSFT", "AAPL", "MSFT"]), TODAY).tickers == ("MSFT", "AAPL")
+    assert read_settings(config(tickers=["MSFT", "AAPL", "MSFT"]), TODAY).tickers == ("MSFT", "AAPL")
 
 
 @pytest.mark.parametrize("ticker", ["BRK.B", "BACpA", "AMPB", "AMpB", "A/B", "NA", "TRUE", "A B", "A%B", "ÄG"])
 def test_a_ticker_is_taken_as_it_is_spelt(ticker):
-    assert settings(config(tickers=[ticker]), TODAY).tickers == (ticker,)
+    assert read_settings(config(tickers=[ticker]), TODAY).tickers == (ticker,)
 
 
 def test_no_tickers_are_the_whole_market():
-    assert settings(config(tickers=[]), TODAY).tickers == ()
+    assert read_settings(config(tickers=[]), TODAY).tickers == ()
 
 
 def test_blanks_around_a_key_are_no_part_of_it():
-    assert settings(config(api_key=" a-key\n"), TODAY).api_key == "a-key"
+    assert read_settings(config(api_key=" a-key\n"), TODAY).api_key == "a-key"
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_blanks_around_a_key_are_no_part_of_it():
     ],
 )
 def test_an_address_may_have_a_port_and_a_path(api_url, taken):
-    assert settings(config(api_url=api_url), TODAY).api_url == taken
+    assert read_settings(config(api_url=api_url), TODAY).api_url == taken
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_an_address_may_have_a_port_and_a_path(api_url, taken):
     ],
 )
 def test_a_bar_size_that_divides_its_day_is_taken(timespan, multiplier):
-    assert settings(config(timespan=timespan, multiplier=multiplier), TODAY).bar_size == (timespan, multiplier)
+    assert read_settings(config(timespan=timespan, multiplier=multiplier), TODAY).bar_size == (timespan, multiplier)
 
 
 ADDRESS = "api_url: it must be an address like https://api.massive.com, without anything behind it."
@@ -199,11 +199,12 @@ KEY = "api_key: it holds spaces or characters that no key has; copy it anew from
         ),
         (
             {"start_date": "2024-02-01", "end_date": "2024-01-31"},
-            "end_date: 2024-01-31 is before the start_date, 2024-02-01; choose a later end_date.",
+            "end_date: 2024-01-31 is before the start_date, 2024-02-01; choose another of the two.",
         ),
         (
             {"end_date": "2013-03-01"},
-            "end_date: 2013-03-01 is before the start_date, 2022-03-16; choose a later end_date.",
+            "end_date: 2013-03-01 is before the start_date, 2022-03-16 "
+            "(two years back, because it is left blank); choose another of the two.",
         ),
         ({"api_key": "two words"}, KEY),
         ({"api_key": "  "}, KEY),
@@ -245,17 +246,17 @@ KEY = "api_key: it holds spaces or characters that no key has; copy it anew from
 )
 def test_a_config_that_cannot_work_is_told_what_to_change(fields, sentence):
     with pytest.raises(ConfigError) as error:
-        settings(config(**fields), TODAY)
+        read_settings(config(**fields), TODAY)
     assert error.value.message == sentence
 
 
 def test_an_asterisk_is_no_ticker_because_the_state_means_the_whole_market_by_it():
     with pytest.raises(ConfigError, match="tickers"):
-        settings(config(tickers=["*"]), TODAY)
+        read_settings(config(tickers=["*"]), TODAY)
 
 
 @pytest.mark.parametrize("fields", [{"api_key": "my secret"}, {"api_url": "https://me:my-secret@api.massive.com"}])
 def test_a_complaint_does_not_show_a_secret(fields):
     with pytest.raises(ConfigError) as error:
-        settings(config(**fields), TODAY)
+        read_settings(config(**fields), TODAY)
     assert "secret" not in error.value.message.replace("keeps your key secret", "")

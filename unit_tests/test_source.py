@@ -360,6 +360,16 @@ def test_the_streams_share_one_rate_limit(server, slept):
     assert 0.5 < sum(slept) <= 1
 
 
-@pytest.mark.parametrize(("config", "workers"), [({}, 4), ({"num_workers": 1}, 1), ({"num_workers": 32}, 32)])
+@pytest.mark.parametrize(
+    ("config", "workers"),
+    [
+        ({"requests_per_minute": 0}, 4),
+        ({"requests_per_minute": 0, "num_workers": 1}, 1),
+        ({"requests_per_minute": 0, "num_workers": 32}, 32),
+        ({}, 1),  # 5 requests a minute: more than one would only stand in line
+        ({"requests_per_minute": 100, "num_workers": 32}, 6),
+        ({"requests_per_minute": 6000}, 4),
+    ],
+)
 def test_the_config_says_how_many_requests_may_be_under_way(config, workers):
     assert SourceStockTicker().workers(CONFIG | config) == workers

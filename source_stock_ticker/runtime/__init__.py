@@ -6,11 +6,12 @@ It knows nothing of the connector above it. To follow one `read`, open in this o
 
 from .contract import Pace, Page, Row, Source, State, Stream
 from .entrypoint import launch
-from .errors import ConfigError, ConnectorError, TransientError, UnexpectedAnswer, start_of
+from .errors import ConfigError, ConnectorError, CredentialsError, TransientError, UnexpectedAnswer, start_of
 
 __all__ = [
     "ConfigError",
     "ConnectorError",
+    "CredentialsError",
     "Pace",
     "Page",
     "Row",

@@ -36,5 +36,8 @@ def _configured(entry: Any, place: int) -> ConfiguredStream:
         raise ConfigError(f"catalog: the namespace of {name} must be text.")
     mode = entry.get("sync_mode")
     if mode not in ("full_refresh", "incremental"):
-        raise ConfigError(f"catalog: the sync_mode of {name} must be full_refresh or incremental.")
+        raise ConfigError(
+            f"catalog: the sync_mode of {name} must be full_refresh or incremental. (What discover prints has none: "
+            "it shows what there is, a configured catalog says what to read.)"
+        )
     return ConfiguredStream(name, namespace, mode == "incremental")

@@ -100,6 +100,19 @@ def validated(config: Any, schema: Mapping[str, Any]) -> Config:
     return filled
 
 
+def misspelt(config: Any, schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The config's keys that are no option but look like one that is not given, and that option.
+
+    Other unknown keys are left alone: the platform adds some, and older versions left some behind.
+    """
+    options = schema.get("properties", {})
+    for key in config if isinstance(config, dict) else ():
+        if key not in options:
+            from difflib import get_close_matches
+
+            yield from ((key, meant) for meant in get_close_matches(key, options, 1, 0.8) if meant not in config)
+
+
 def _plainly_valid(value: Any, schema: Mapping[str, Any]) -> bool:
     """True only if value is valid; False also where this small check does not know."""
     if not isinstance(schema, dict) or not schema.keys() <= JUDGED | SILENT | {"additionalProperties"}:

@@ -17,6 +17,7 @@ from .mask import Mask
 from .output import CannotWrite, Output, Stopped
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Iterator, Sequence
 
     from .config import Config
@@ -48,6 +49,10 @@ def _exit_code(source: Source, args: argparse.Namespace, output: Output) -> int:
             output.write(message)
         return 0
     except IncompleteSync:
+        return 1
+    except ModuleNotFoundError as missing:
+        text = f"{missing.name} is not installed for this Python: activate the environment, or pip install it."
+        output.write(messages.error(text, "config_error", repr(missing)))
         return 1
     except Exception as error:
         from .reader import error_message
@@ -84,28 +89,30 @@ def _run(source: Source, args: argparse.Namespace, output: Output) -> Iterator[b
         yield source.spec(logger)
     elif args.command == "check":
         try:
-            source.check(logger, _config(source, args, output))
+            source.check(logger, _config(source, args, output, logger))
             yield messages.connection_status(None)
         except ConnectorError as problem:
             yield messages.connection_status(problem.message)
     elif args.command == "discover":
-        yield source.discover(logger, _config(source, args, output))
+        yield source.discover(logger, _config(source, args, output, logger))
     else:
         from .catalog import configured_streams
         from .config import read_json, read_text
         from .state import saved_states
 
-        config = _config(source, args, output)
+        config = _config(source, args, output, logger)
         catalog = configured_streams(read_json(args.catalog, "catalog"))
         state = saved_states(read_text(args.state, "state")) if args.state else {}
         yield from source.read(logger, config, catalog, state)
 
 
-def _config(source: Source, args: argparse.Namespace, output: Output) -> Config:
+def _config(source: Source, args: argparse.Namespace, output: Output, logger: logging.Logger) -> Config:
     """The valid config. From here on no secret of it can be written."""
-    from .config import read_json, read_spec, secrets, validated
+    from .config import misspelt, read_json, read_spec, secrets, validated
 
     config = read_json(args.config, "config")
     schema = read_spec(source.spec_file)["connectionSpecification"]
     output.mask = Mask(secrets(config, schema))
+    for unknown, meant in misspelt(config, schema):
+        logger.warning("config: there is no option %s; %s is meant? It is left out.", unknown, meant)
     return validated(config, schema)

@@ -2,6 +2,7 @@
 
 ConnectorError
 ├── ConfigError        the user, by changing the config       failure_type config_error
+│   └── CredentialsError   the same, and no stream can be read
 ├── TransientError     nobody: the same again may work later  failure_type transient_error
 └── UnexpectedAnswer   us: the API said what we do not know   failure_type system_error
 
@@ -32,6 +33,10 @@ class ConfigError(ConnectorError):
     """The user must change something: the config, the catalog, the state file, the plan."""
 
     failure_type = "config_error"
+
+
+class CredentialsError(ConfigError):
+    """The key is not accepted. It is so for every stream, so none is tried after the first."""
 
 
 class TransientError(ConnectorError):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 10.0, 30.0  # seconds: for the connection, and for the next byte
 ANSWER_TIMEOUT = 120.0  # seconds for a whole answer: a server that drips bytes must not hold us for ever
-LARGEST_ANSWER = 64 * 1024 * 1024  # bytes, unpacked; the largest honest answer (50,000 bars) has about 5 MB
+LARGEST_ANSWER = 32 * 1024 * 1024  # bytes, unpacked; the largest honest answer (50,000 bars) has about 6 MB
 FIRST_WAIT = 1.0  # seconds before the second try; doubled before each further one
 QUOTA_WAIT = 60.0  # seconds to stay silent after a 429 that does not say how long
 LONGEST_QUOTA_WAIT = 300.0  # seconds; an API that wants more silence than this has given up on us, so we do too
@@ -99,7 +99,8 @@ class HttpClient:
                 raise TransientError(f"{_host(url)} did not serve us, tried {times}: {problem}.", detail)
             wait = min(FIRST_WAIT * 2 ** (failed - 1) + random.random() / 4, QUOTA_WAIT)
             wait = min(max(wait, retry_after or 0), LONGEST_QUOTA_WAIT)
-            self._logger.warning("%s: %s; trying again in %.0f s.", _host(url), problem, wait)
+            until = max(wait, self.rate_limit.interval)
+            self._logger.warning("%s: %s; trying again in %.0f s.", _host(url), problem, until)
             self._clock.sleep(wait)
 
     def _hold(self, throttled: int, retry_after: float | None, patient: bool) -> None:
@@ -190,7 +191,7 @@ def _reason(error: requests.RequestException) -> str:
     """What went wrong on the way, for people."""
     text = repr(error)
     if isinstance(error, requests.exceptions.SSLError):
-        return "no secure connection (TLS) could be made; does the address begin with the right https:// or http://?"
+        return "no secure connection (TLS) could be made (is https:// right for this address?)"
     if isinstance(error, requests.exceptions.ProxyError):
         return "the proxy in the environment (HTTPS_PROXY) did not answer"
     if "NameResolution" in text or "getaddrinfo" in text:

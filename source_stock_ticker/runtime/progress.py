@@ -28,14 +28,18 @@ class Progress:
         """Rows written so far, and how the requests go."""
         if self._visible and time.monotonic() - self._shown >= OFTEN:
             self._shown = time.monotonic()
-            text = f"{self._stream}: {rows:,} rows, {pace.requests:,} requests"
+            text = self._counts(rows, pace)
             if pace.seconds_to_wait:
                 text += f", waiting {pace.seconds_to_wait:.0f} s for the rate limit"
             if pace.seconds_left:
-                text += f", about {pace.seconds_left / 60:.0f} min left"
+                minutes, seconds = divmod(round(pace.seconds_left), 60)
+                text += f", about {f'{minutes} min' if minutes > 1 else f'{minutes * 60 + seconds} s'} left"
             os.write(2, (CLEAR + text).encode())
 
     def end(self, rows: int, pace: Pace) -> None:
         """Leave a last line behind."""
         if self._visible:
-            os.write(2, f"{CLEAR}{self._stream}: {rows:,} rows, {pace.requests:,} requests\n".encode())
+            os.write(2, f"{CLEAR}{self._counts(rows, pace)}\n".encode())
+
+    def _counts(self, rows: int, pace: Pace) -> str:
+        return f"{self._stream}: {rows:,} rows, {pace.requests:,} request{'' if pace.requests == 1 else 's'}"

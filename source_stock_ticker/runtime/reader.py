@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import messages
 from .ahead import Ahead
-from .errors import ConfigError, ConnectorError, IncompleteSync, UnexpectedAnswer
+from .errors import ConfigError, ConnectorError, CredentialsError, IncompleteSync, UnexpectedAnswer
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .contract import Row, State, Stream
     from .state import SavedStates
 
+NOTHING_YET = b""
 STATE_WORTH = 20  # a STATE is due when the records since the last one are this many times its size ..
 STATE_SECONDS = 10.0  # .. or so many seconds have passed
 CHUNK = 5_000  # rows that are encoded at once: an encoder needs twice the memory of what comes out
@@ -64,25 +65,29 @@ def read(
     workers: int,
     logger: logging.Logger,
 ) -> Iterator[bytes]:
-    """The messages of a read, in order; b"" says that the next one will take a while.
+    """The messages of a read, in order; NOTHING_YET says that the next one will take a while.
 
     Raises IncompleteSync after the last message if a stream did not complete.
     """
     by_name = {stream.name: stream for stream in streams}
     failed = []
+    refused: CredentialsError | None = None
     for configured in catalog:
         stream = by_name.get(configured.name)
         try:
+            if refused is not None:
+                raise refused
             if stream is None:
                 raise ConfigError(
                     f"catalog: there is no stream {configured.name}; this source has {', '.join(by_name)}."
                 )
             yield messages.stream_status(configured.name, "STARTED", configured.namespace)
             state = saved.get((configured.name, configured.namespace), {})
-            yield from _StreamRead(stream, configured, workers, logger).messages(state)
+            yield from _StreamRead(stream, configured, workers, logger).run(state)
             yield messages.stream_status(configured.name, "COMPLETE", configured.namespace)
         except Exception as error:
             failed.append(configured.name)
+            refused = error if isinstance(error, CredentialsError) else refused
             yield messages.stream_status(configured.name, "INCOMPLETE", configured.namespace)
             yield error_message(error, configured.name, configured.namespace)
     if failed:
@@ -111,7 +116,7 @@ class _StreamRead:
         self._told_wait = float("-inf")
         self._running = False
 
-    def messages(self, saved: State) -> Iterator[bytes]:
+    def run(self, saved: State) -> Iterator[bytes]:
         """All between STARTED and COMPLETE. Raises, after the last STATE, what made it incomplete."""
         stream = self._stream
         if self._configured.incremental and stream.cursor_field is None:
@@ -142,10 +147,10 @@ class _StreamRead:
                         yield self._state_message(state)
             except Exception as error:
                 failures.append((slot.slice, error))
-                if isinstance(error, ConfigError) or not isinstance(error, ConnectorError):
-                    break  # the other slices would meet the same
+                if _meets_every_slice(error):
+                    break
                 if slot.slice is not None:
-                    self._logger.warning("%s: %s failed: %s", stream.name, slot.slice, error.message)
+                    self._logger.warning("%s: %s failed: %s", stream.name, slot.slice, error)
         slots.close()
         self._progress.end(self._all_records, stream.pace())
         if self._records or json.dumps(state) != self._last_state:
@@ -209,7 +214,7 @@ class _StreamRead:
 
     def _waiting(self) -> Iterator[bytes]:
         """Nothing to write for now: push out what is written, and say so if it is the rate limit that we wait for."""
-        yield b""
+        yield NOTHING_YET
         pace = self._stream.pace()
         self._progress.show(self._all_records, pace)
         seconds = pace.seconds_to_wait
@@ -218,6 +223,11 @@ class _StreamRead:
             self._logger.info("%s: waiting for the rate limit, %.0f s.", self._stream.name, seconds)
             until = time.time() + seconds
             yield messages.stream_status(self._stream.name, "RUNNING", self._configured.namespace, until)
+
+
+def _meets_every_slice(error: Exception) -> bool:
+    """Whether the other slices would fail in the same way: by what is configured, or by a bug."""
+    return isinstance(error, ConfigError) or not isinstance(error, ConnectorError)
 
 
 def _together(failures: list[tuple[Any, Exception]]) -> Exception:

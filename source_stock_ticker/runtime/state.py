@@ -25,6 +25,8 @@ def saved_states(text: str) -> SavedStates:
 
     A file that cannot be understood is refused: taking it for "no state" would read everything again, unasked.
     """
+    if not text.strip():
+        raise ConfigError("state: the file is empty; pass what an earlier read wrote, or [] for nothing yet.")
     states: SavedStates = {}
     for message in _messages(text):
         states.update(_states_of(message))

@@ -93,7 +93,10 @@ def test_a_stream_without_a_name_is_refused_by_its_place(broken):
 
 @pytest.mark.parametrize("mode", [None, "", "INVALID", "FULL_REFRESH", 1, [], {}], ids=json.dumps)
 def test_an_unknown_sync_mode_is_refused(mode):
-    wanted = "catalog: the sync_mode of letters must be full_refresh or incremental."
+    wanted = (
+        "catalog: the sync_mode of letters must be full_refresh or incremental. (What discover prints has none: "
+        "it shows what there is, a configured catalog says what to read.)"
+    )
     assert sentence({"streams": [entry(sync_mode=mode)]}) == wanted
 
 

@@ -308,7 +308,7 @@ BROKEN = {
     ),
     "no secure connection": (
         requests.exceptions.SSLError("[SSL: WRONG_VERSION_NUMBER]"),
-        "no secure connection (TLS) could be made; does the address begin with the right https:// or http://?",
+        "no secure connection (TLS) could be made (is https:// right for this address?)",
     ),
     "proxy": (
         requests.exceptions.ProxyError("Cannot connect to proxy."),

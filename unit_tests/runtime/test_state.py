@@ -110,7 +110,12 @@ def test_a_character_in_a_record_that_looks_like_a_line_end_does_no_harm(charact
 # What is refused: taken for "no state", it would be a full read that nobody asked for
 
 
-@pytest.mark.parametrize("text", ["", " \n", "{", "[{]", "last = c", "[" * 100_000, '{"a": {}} {"b": {}}'])
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_an_empty_file_is_not_taken_for_no_state(text):
+    assert sentence(text) == "state: the file is empty; pass what an earlier read wrote, or [] for nothing yet."
+
+
+@pytest.mark.parametrize("text", ["{", "[{]", "last = c", "[" * 100_000, '{"a": {}} {"b": {}}'])
 def test_what_is_not_json_is_refused(text):
     assert sentence(text).startswith("state: the file is not JSON (")
 
