@@ -2,17 +2,17 @@
 
     Source    the connector: can it connect (check), which tables has it (streams)
     Stream    one table: which slices to read, how to fetch and parse a page, where to resume
-    Slice     one piece of a stream that is read, checkpointed and, if it must be, failed by itself:
-              any object; str(slice) is what people are told of it
+    Slice     one piece of a stream that is read, checkpointed and, if it must be, failed by itself: any
+              object; str(slice) is what people are told of it, slice.chain (if it has one) ties some together
     Page      the rows of one answer, and what to fetch next
     state     a dict that JSON can hold: where a stream resumes. {} = from the start
 
 The methods of a stream run in this order:
 
     state = resume(saved state)
-    for slice in slices(state):         ahead of the writing, in a worker
-        answer = fetch(slice, None)     in a worker; several slices at once
-        page = parse(slice, answer)     in a worker; answer = fetch(slice, page.next) and so on
+    for slice in slices(state):         in a worker thread, ahead of the writing
+        answer = fetch(slice, None)     in a worker thread; several slices at once
+        page = parse(slice, answer)     in a worker thread, one at a time; then fetch(slice, page.next) and so on
         checkpoint(state, slice, ...)   after the page's rows have been written
 """
 
@@ -59,7 +59,7 @@ class Stream:
     cursor_field: str | None = None  # the field that grows with time; None = full refresh only
 
     def resume(self, saved: State) -> State:
-        """The state to start from: as much of the saved one as still holds. Pure; no requests.
+        """The state to start from: as much of the saved one as still holds. No requests.
 
         saved is {} on a full refresh and on a first sync, else what an earlier read wrote.
         """
@@ -76,7 +76,7 @@ class Stream:
     def fetch(self, slice: Any, page: str | None) -> Any:
         """One answer from the network: the slice's first, or the one that `page` (Page.next) stands for.
 
-        None says that there is nothing (to fetch). Raises a ConnectorError; ConfigError ends the stream, any other
+        None: this slice has no answer; it counts as read, with no rows. Raises a ConnectorError; ConfigError ends the stream, any other
         error the slice.
         """
         raise NotImplementedError

@@ -20,7 +20,7 @@ connectionSpecification:
   required: [key]
   properties:
     key: {type: string, title: Key, airbyte_secret: true, minLength: 1}
-    does: {type: string, title: What it does, enum: [well, refuse, crash, print, fail, wait, "no end", large rows]}
+    does: {type: string, title: What it does, enum: [well, refuse, crash, import, print, fail, wait, "no end", large rows]}
 """
 CONNECTOR = '''
 import itertools, sys, time, warnings
@@ -65,6 +65,8 @@ class Tiny(Source):
             raise ConfigError(f"key: {key} is refused.", repr(config))
         if does == "crash":
             raise KeyError(key)
+        if does == "import":
+            import no_such_package
         if does == "print":
             print("I should not print.")
             sys.stdout.write("Nor write.")
@@ -332,6 +334,21 @@ def test_a_config_may_begin_with_a_byte_order_mark(run, config):
 def test_unknown_fields_of_a_config_do_no_harm(run, config):
     found = run("check", "--config", config(_limit=5, __injected_declarative_manifest={}))
     assert found.of_type("connectionStatus") == [{"status": "SUCCEEDED"}]
+
+
+def test_a_misspelt_option_is_told(run, config):
+    found = run("check", "--config", config(doess="well"))
+    assert found.of_type("log")[0] == {
+        "level": "WARN",
+        "message": "config: there is no option doess; does is meant? It is left out.",
+    }
+    assert found.of_type("connectionStatus") == [{"status": "SUCCEEDED"}]
+
+
+def test_a_package_that_is_not_installed_is_named(run, config):
+    found = run("check", "--config", config(does="import"))
+    assert found.error["message"].startswith("no_such_package is not installed for this Python")
+    assert (found.exit_code, found.error["failure_type"]) == (1, "config_error")
 
 
 @pytest.mark.parametrize("option", ["--catalog", "--state"])

@@ -9,7 +9,7 @@ import pytest
 
 from source_stock_ticker.runtime import ConfigError, Pace, Page, Stream, TransientError, UnexpectedAnswer
 from source_stock_ticker.runtime.catalog import ConfiguredStream
-from source_stock_ticker.runtime.errors import IncompleteSync
+from source_stock_ticker.runtime.errors import CredentialsError, IncompleteSync
 from source_stock_ticker.runtime.reader import error_message, read
 
 FAT = "x" * 400  # a row with it is worth a STATE
@@ -420,6 +420,13 @@ def test_when_it_cannot_be_told_what_to_read_next_the_sentence_names_no_slice(ru
     assert found.rows == [("a", 1)]
     assert "The API is down." in found.errors[0]["message"]
     assert "None" not in found.errors[0]["message"] + caplog.text
+
+
+def test_after_a_refused_key_no_other_stream_is_tried(run):
+    refused = CredentialsError("api_key: the API does not know it.")
+    found = run(Numbers({"a": [refused]}, name="first"), Numbers({"a": [[1]]}, name="second"))
+    assert found.rows == []
+    assert [error["message"] for error in found.errors] == ["api_key: the API does not know it."] * 2
 
 
 def test_when_a_link_of_a_chain_fails_the_rest_of_it_is_left_out(run):
