@@ -7,7 +7,8 @@ IMAGE = airbyte/source-stock-ticker:dev
 READY = $(VENV)/.ready
 READY_FOR_TESTS = $(VENV)/.ready-for-tests
 ACCEPTANCE_TESTS = $(VENV)-acceptance/bin/python -m pytest integration_tests/acceptance \
-	-p airbyte_cdk.test.standard_tests.pytest_hooks --read-from-streams=all --read-scenarios=config,busy_year --disable-warnings
+	-p airbyte_cdk.test.standard_tests.pytest_hooks --disable-warnings \
+	--read-from-streams=all --read-scenarios=config,busy_year
 
 .PHONY: help demo test lint sandbox example acceptance image imagetest clean
 
@@ -46,7 +47,8 @@ else
 endif
 
 clean: ## remove the environment, builds and caches
-	rm -rf $(VENV) $(VENV)-acceptance $(VENV)-example build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-acceptance $(VENV)-example build dist *.egg-info examples/.cache
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): setup.py

@@ -20,7 +20,10 @@ connectionSpecification:
   required: [key]
   properties:
     key: {type: string, title: Key, airbyte_secret: true, minLength: 1}
-    does: {type: string, title: What it does, enum: [well, refuse, crash, import, print, fail, wait, "no end", large rows]}
+    does:
+      type: string
+      title: What it does
+      enum: [well, refuse, crash, import, print, fail, wait, "no end", large rows]
 """
 CONNECTOR = '''
 import itertools, sys, time, warnings
