@@ -35,6 +35,7 @@ SET_UP = {
     "python -m pytest -s integration_tests",
 }
 TARGETS = {"make demo", "make test", "make lint", "make image", "make help"}
+TARGETS |= {"make acceptance", "make imagetest", "make example"}  # .ci/run and integration_tests/acceptance run these
 
 Step = tuple[str, list[str]]  # a command, and the lines of output shown under it
 

@@ -76,8 +76,8 @@ class Stream:
     def fetch(self, slice: Any, page: str | None) -> Any:
         """One answer from the network: the slice's first, or the one that `page` (Page.next) stands for.
 
-        None: this slice has no answer; it counts as read, with no rows. Raises a ConnectorError; ConfigError ends the stream, any other
-        error the slice.
+        None: this slice has no answer; it counts as read, with no rows. Raises a ConnectorError: ConfigError ends the
+        stream, any other error the slice.
         """
         raise NotImplementedError
 

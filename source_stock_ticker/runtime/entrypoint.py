@@ -1,7 +1,8 @@
 """From the command line to the exit code: spec, check, discover or read.
 
 Exit codes: 0 done (a check that answers FAILED too) · 1 failed, as the last TRACE ERROR says ·
-2 the command line is wrong · 141 nobody reads stdout any more · 143, 130 stopped by SIGTERM, Ctrl-C
+2 the command line is wrong · 141 nobody reads stdout any more · SIGTERM and Ctrl-C end the process as
+signals do: a shell, docker and Airbyte see 143 and 130
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from . import messages
 from .errors import ConnectorError, IncompleteSync
 from .mask import Mask
-from .output import CannotWrite, Output, Stopped
+from .output import CannotWrite, Output, Stopped, end_by
 
 if TYPE_CHECKING:
     import logging
@@ -32,10 +33,13 @@ def launch(source: Source, version: str, argv: Sequence[str] | None = None) -> i
     try:
         # stdout belongs to the protocol: what somebody prints by mistake shows on stderr instead.
         with redirect_stdout(sys.stderr):
-            return _exit_code(source, args, output)
+            exit_code = _exit_code(source, args, output)
+            output.leave_signals_alone()  # or one that comes now would end in a traceback
+            return exit_code
     except Stopped as stopped:
         with suppress(CannotWrite):
             output.write(messages.log("WARN", f"Stopped by {stopped}; a read goes on where its last STATE says."))
+        end_by(stopped.signum)
         return stopped.exit_code
     except CannotWrite as error:
         if error.exit_code == 1:

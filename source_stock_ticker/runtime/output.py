@@ -27,6 +27,7 @@ class Stopped(BaseException):
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)
+        self.signum = signum
         self.exit_code = 128 + signum
 
 
@@ -37,6 +38,20 @@ class CannotWrite(BaseException):
         super().__init__(f"stdout cannot be written: {error.strerror}")
         # As a shell reports a process that SIGPIPE ended: nobody is there to be told anything.
         self.exit_code = 128 + signal.SIGPIPE if isinstance(error, BrokenPipeError) else 1
+
+
+def end_by(signum: int) -> None:
+    """End the process by the signal, as if it were not caught: PyAirbyte stops a command so, and takes 143 for a crash.
+
+    Returns where it is the first process of a container, which no such signal ends.
+    """
+    signal.signal(signum, signal.SIG_DFL)
+    os.kill(os.getpid(), signum)
+
+
+def _give_up(signum: int) -> None:
+    end_by(signum)
+    os._exit(128 + signum)
 
 
 class Output:
@@ -87,11 +102,16 @@ class Output:
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
 
+    def leave_signals_alone(self) -> None:
+        """The work is done: from now on SIGTERM and SIGINT end the process at once."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         for again in (signal.SIGTERM, signal.SIGINT):
             signal.signal(again, signal.SIG_IGN)  # we are ending already
         # A reader that has stalled would keep us in a write for ever.
-        signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + signum))
+        signal.signal(signal.SIGALRM, lambda *_: _give_up(signum))
         signal.setitimer(signal.ITIMER_REAL, LAST_WRITE)
         if not self._in_write:
             raise Stopped(signum)

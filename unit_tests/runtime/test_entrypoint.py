@@ -416,7 +416,7 @@ def test_no_locale_changes_the_output(run, read_of, environment):
 # The end of a process that is not its own idea
 
 
-SIGNALS = pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+SIGNALS = pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGTERM, -15), (signal.SIGINT, -2)])
 
 
 def lines_until(process, start_of_line, count=1):
@@ -471,7 +471,7 @@ def test_a_process_that_is_stopped_does_not_wait_for_ever_for_its_reader(start, 
     lines_until(process, b'{"type":"TRACE"', count=2)
     time.sleep(0.2)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=10) == 143
+    assert process.wait(timeout=10) == -15
 
 
 def test_a_reader_that_goes_away_ends_the_process_quietly(start, read_of):
