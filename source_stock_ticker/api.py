@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 HOSTS = {"api.massive.com", "api.polygon.io"}  # the API answers under both names, and links to either
 LARGEST_PAGE = 50_000  # rows that one answer of custom bars can have
 PAGE_TRIES = 3
+MOST_STUCK_PAGES = 20  # in a row that bring nothing new
 GOOD = {"OK", "DELAYED"}  # DELAYED: the plan is not real time; the bars are good
 LONGEST_FILTER = 6000  # characters of a list of tickers in an address; servers take 8,000 in all
 SMALL = 4096  # bytes; an error sent with HTTP 200 is never longer
@@ -69,13 +70,15 @@ class StockApi:
         """The rows of all pages of GET path?query, one page at a time."""
         rows, page = self._page(path, query)
         yield from rows
-        seen = set()
+        seen, stuck, last = set(), 0, rows[-1:]
         while page is not None:
-            if page in seen:
+            rows, following = self._page(page)
+            stuck = 0 if rows and rows[-1:] != last else stuck + 1
+            if page in seen or stuck > MOST_STUCK_PAGES:
                 raise UnexpectedAnswer(f"The pages of {path} lead in a circle.")
             seen.add(page)
-            rows, page = self._page(page)
             yield from rows
+            page, last = following, rows[-1:] or last
 
     def _page(
         self, path: str, query: Mapping[str, Any] | None = None, tries: int = PAGE_TRIES
@@ -102,7 +105,7 @@ class StockApi:
         The link is an absolute URL without the key. Only its path is followed, on our own address.
         """
         link = body.get("next_url")
-        if not link:
+        if link is None or link == "":
             return None
         try:
             parts = urlsplit(link) if isinstance(link, str) else None
@@ -160,7 +163,12 @@ def results(answer: Answer, body: Any) -> list[dict[str, Any]]:
         raise UnexpectedAnswer(f"The API sent no JSON object for {answer.path}.")
     if body.get("status", "OK") not in GOOD:
         raise _refusal(answer)
-    rows = body.get("results") or []
+    rows = body.get("results")
+    if rows is None or rows == []:
+        says_so = rows == [] or "status" in body or "next_url" in body
+        if not says_so or body.get("resultsCount"):
+            raise UnexpectedAnswer(f"The API sent no results for {answer.path}, and does not say that there are none.")
+        return []
     if not isinstance(rows, list) or set(map(type, rows)) - {dict}:
         raise UnexpectedAnswer(f"The API sent results that are no list of rows for {answer.path}.")
     return rows

@@ -29,6 +29,10 @@ SPLITS_A_YEAR = 1_500  # of the whole market, about
 SPLITS_A_PAGE = 5_000
 PLANS = (10, 5, 2)  # years of history that the plans have
 WEEKS = timedelta(days=14)  # of which a ticker should have some bar
+OLD_BASIS = (
+    "stock_prices: %s must be read again because of a split, but your plan has nothing before %s any more: "
+    "rows before that day keep the old prices."
+)
 LONG_SYNC = 2  # minutes; a longer one is announced
 
 
@@ -167,23 +171,21 @@ class StockPrices(Stream):
         return None
 
     def _ticker_bars(self, slice: TickerSlice) -> Answer | None:
-        edges = (years_before(self._settings.today, years) + ONE_DAY for years in PLANS if slice.again)
+        # Where the plan may begin by now: at today's start_date; and for a ticker that is read again, which began where
+        # the plan's history began when it was first read, as far back as any plan goes.
+        edges = [years_before(self._settings.today, years) + ONE_DAY for years in PLANS if slice.again]
+        edges = sorted({*edges, self._settings.start_date})
         first, *later = [slice.first, *(edge for edge in edges if slice.first < edge <= slice.sync.last_day)]
         try:
             return self._bars_so_far(slice, first)
         except TooOld:
-            # A ticker that is read again begins where the plan's history began when it was first read.
             for edge in later:
                 try:
                     answer = self._bars_so_far(slice, edge)
                 except TooOld:
                     continue
-                self._logger.warning(
-                    "stock_prices: %s must be read again because of a split, but your plan has nothing before %s any "
-                    "more: rows before that day keep the old prices.",
-                    slice.ticker,
-                    edge,
-                )
+                if slice.again:
+                    self._logger.warning(OLD_BASIS, slice.ticker, edge)
                 return answer
             raise
 
@@ -226,6 +228,8 @@ class StockPrices(Stream):
             raise UnexpectedAnswer(f"The API answered with adjusted={body['adjusted']}, unasked, for {answer.path}.")
         if isinstance(slice, DaySlice):
             return Page(self._rows_of_day(slice, bars))
+        if body.get("ticker", slice.ticker) != slice.ticker:
+            raise UnexpectedAnswer(f"The API answered with the bars of another ticker for {answer.path}.")
         size, sync = self._settings.bar_size, slice.sync
         found = rows(slice.ticker, bars, size, adjusted)
         low, high = size.first_day(slice.first).isoformat(), sync.last_day.isoformat()
@@ -244,8 +248,11 @@ class StockPrices(Stream):
     def _rows_of_day(self, slice: DaySlice, bars: list[dict[str, Any]]) -> list[Row]:
         """The rows wanted of a day's bars; a ticker that the API repeats is written once."""
         first_days, day = slice.first_days, slice.day
-        if any(type(bar.get("T")) is not str for bar in bars):
-            raise UnexpectedAnswer(f"The API sent a bar of {day} without its ticker.")
+        named = [bar for bar in bars if isinstance(bar.get("T"), str) and bar["T"].isprintable() and bar["T"]]
+        if len(named) < len(bars):
+            # Users saw such rows come: they are nobody's, and the others are good.
+            self._logger.warning("stock_prices: %d bars of %s have no ticker; left out.", len(bars) - len(named), day)
+            bars = named
         if bars:
             slice.sync.newest = max(slice.sync.newest, day.isoformat())
         if MARKET in first_days:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BAR_SIZES = {"minute": {1, 5, 10, 15, 30}, "hour": {1, 2, 4}, "day": {1}, "week": {1}, "month": {1}}
+FIRST_YEAR = 1970  # no exchange's data in the API is as old
 FREE_PLAN_YEARS = 2  # of history
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}  # plain http only to these
 LONGEST_TICKER = 100  # characters
@@ -39,11 +40,14 @@ class Settings(NamedTuple):
 def read_settings(config: Mapping[str, Any], today: date | None = None) -> Settings:
     """The settings of a config that fits spec.yaml. today: New York date, by default now. Raises ConfigError."""
     today = today or today_in_new_york()
+    size = _bar_size(config.get("timespan", "day"), int(config.get("multiplier", 1)))
     end = _day(config, "end_date")
     # Today's bar is refused by some plans and still changes with the others.
     last_day = weekday_before(today - ONE_DAY, 0)
     # One day less than two years, or the plan's rolling edge would overtake a sync that begins before midnight.
     start = _day(config, "start_date") or years_before(today, FREE_PLAN_YEARS) + ONE_DAY
+    if not config.get("start_date") and size.first_day(start) < start:
+        start = size.first_day(start + timedelta(days=31 if size.timespan == "month" else 7))  # the first whole one
     if end is not None and end < start:
         blank = "" if config.get("start_date") else " (two years back, because it is left blank)"
         raise ConfigError(f"end_date: {end} is before the start_date, {start}{blank}; choose another of the two.")
@@ -55,7 +59,7 @@ def read_settings(config: Mapping[str, Any], today: date | None = None) -> Setti
         start_date=start,
         last_day=last_day if end is None else min(end, last_day),
         end_date=end,
-        bar_size=_bar_size(config.get("timespan", "day"), int(config.get("multiplier", 1))),
+        bar_size=size,
         adjusted=config.get("adjusted", True),
         lookback_days=int(config.get("lookback_days", 3)),
         requests_per_minute=int(config.get("requests_per_minute", 5)),
@@ -68,9 +72,12 @@ def _day(config: Mapping[str, Any], field: str) -> date | None:
     if value is None:
         return None
     try:
-        return date.fromisoformat(value)
+        day = date.fromisoformat(value)
     except ValueError:
-        raise ConfigError(f"{field}: {value} is not a day (write it as YYYY-MM-DD, for example 2024-12-31).") from None
+        day = None
+    if day is None or day.year < FIRST_YEAR:
+        raise ConfigError(f"{field}: {value} is not a day (write it as YYYY-MM-DD, for example 2024-12-31).")
+    return day
 
 
 def _key(key: str) -> str:

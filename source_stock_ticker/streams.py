@@ -226,7 +226,7 @@ class AnnouncedStream(TableStream):
                 if ticker in finished:
                     raise UnexpectedAnswer(f"The API sent {self.name} that are not in the order of their tickers.")
                 finished.add(ticker)
-                own = sorted(announced, key=lambda row: (row[field], row["id"]))
+                own = sorted({row["id"]: row for row in announced}.values(), key=lambda row: (row[field], row["id"]))
                 mark = hashlib.blake2b(repr(own).encode(), digest_size=8).hexdigest()
                 if known.get(ticker) != mark:
                     yield Announced(ticker, own, mark)
@@ -256,7 +256,7 @@ class AnnouncedStream(TableStream):
     def checkpoint(self, state: State, slice: Announced, first: Row | None, last: Row | None, done: bool) -> None:
         state["fingerprints"][slice.ticker] = slice.fingerprint
         field, today = str(self.cursor_field), self._settings.today.isoformat()
-        over = [row[field] for row in slice.rows if row[field] <= today]
+        over = [row[field] for row in slice.rows if _is_day(row[field]) and row[field] <= today]
         if over:
             state[field] = max([*over, state.get(field, "")])
 
@@ -308,7 +308,8 @@ class News(TableStream):
         read = {}
         try:
             for ticker, (from_day, newest) in saved.get("read", {}).items():
-                datetime.fromisoformat(newest.replace("Z", "+00:00"))
+                if not _is_moment(newest):
+                    raise ValueError(newest)
                 if (
                     ticker in (self._settings.tickers or (MARKET,))
                     and date.fromisoformat(from_day).isoformat() <= start
@@ -361,10 +362,25 @@ class News(TableStream):
     def checkpoint(self, state: State, slice: NewsSlice, first: Row | None, last: Row | None, done: bool) -> None:
         # Once all is written, the articles that stand under another ticker count too.
         reached = slice.moments if done else [last["published_utc"]] if last else []
+        # An article dated in the future, or oddly, says nothing of how far has been read.
+        tomorrow = (self._settings.today + ONE_DAY).isoformat()
+        reached = [moment for moment in reached if _is_moment(moment) and moment[:10] <= tomorrow]
         if reached:
             start = self._settings.start_date.isoformat()
             from_day, newest = state["read"].get(slice.ticker, (start, ""))
             state["read"][slice.ticker] = [from_day, max([*reached, newest])]
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _is_moment(text: str) -> bool:
+    """RFC 3339, as the API writes it: 2013-02-28T14:05:00Z."""
+    return _is_day(text[:10]) and text[10:11] == "T" and text[-1:] == "Z"
 
 
 def _not_ours(stream: str, error: Exception) -> ConfigError:

@@ -233,9 +233,29 @@ def test_an_article_that_quotes_the_rate_limit_is_none(server, api, slept):
 # Answers
 
 
-@pytest.mark.parametrize("body", [{}, {"results": None}, {"results": []}, {"status": "OK", "resultsCount": 0}])
+@pytest.mark.parametrize(
+    "body", [{"status": "OK"}, {"status": "OK", "results": None}, {"results": []}, {"status": "OK", "resultsCount": 0}]
+)
 def test_results_may_be_absent_null_or_empty(body):
     assert results(answer(body), body) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"message": "Endpoint request timed out"},
+        {"results": None},
+        {"status": "OK", "resultsCount": 5},
+        {"status": "OK", "results": [], "resultsCount": 5},
+        {"status": "OK", "results": {}},
+        {"status": "OK", "results": ""},
+        {"status": "OK", "results": False},
+    ],
+)
+def test_an_answer_that_does_not_say_that_there_is_nothing_is_not_empty(body):
+    with pytest.raises(UnexpectedAnswer):
+        results(answer(body), body)
 
 
 @pytest.mark.parametrize("status", ["OK", "DELAYED"])
@@ -378,6 +398,14 @@ def test_pages_that_lead_in_a_circle_are_noticed(server, api, pages):
     server.get(f"{BASE}/v1/things", json={"next_url": f"{BASE}/v1/{pages[0]}"})
     for page, following in zip(pages, pages[1:] + pages[:1], strict=True):
         server.get(f"{BASE}/v1/{page}", json={"next_url": f"{BASE}/v1/{following}"})
+    with pytest.raises(UnexpectedAnswer, match="in a circle"):
+        list(api.rows("/v1/things", {}))
+
+
+def test_pages_that_bring_nothing_new_come_to_an_end(server, api):
+    for page in range(30):
+        body = {"status": "OK", "results": [{"id": 1}], "next_url": f"{BASE}/v1/things?cursor={page + 1}"}
+        server.get(f"{BASE}/v1/things", json=body)
     with pytest.raises(UnexpectedAnswer, match="in a circle"):
         list(api.rows("/v1/things", {}))
 

@@ -1081,10 +1081,20 @@ def test_a_ticker_that_a_day_repeats_is_written_once(connect):
     assert len(connect(StockPrices).parse(of_day(AAPL=START), answer(results=bars)).rows) == 1
 
 
-@pytest.mark.parametrize("ticker", [{}, {"T": None}, {"T": 5}])
-def test_a_bar_of_a_day_without_its_ticker_is_noticed(connect, ticker):
-    with pytest.raises(UnexpectedAnswer, match="a bar of 2024-03-14 without its ticker"):
-        connect(StockPrices).parse(of_day(AAPL=START), answer(results=[{"t": ms("2024-03-14", 16), **ticker}]))
+@pytest.mark.parametrize("ticker", [{}, {"T": None}, {"T": 5}, {"T": ""}, {"T": "\x00"}])
+@pytest.mark.parametrize("config", [{}, {"tickers": []}])
+def test_a_bar_of_a_day_without_its_ticker_is_left_out(connect, caplog, config, ticker):
+    bars = [{"t": ms("2024-03-14", 16), **ticker}, {"T": "AAPL", "t": ms("2024-03-14", 16)}]
+    wanted = of_day(**({"*": START} if config else {"AAPL": START}))
+    page = connect(StockPrices, **config).parse(wanted, answer(results=bars))
+    assert [row["stock_ticker"] for row in page.rows] == ["AAPL"]
+    assert "1 bars of 2024-03-14 have no ticker" in caplog.text
+
+
+def test_the_bars_of_another_ticker_are_refused(connect):
+    slice = TickerSlice("AAPL", date.fromisoformat(START), Sync(date(2024, 3, 14)), False)
+    with pytest.raises(UnexpectedAnswer, match="another ticker"):
+        connect(StockPrices).parse(slice, answer(ticker="MSFT", results=[{"t": ms("2024-03-14", 0)}]))
 
 
 def test_what_is_wrong_with_a_ticker_that_nobody_wants_is_no_matter(connect):

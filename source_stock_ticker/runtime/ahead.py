@@ -51,6 +51,7 @@ class Ahead(Generic[P]):
         self._slots: deque[Slot[P]] = deque()  # begun, and not yet left by the reader
         self._waiting_bytes = self._last_page = 0  # bytes; the next page is taken to be as large as the last
         self._no_more_slices = False
+        self._left_out: set[Any] = set()  # chains of which no further slice is begun
         self._unpacking = False  # some worker has the turn
         self._taking_a_slice = threading.Lock()
         self._changed = threading.Condition()
@@ -84,6 +85,11 @@ class Ahead(Generic[P]):
         self._waiting_bytes -= sum(map(len, slot.pages))
         slot.pages.clear()
         self._changed.notify_all()
+
+    def leave_out(self, chain: Any) -> None:
+        """Begin no further slice of this chain (None: of no chain)."""
+        if chain is not None:
+            self._left_out.add(chain)
 
     def pages(self, slot: Slot[P]) -> Iterator[P | None]:
         """The slot's pages; None while there is none yet. Raises what stopped the slice."""
@@ -131,7 +137,7 @@ class Ahead(Generic[P]):
             slot: Slot[P] | None = None
             error: Exception | None = None
             try:
-                slot = Slot(next(self._slices))
+                slot = Slot(next(s for s in self._slices if getattr(s, "chain", None) not in self._left_out))
             except StopIteration:
                 pass
             except Exception as what:

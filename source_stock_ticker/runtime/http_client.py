@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 10.0, 30.0  # seconds: for the connection, and for the next byte
 ANSWER_TIMEOUT = 120.0  # seconds for a whole answer: a server that drips bytes must not hold us for ever
-LARGEST_ANSWER = 32 * 1024 * 1024  # bytes, unpacked; the largest honest answer (50,000 bars) has about 6 MB
+IMPATIENCE = 25.0  # seconds for a whole answer if there is but one try
+LARGEST_ANSWER = 16 * 1024 * 1024  # bytes, unpacked; the largest honest answer (50,000 bars) has about 6 MB
 FIRST_WAIT = 1.0  # seconds before the second try; doubled before each further one
 QUOTA_WAIT = 60.0  # seconds to stay silent after a 429 that does not say how long
 LONGEST_QUOTA_WAIT = 300.0  # seconds; an API that wants more silence than this has given up on us, so we do too
@@ -80,7 +81,7 @@ class HttpClient:
         while True:
             self.rate_limit.wait()
             try:
-                answer, retry_after = self._send(url)
+                answer, retry_after = self._send(url) if self._tries > 1 else self._sent_in_time(url)
             except requests.RequestException as error:
                 problem, detail, retry_after = _reason(error), repr(error), None
             else:
@@ -143,6 +144,24 @@ class HttpClient:
             raise
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise requests.ConnectionError(error) from error
+
+    def _sent_in_time(self, url: str) -> tuple[Answer, float | None]:
+        """As `_send`, but the whole of it, headers that drip too, has a bound: a check has to answer."""
+        done: list[tuple[Answer, float | None] | Exception] = []
+
+        def send() -> None:
+            try:
+                done.append(self._send(url))
+            except Exception as error:
+                done.append(error)
+
+        thread = threading.Thread(target=send, daemon=True)
+        thread.start()
+        thread.join(IMPATIENCE)
+        outcome = done[0] if done else requests.Timeout("the whole answer took too long")
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     def _session(self, url: str) -> requests.Session:
         """This thread's session: requests does not promise that threads may share one."""

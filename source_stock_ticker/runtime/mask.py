@@ -65,6 +65,10 @@ def _spellings(secrets: Iterable[str]) -> list[str]:
         found |= {secret, repr(secret)[1:-1], repr(raw)[2:-1], secret.replace("'", "\\'")}
         found |= in_json | {json.dumps(text)[1:-1] for text in in_json}
         found |= in_url | {re.sub("%..", lambda code: code[0].lower(), text) for text in in_url}
+        for before in (1, 2):  # inside a longer text its base64 begins elsewhere, and its ends depend on the neighbours
+            inside = base64.b64encode(b"x" * before + raw)[before + 1 : -4].decode()
+            found |= {inside} if len(inside) >= SHORTEST_IN_DATA else set()
+        found |= {"".join(f"%{byte:02x}" for byte in raw), "".join(f"%{byte:02X}" for byte in raw)}
         found |= {in_base64, in_base64.replace("+", "-").replace("/", "_")}
     return sorted(found, key=len, reverse=True)
 

@@ -64,6 +64,7 @@ class Output:
         self._size = 0
         self._lock = threading.RLock()
         self._in_write = False
+        self._broken: OSError | None = None
         self._stopped_by = 0
 
     def write(self, message: bytes) -> None:
@@ -90,10 +91,14 @@ class Output:
                     except BlockingIOError:  # some parents hand over a pipe that does not block
                         select.select([], [self._descriptor], [])
             except OSError as error:
-                raise CannotWrite(error) from None
+                self._broken = error
             finally:
                 self._in_write = False
-        if self._stopped_by and threading.current_thread() is threading.main_thread():
+        if threading.current_thread() is not threading.main_thread():
+            return  # a worker's log line is no place to end the process
+        if self._broken is not None:
+            raise CannotWrite(self._broken)
+        if self._stopped_by:
             signum, self._stopped_by = self._stopped_by, 0
             raise Stopped(signum)
 

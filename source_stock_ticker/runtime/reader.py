@@ -38,6 +38,7 @@ NOTHING_YET = b""
 STATE_WORTH = 20  # a STATE is due when the records since the last one are this many times its size ..
 STATE_SECONDS = 10.0  # .. or so many seconds have passed
 CHUNK = 5_000  # rows that are encoded at once: an encoder needs twice the memory of what comes out
+MOST_STUCK_PAGES = 20  # in a row that bring nothing new
 PARSE_TRIES = 3  # an answer that makes no sense is fetched again: some proxy may have cut it
 TELL_WAITS = 60.0  # seconds between two messages about the rate limit
 SHORT_WAIT = 2.0  # seconds; a shorter wait is not worth a message
@@ -147,6 +148,7 @@ class _StreamRead:
                         yield self._state_message(state)
             except Exception as error:
                 failures.append((slot.slice, error))
+                ahead.leave_out(chain)
                 if _meets_every_slice(error):
                     break
                 if slot.slice is not None:
@@ -160,14 +162,16 @@ class _StreamRead:
 
     def _blocks(self, slice: Any, turn: Turn) -> Iterator[Block]:
         """A worker's job: all pages of a slice. Raises a ConnectorError, or whatever a bug raises."""
-        page, seen = None, set()
+        page, seen, stuck, last = None, set(), 0, None
         while True:
             block, page = self._block(slice, page, turn)
+            stuck = 0 if block.last is not None and block.last != last else stuck + 1
+            last = block.last or last
             yield block
             del block  # large, and while the next page is made nobody here needs it
             if page is None:
                 return
-            if page in seen:
+            if page in seen or stuck > MOST_STUCK_PAGES:
                 raise UnexpectedAnswer(f"The pages of {slice} lead in a circle.", f"again {page}")
             seen.add(page)
 
@@ -180,7 +184,7 @@ class _StreamRead:
                 with turn():
                     rows, following = self._stream.parse(slice, answer)
                     chunks = (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
-                    lines = [messages.records(self._stream.name, c, self._configured.namespace) for c in chunks]
+                    lines = [self._records_of(chunk) for chunk in chunks]
                     first, last = (rows[0], rows[-1]) if rows else (None, None)
                     return Block(lines, len(rows), first, last, following is None), following
             except UnexpectedAnswer as error:
@@ -188,6 +192,14 @@ class _StreamRead:
                     raise
                 self._logger.warning("%s: %s; fetching it again.", slice, error.message)
         return Block([], 0, None, None, True), None
+
+    def _records_of(self, rows: list[Row]) -> bytes:
+        try:
+            return messages.records(self._stream.name, rows, self._configured.namespace)
+        except TypeError as error:
+            raise UnexpectedAnswer(
+                "The API sent a value that a row cannot hold (a number too large?).", repr(error)
+            ) from None
 
     def _written(self, block: Block) -> Iterator[bytes]:
         if not block.size:
