@@ -92,7 +92,7 @@ def _tickers(tickers: list[str]) -> tuple[str, ...]:
     for ticker in tickers:
         if (
             not ticker
-            or ticker == "*"
+            or ticker in ("*", ".", "..")
             or ticker != ticker.strip()
             or len(ticker) > LONGEST_TICKER
             or not ticker.isprintable()

@@ -286,7 +286,7 @@ class NewsSlice(NamedTuple):
 
     ticker: str
     windows: dict[str, str]  # of this sync: each ticker's first moment
-    moments: list[str]  # when the articles parsed so far appeared, also those that another ticker's slice writes
+    moments: list[str]  # the newest of the articles parsed so far, also those that another ticker's slice writes
 
     def __str__(self) -> str:
         return f"news of {'the market' if self.ticker == MARKET else self.ticker}"
@@ -349,7 +349,7 @@ class News(TableStream):
 
     def parse(self, slice: NewsSlice, answer: Answer) -> Page:
         rows, following = super().parse(slice, answer)
-        slice.moments.extend(row["published_utc"] for row in rows[-1:])
+        slice.moments[:] = self._reached([*slice.moments, *(row["published_utc"] for row in rows)])[-1:]
         return Page([row for row in rows if self._owner(row, slice) == slice.ticker], following)
 
     def _owner(self, row: Row, slice: NewsSlice) -> str:
@@ -361,14 +361,16 @@ class News(TableStream):
 
     def checkpoint(self, state: State, slice: NewsSlice, first: Row | None, last: Row | None, done: bool) -> None:
         # Once all is written, the articles that stand under another ticker count too.
-        reached = slice.moments if done else [last["published_utc"]] if last else []
-        # An article dated in the future, or oddly, says nothing of how far has been read.
-        tomorrow = (self._settings.today + ONE_DAY).isoformat()
-        reached = [moment for moment in reached if _is_moment(moment) and moment[:10] <= tomorrow]
-        if reached:
+        moments = slice.moments if done else [last["published_utc"]] if last else []
+        if reached := self._reached(moments):
             start = self._settings.start_date.isoformat()
             from_day, newest = state["read"].get(slice.ticker, (start, ""))
-            state["read"][slice.ticker] = [from_day, max([*reached, newest])]
+            state["read"][slice.ticker] = [from_day, max(reached[-1], newest)]
+
+    def _reached(self, moments: list[str]) -> list[str]:
+        """The moments that say how far the news have been read, in order: not those in the future or oddly written."""
+        tomorrow = (self._settings.today + ONE_DAY).isoformat()
+        return sorted(moment for moment in moments if _is_moment(moment) and moment[:10] <= tomorrow)
 
 
 def _is_day(text: str) -> bool:

@@ -260,3 +260,22 @@ def test_a_complaint_does_not_show_a_secret(fields):
     with pytest.raises(ConfigError) as error:
         read_settings(config(**fields), TODAY)
     assert "secret" not in error.value.message.replace("keeps your key secret", "")
+
+
+@pytest.mark.parametrize("ticker", [".", ".."])
+def test_a_ticker_that_would_change_the_address_is_none(ticker):
+    with pytest.raises(ConfigError, match="is not a ticker"):
+        read_settings(config(tickers=[ticker]), TODAY)
+
+
+@pytest.mark.parametrize(
+    ("timespan", "first"), [("week", "2022-03-20"), ("month", "2022-04-01"), ("day", "2022-03-16")]
+)
+def test_a_blank_start_date_begins_with_the_first_whole_bar_of_the_free_plan(timespan, first):
+    found = read_settings(config(timespan=timespan), date(2024, 3, 15))
+    assert found.start_date == date.fromisoformat(first)
+
+
+def test_a_start_date_before_any_data_is_refused():
+    with pytest.raises(ConfigError, match="start_date: 0001-01-01 is not a day"):
+        read_settings(config(start_date="0001-01-01"), TODAY)

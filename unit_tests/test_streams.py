@@ -826,3 +826,9 @@ def test_a_damaged_state_of_news_is_told(connect, read, server, read_until):
     Newspaper(server)
     with pytest.raises(ConfigError, match="state: that of news is not as this source writes it"):
         read(connect(streams.News), {"read": read_until})
+
+
+def test_an_article_dated_in_the_future_does_not_stop_the_news(server, connect, read):
+    Newspaper(server, article("a", "2024-03-01T00:00:00Z", "AAPL"), article("b", "2025-03-01T00:00:00Z", "AAPL"))
+    state = read(connect(streams.News)).state
+    assert state["read"]["AAPL"][1] == "2024-03-01T00:00:00Z"

@@ -355,3 +355,25 @@ def test_leaving_while_the_next_slice_is_being_found_ends_the_workers(new_thread
     left.set()
     assert all_end(new_threads)
     assert begun == ["a"]
+
+
+class Link:
+    chain = "days"
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def test_of_a_chain_that_is_left_out_no_further_slice_is_begun():
+    begun = []
+
+    def work(slice, turn):
+        begun.append(slice.number)
+        yield from ()
+
+    ahead = Ahead((Link(number) for number in range(100)), work, workers=1)
+    slots = ahead.slots()
+    for slot in slots:
+        if slot is not None and slot.slice.number == 0:
+            ahead.leave_out("days")
+    assert len(begun) <= 4

@@ -182,6 +182,15 @@ def test_a_full_disk_is_told_to_the_caller():
     assert error.value.exit_code == 1
 
 
+def test_a_worker_that_finds_the_reader_gone_goes_on_and_the_main_thread_is_told(pipe, output):
+    os.close(pipe.reader)
+    worker = threading.Thread(target=output.write, args=(LOG,))
+    worker.start()
+    worker.join(5)
+    with pytest.raises(CannotWrite):
+        output.write(b"")
+
+
 def test_no_handler_of_failures_takes_a_lost_reader_for_one():
     assert not issubclass(CannotWrite, Exception)
 
