@@ -41,7 +41,7 @@ CHUNK = 5_000  # rows that are encoded at once: an encoder needs twice the memor
 MOST_STUCK_PAGES = 20  # in a row that bring nothing new
 PARSE_TRIES = 3  # an answer that makes no sense is fetched again: some proxy may have cut it
 TELL_WAITS = 60.0  # seconds between two messages about the rate limit
-SHORT_WAIT = 2.0  # seconds; a shorter wait is not worth a message
+SHORT_WAIT = 1.5  # seconds; a shorter wait is not worth a message
 NAMED_FAILURES = 5  # slices that an error message names; of more it says how many
 
 
