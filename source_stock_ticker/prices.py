@@ -160,9 +160,9 @@ class StockPrices(Stream):
 
     # One page
 
-    def fetch(self, slice: Any, page: str | None) -> Answer | None:
-        if page:
-            return self._api.get(page)
+    def fetch(self, slice: Any, page_token: str | None) -> Answer | None:
+        if page_token:
+            return self._api.get(page_token)
         match slice:
             case TickerSlice():
                 return self._ticker_bars(slice)
@@ -239,11 +239,11 @@ class StockPrices(Stream):
         if found:
             sync.with_bars.add(slice.ticker)
             sync.newest = max(sync.newest, min(size.last_day_text(found[-1]["date"]), high))
-        following = self._api.next_path(body)
-        if following and "adjusted=" not in following:
+        next_page_token = self._api.next_path(body)
+        if next_page_token and "adjusted=" not in next_page_token:
             # The API's links leave it out, and all pages must be on one basis.
-            following += f"{'&' if '?' in following else '?'}adjusted={_lower(adjusted)}"
-        return Page(found, following)
+            next_page_token += f"{'&' if '?' in next_page_token else '?'}adjusted={_lower(adjusted)}"
+        return Page(found, next_page_token)
 
     def _rows_of_day(self, slice: DaySlice, bars: list[dict[str, Any]]) -> list[Row]:
         """The rows wanted of a day's bars; a ticker that the API repeats is written once."""

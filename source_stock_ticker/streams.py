@@ -65,8 +65,8 @@ class TableStream(Stream):
         """The parameters of a slice's first page; the links to further pages hold them already."""
         return {}
 
-    def fetch(self, slice: Any, page: str | None) -> Answer | None:
-        return self._api.get(page) if page else self._api.get(self.path, self.query(slice))
+    def fetch(self, slice: Any, page_token: str | None) -> Answer | None:
+        return self._api.get(page_token) if page_token else self._api.get(self.path, self.query(slice))
 
     def parse(self, slice: Any, answer: Answer) -> Page:
         body = parsed(answer)
@@ -148,9 +148,9 @@ class Tickers(TableStream):
         return {**chosen, "active": str(slice.active).lower(), "order": "asc", "sort": "ticker", "limit": 1000}
 
     def parse(self, slice: TickerList, answer: Answer) -> Page:
-        rows, following = super().parse(slice, answer)
+        rows, next_page_token = super().parse(slice, answer)
         wanted = set(self._settings.tickers)
-        return Page([row for row in rows if not wanted or row["ticker"] in wanted], following)
+        return Page([row for row in rows if not wanted or row["ticker"] in wanted], next_page_token)
 
 
 class TickerDetails(TableStream):
@@ -164,7 +164,7 @@ class TickerDetails(TableStream):
             raise ConfigError("tickers: ticker_details costs a request for each ticker, so list those you want.")
         yield from self._settings.tickers
 
-    def fetch(self, slice: str, page: str | None) -> Answer | None:
+    def fetch(self, slice: str, page_token: str | None) -> Answer | None:
         try:
             return self._api.get(path_of("v3", "reference", "tickers", slice))
         except UnknownTicker:
@@ -247,7 +247,7 @@ class AnnouncedStream(TableStream):
             row["id"] = "-".join(repr(float(v)) if isinstance(v, int | float) else str(v) for v in values)
         return super().row(row)
 
-    def fetch(self, slice: Announced, page: str | None) -> Any:
+    def fetch(self, slice: Announced, page_token: str | None) -> Any:
         return slice.rows  # `slices` has them already: only the whole list shows what has changed
 
     def parse(self, slice: Announced, answer: Any) -> Page:
@@ -348,9 +348,9 @@ class News(TableStream):
         return query if slice.ticker == MARKET else {"ticker": slice.ticker, **query}
 
     def parse(self, slice: NewsSlice, answer: Answer) -> Page:
-        rows, following = super().parse(slice, answer)
+        rows, next_page_token = super().parse(slice, answer)
         slice.moments[:] = self._reached([*slice.moments, *(row["published_utc"] for row in rows)])[-1:]
-        return Page([row for row in rows if self._owner(row, slice) == slice.ticker], following)
+        return Page([row for row in rows if self._owner(row, slice) == slice.ticker], next_page_token)
 
     def _owner(self, row: Row, slice: NewsSlice) -> str:
         """Under which ticker an article is written, so that each comes once in a sync: the config's first that it is

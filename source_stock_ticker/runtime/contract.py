@@ -12,7 +12,7 @@ The methods of a stream run in this order:
     state = resume(saved state)
     for slice in slices(state):         in a worker thread, ahead of the writing
         answer = fetch(slice, None)     in a worker thread; several slices at once
-        page = parse(slice, answer)     in a worker thread, one at a time; then fetch(slice, page.next) and so on
+        page = parse(slice, answer)     in a worker thread, one at a time; then fetch with its next_page_token
         checkpoint(state, slice, ...)   after the page's rows have been written
 """
 
@@ -36,10 +36,10 @@ State = dict[str, Any]
 
 
 class Page(NamedTuple):
-    """What one answer says. next: passed to the next `fetch`; None on the slice's last page."""
+    """What one answer says. next_page_token: what the next `fetch` is given; None on the slice's last page."""
 
     rows: list[Row]
-    next: str | None = None
+    next_page_token: str | None = None
 
 
 class Pace(NamedTuple):
@@ -73,8 +73,8 @@ class Stream:
         """
         yield self.name
 
-    def fetch(self, slice: Any, page: str | None) -> Any:
-        """One answer from the network: the slice's first, or the one that `page` (Page.next) stands for.
+    def fetch(self, slice: Any, page_token: str | None) -> Any:
+        """One answer from the network: the slice's first (None), or the page that `page_token` names.
 
         None: this slice has no answer; it counts as read, with no rows. Raises a ConnectorError: ConfigError ends the
         stream, any other error the slice.
@@ -103,21 +103,21 @@ class Stream:
         schema: dict[str, Any] = json.loads((self.schema_folder / f"{self.name}.json").read_text("utf-8"))
         return schema
 
-    def described(self) -> dict[str, Any]:
+    def catalog_entry(self) -> dict[str, Any]:
         """The stream as `discover` shows it (protocol: AirbyteStream)."""
-        described: dict[str, Any] = {
+        entry: dict[str, Any] = {
             "name": self.name,
             "json_schema": self.json_schema(),
             "supported_sync_modes": ["full_refresh"],
         }
         if self.cursor_field is not None:
-            described["supported_sync_modes"] = ["full_refresh", "incremental"]
-            described["source_defined_cursor"] = True
-            described["default_cursor_field"] = [self.cursor_field]
+            entry["supported_sync_modes"] = ["full_refresh", "incremental"]
+            entry["source_defined_cursor"] = True
+            entry["default_cursor_field"] = [self.cursor_field]
         if self.primary_key:
-            described["source_defined_primary_key"] = [[field] for field in self.primary_key]
-        described["is_resumable"] = self.cursor_field is not None
-        return described
+            entry["source_defined_primary_key"] = [[field] for field in self.primary_key]
+        entry["is_resumable"] = self.cursor_field is not None
+        return entry
 
 
 class Source:
@@ -151,7 +151,7 @@ class Source:
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> bytes:
         """The CATALOG message: every stream with its schema."""
-        return messages.catalog(stream.described() for stream in self.streams(logger, config))
+        return messages.catalog(stream.catalog_entry() for stream in self.streams(logger, config))
 
     def read(
         self,

@@ -162,31 +162,31 @@ class _StreamRead:
 
     def _blocks(self, slice: Any, turn: Turn) -> Iterator[Block]:
         """A worker's job: all pages of a slice. Raises a ConnectorError, or whatever a bug raises."""
-        page, seen, stuck, last = None, set(), 0, None
+        page_token, seen, stuck, last = None, set(), 0, None
         while True:
-            block, page = self._block(slice, page, turn)
+            block, page_token = self._block(slice, page_token, turn)
             stuck = 0 if block.last is not None and block.last != last else stuck + 1
             last = block.last or last
             yield block
             del block  # large, and while the next page is made nobody here needs it
-            if page is None:
+            if page_token is None:
                 return
-            if page in seen or stuck > MOST_STUCK_PAGES:
-                raise UnexpectedAnswer(f"The pages of {slice} lead in a circle.", f"again {page}")
-            seen.add(page)
+            if page_token in seen or stuck > MOST_STUCK_PAGES:
+                raise UnexpectedAnswer(f"The pages of {slice} lead in a circle.", f"again {page_token}")
+            seen.add(page_token)
 
-    def _block(self, slice: Any, page: str | None, turn: Turn) -> tuple[Block, str | None]:
+    def _block(self, slice: Any, page_token: str | None, turn: Turn) -> tuple[Block, str | None]:
         for attempt in range(1, PARSE_TRIES + 1):
-            answer = self._stream.fetch(slice, page)
+            answer = self._stream.fetch(slice, page_token)
             if answer is None:
                 break
             try:
                 with turn():
-                    rows, following = self._stream.parse(slice, answer)
+                    rows, next_page_token = self._stream.parse(slice, answer)
                     chunks = (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
                     lines = [self._records_of(chunk) for chunk in chunks]
                     first, last = (rows[0], rows[-1]) if rows else (None, None)
-                    return Block(lines, len(rows), first, last, following is None), following
+                    return Block(lines, len(rows), first, last, next_page_token is None), next_page_token
             except UnexpectedAnswer as error:
                 if attempt == PARSE_TRIES:
                     raise

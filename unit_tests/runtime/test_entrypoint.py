@@ -42,7 +42,7 @@ class Numbers(Stream):
         first = state.get("last", 0) + 1
         return iter(range(first, 4)) if self.does != "no end" else itertools.count(first)
 
-    def fetch(self, slice, page):
+    def fetch(self, slice, page_token):
         if self.does == "wait" and slice == 3:
             time.sleep(60)
         if self.does == "fail" and slice == 3:

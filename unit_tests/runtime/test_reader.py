@@ -51,11 +51,11 @@ class Numbers(Stream):
         for name in self.parts:
             yield Part(name, state.get(name, 0), self.chain)
 
-    def fetch(self, slice, page):
-        answer = self.parts[slice.name][int(page or 0)]
+    def fetch(self, slice, page_token):
+        answer = self.parts[slice.name][int(page_token or 0)]
         if isinstance(answer, Exception):
             raise answer
-        return int(page or 0), answer
+        return int(page_token or 0), answer
 
     def parse(self, slice, answer):
         place, ids = answer
@@ -197,9 +197,9 @@ def test_a_state_is_not_long_in_coming_when_rows_are_few(run, clock, monkeypatch
     class Slow(Numbers):
         """Each page takes eleven seconds; the state is worth many rows."""
 
-        def fetch(self, slice, page):
+        def fetch(self, slice, page_token):
             clock.sleep(11)
-            return super().fetch(slice, page)
+            return super().fetch(slice, page_token)
 
     monkeypatch.setattr("time.monotonic", clock.monotonic)
     few = run(Slow({"a": [[number] for number in range(1, 9)]}), saved={"b": "x" * 100_000}, workers=1)
@@ -221,7 +221,7 @@ def test_an_empty_last_page_does_not_make_the_last_row_forgotten(run):
 
 def test_an_answer_of_none_is_a_slice_without_rows(run):
     class Nothing(Numbers):
-        def fetch(self, slice, page):
+        def fetch(self, slice, page_token):
             return None
 
     stream = Nothing({"a": [[1]]})
@@ -470,9 +470,9 @@ class Garbled(Numbers):
     times = 0
     fetched = 0
 
-    def fetch(self, slice, page):
+    def fetch(self, slice, page_token):
         self.fetched += 1
-        return super().fetch(slice, page)
+        return super().fetch(slice, page_token)
 
     def parse(self, slice, answer):
         if self.fetched <= self.times:
@@ -496,7 +496,7 @@ def test_an_answer_that_never_makes_sense_is_an_error(run):
 def test_pages_that_lead_in_a_circle_end_with_an_error(run):
     class Circle(Numbers):
         def parse(self, slice, answer):
-            return super().parse(slice, answer)._replace(next={0: "1", 1: "2", 2: "1"}[answer[0]])
+            return super().parse(slice, answer)._replace(next_page_token={0: "1", 1: "2", 2: "1"}[answer[0]])
 
     found = run(Circle({"a": [[1], [2], [3]]}))
     assert found.rows == [("a", 1), ("a", 2), ("a", 3)]
@@ -510,9 +510,9 @@ def test_a_stream_that_waits_for_the_rate_limit_says_so_once(caplog, messages_in
     told = threading.Event()
 
     class Waiting(Numbers):
-        def fetch(self, slice, page):
+        def fetch(self, slice, page_token):
             assert told.wait(5)
-            return super().fetch(slice, page)
+            return super().fetch(slice, page_token)
 
         def pace(self):
             return Pace(seconds_to_wait=0.0 if told.is_set() else 30.0)
@@ -533,9 +533,9 @@ def test_who_waits_for_a_page_lets_out_what_is_written():
     asked = threading.Event()
 
     class Slow(Numbers):
-        def fetch(self, slice, page):
+        def fetch(self, slice, page_token):
             assert slice.name == "a" or asked.wait(5)
-            return super().fetch(slice, page)
+            return super().fetch(slice, page_token)
 
     lines = []
     catalog = [ConfiguredStream("numbers", None, True)]
