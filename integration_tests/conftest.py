@@ -27,6 +27,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 import sandbox_data
 from airbyte_protocol.models import AirbyteMessage
+from pages import Shell, clone
 from sandbox_api import SandboxApi
 
 Row = dict[str, Any]
@@ -317,6 +318,13 @@ def price_row(ticker: str, day: sandbox_data.Day, adjusted: bool) -> Row:
         "otc": False,
         "adjusted": adjusted,
     }
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    """A shell in a folder that is like a fresh clone: what the docs tell people to do is done there."""
+    with Shell(clone(tmp_path / "source-stock-ticker"), tmp_path / "environment") as shell:
+        yield shell
 
 
 @pytest.fixture
