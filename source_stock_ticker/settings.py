@@ -18,6 +18,7 @@ FIRST_YEAR = 1970  # no exchange's data in the API is as old
 FREE_PLAN_YEARS = 2  # of history
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}  # plain http only to these
 LONGEST_TICKER = 100  # characters
+MARKET = "*"  # stands where a ticker would, for the whole market; so no ticker may be called that
 
 
 class Settings(NamedTuple):
@@ -92,7 +93,7 @@ def _tickers(tickers: list[str]) -> tuple[str, ...]:
     for ticker in tickers:
         if (
             not ticker
-            or ticker in ("*", ".", "..")
+            or ticker in (MARKET, ".", "..")
             or ticker != ticker.strip()
             or len(ticker) > LONGEST_TICKER
             or not ticker.isprintable()

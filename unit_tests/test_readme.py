@@ -141,3 +141,12 @@ def test_every_link_into_a_page_leads_to_a_heading(page: Path) -> None:
             there = (page.parent / file if file else page).read_text("utf-8")
             titles = [title.lower() for title in re.findall(r"^#+ (.+)$", there, re.MULTILINE)]
             assert anchor in [re.sub(r"[^\w\- ]", "", title).replace(" ", "-") for title in titles], link
+
+
+def test_the_choices_tell_how_large_the_runtime_is() -> None:
+    told = re.search(r"about\s+(\d+) files and ([\d,]+) lines", (ROOT / "docs" / "choices.md").read_text("utf-8"))
+    assert told
+    files = list((ROOT / "source_stock_ticker" / "runtime").glob("*.py"))
+    lines = sum(len(file.read_text("utf-8").splitlines()) for file in files)
+    assert int(told[1]) == pytest.approx(len(files), rel=0.1)
+    assert int(told[2].replace(",", "")) == pytest.approx(lines, rel=0.1)
