@@ -25,8 +25,9 @@ TESTED = [FIVE_MINUTES, "With your own key", "In docker"]
 
 # What a test here does in its own way.
 ELSEWHERE = {
+    "python main.py --help",  # unit_tests/runtime/test_entrypoint.py
     "python integration_tests/sandbox_api.py",  # test_the_sandbox_says_where_it_is
-    "make demo",  # test_the_demo_runs
+    "make demo",  # test_the_demo_shows_the_four_commands
 }
 
 WITH_MAKE = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
@@ -75,7 +76,10 @@ def test_no_command_of_the_readme_is_left_untested() -> None:
 
 
 @WITH_MAKE
-def test_the_demo_runs(shell: Shell) -> None:
+def test_the_demo_shows_the_four_commands(shell: Shell) -> None:
+    (demo,) = [step for step in commands(section(README, FIVE_MINUTES)) if step.command == "make demo"]
+    assert demo.shown
+    shell.do(demo)
     output = "\n".join(shell.type("make demo"))
     for command in ("spec", "check", "discover", "read"):
         assert f"$ python main.py {command}" in output
