@@ -13,7 +13,7 @@ from .runtime.http_client import Answer, HttpClient
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from requests import PreparedRequest
 
@@ -66,13 +66,15 @@ class StockApi:
             raise _refusal(answer)
         return answer
 
-    def rows(self, path: str, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """The rows of all pages of GET path?query, one page at a time."""
-        rows, page = self._page(path, query)
+    def rows(
+        self, path: str, query: Mapping[str, Any], made: Callable[[dict[str, Any]], dict[str, Any]] = dict
+    ) -> Iterator[dict[str, Any]]:
+        """What `made` makes of each row of all pages of GET path?query, one page at a time."""
+        rows, page = self._page(made, path, query)
         yield from rows
         seen, stuck, last = set(), 0, rows[-1:]
         while page is not None:
-            rows, following = self._page(page)
+            rows, following = self._page(made, page)
             stuck = 0 if rows and rows[-1:] != last else stuck + 1
             if page in seen or stuck > MOST_STUCK_PAGES:
                 raise UnexpectedAnswer(f"The pages of {path} lead in a circle.")
@@ -81,17 +83,21 @@ class StockApi:
             page, last = following, rows[-1:] or last
 
     def _page(
-        self, path: str, query: Mapping[str, Any] | None = None, tries: int = PAGE_TRIES
+        self,
+        made: Callable[[dict[str, Any]], dict[str, Any]],
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        tries: int = PAGE_TRIES,
     ) -> tuple[list[dict[str, Any]], str | None]:
         """The rows of one page and the path of the next. An answer that makes no sense is fetched again."""
         answer = self.get(path, query)
         try:
             body = parsed(answer)
-            return results(answer, body), self.next_path(body)
+            return list(map(made, results(answer, body))), self.next_path(body)
         except UnexpectedAnswer:
             if tries == 1:
                 raise
-        return self._page(path, query, tries - 1)
+        return self._page(made, path, query, tries - 1)
 
     def pace(self, until_request: int | None = None) -> Pace:
         """How the requests go; with the number of the last one that is planned also how long it still takes."""
@@ -161,12 +167,12 @@ def results(answer: Answer, body: Any) -> list[dict[str, Any]]:
     """
     if not isinstance(body, dict):
         raise UnexpectedAnswer(f"The API sent no JSON object for {answer.path}.")
-    if body.get("status", "OK") not in GOOD:
+    if str(body.get("status", "OK")) not in GOOD:
         raise _refusal(answer)
     rows = body.get("results")
     if rows is None or rows == []:
         says_so = rows == [] or "status" in body or "next_url" in body
-        if not says_so or body.get("resultsCount"):
+        if not says_so or body.get("resultsCount") or body.get("count"):
             raise UnexpectedAnswer(f"The API sent no results for {answer.path}, and does not say that there are none.")
         return []
     if not isinstance(rows, list) or set(map(type, rows)) - {dict}:

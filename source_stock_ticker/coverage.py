@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .plan import SplitsByTicker
 from .runtime import ConfigError, Row, State
 from .settings import MARKET
-from .trading_days import ONE_DAY, weekday_after, weekday_before, weekday_from
+from .trading_days import FIRST_YEAR, ONE_DAY, weekday_after, weekday_before, weekday_from
 
 if TYPE_CHECKING:
     import logging
@@ -233,7 +233,7 @@ def _checked(saved: State) -> State:
         for from_day, through in saved["read"].values() if saved else ():
             days += [from_day, from_day if through is None else through]
         for day in days:
-            if date.fromisoformat(day).isoformat() != day:  # fromisoformat takes 20050228 too
+            if date.fromisoformat(day).isoformat() != day or day < str(FIRST_YEAR):  # fromisoformat takes 20050228 too
                 raise ValueError(day)
         dict(saved.get("made_with", {}))
         if not all(isinstance(split, str) for splits in saved.get("splits", {}).values() for split in splits):

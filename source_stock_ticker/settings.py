@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from .bars import BarSize
-from .runtime import ConfigError
-from .trading_days import ONE_DAY, today_in_new_york, weekday_before, years_before
+from .runtime import ConfigError, start_of
+from .trading_days import FIRST_YEAR, ONE_DAY, today_in_new_york, weekday_before, years_before
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BAR_SIZES = {"minute": {1, 5, 10, 15, 30}, "hour": {1, 2, 4}, "day": {1}, "week": {1}, "month": {1}}
-FIRST_YEAR = 1970  # no exchange's data in the API is as old
 FREE_PLAN_YEARS = 2  # of history
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}  # plain http only to these
 LONGEST_TICKER = 100  # characters
@@ -91,16 +90,13 @@ def _key(key: str) -> str:
 
 def _tickers(tickers: list[str]) -> tuple[str, ...]:
     for ticker in tickers:
-        if (
-            not ticker
-            or ticker in (MARKET, ".", "..")
-            or ticker != ticker.strip()
-            or len(ticker) > LONGEST_TICKER
-            or not ticker.isprintable()
-        ):
+        if len(ticker) > LONGEST_TICKER:
             raise ConfigError(
-                f'tickers: "{ticker[:LONGEST_TICKER]}" is not a ticker; take out blanks around it and empty entries.'
+                f'tickers: "{start_of(ticker, LONGEST_TICKER)}" has {len(ticker)} characters, which no ticker has; '
+                "list each ticker by itself."
             )
+        if not ticker or ticker in (MARKET, ".", "..") or ticker != ticker.strip() or not ticker.isprintable():
+            raise ConfigError(f'tickers: "{ticker}" is not a ticker; take out blanks around it and empty entries.')
     return tuple(dict.fromkeys(tickers))
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .api import UnknownTicker, any_of, parsed, path_of, results
 from .runtime import ConfigError, Pace, Page, Row, State, Stream, UnexpectedAnswer
 from .settings import MARKET
-from .trading_days import NEW_YORK, ONE_DAY, weekday_before
+from .trading_days import FIRST_YEAR, NEW_YORK, ONE_DAY, weekday_before
 
 if TYPE_CHECKING:
     import logging
@@ -110,6 +110,8 @@ class MarketHolidays(TableStream):
 
     def parse(self, slice: Any, answer: Answer) -> Page:
         body = parsed(answer)
+        if isinstance(body, dict):
+            results(answer, body)  # says what is wrong with it
         if not isinstance(body, list) or not all(isinstance(row, dict) for row in body):
             raise UnexpectedAnswer(f"The API sent no list of holidays for {answer.path}.")
         return Page([self.row(row) for row in body])
@@ -208,7 +210,7 @@ class AnnouncedStream(TableStream):
         fingerprints, field, wanted = saved.get("fingerprints", {}), str(self.cursor_field), set(self._settings.tickers)
         try:
             date.fromisoformat(saved.get(field, "2000-01-01"))
-            kept = {ticker: mark for ticker, mark in fingerprints.items() if not wanted or ticker in wanted}
+            kept = {ticker: str(mark) for ticker, mark in fingerprints.items() if not wanted or ticker in wanted}
         except (AttributeError, TypeError, ValueError) as error:
             raise _not_ours(self.name, error) from None
         return {**({field: saved[field]} if field in saved else {}), "fingerprints": kept}
@@ -219,7 +221,7 @@ class AnnouncedStream(TableStream):
             return  # "all is read up to a day to come": nothing to ask for
         wanted, finished = set(self._settings.tickers), set()
         for query in self._queries(field):
-            rows: Iterable[Row] = map(self.row, self._api.rows(self.path, query))
+            rows: Iterable[Row] = self._api.rows(self.path, query, self.row)
             if wanted:
                 rows = sorted((row for row in rows if row["ticker"] in wanted), key=itemgetter("ticker"))
             for ticker, announced in groupby(rows, key=itemgetter("ticker")):
@@ -308,7 +310,7 @@ class News(TableStream):
         read = {}
         try:
             for ticker, (from_day, newest) in saved.get("read", {}).items():
-                if not _is_moment(newest):
+                if not _is_moment(newest) or newest < str(FIRST_YEAR):
                     raise ValueError(newest)
                 if (
                     ticker in (self._settings.tickers or (MARKET,))

@@ -10,6 +10,7 @@ from datetime import date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
+FIRST_YEAR = 1970  # no exchange's data in the API is as old
 ONE_DAY = timedelta(days=1)
 SATURDAY = 5
 

@@ -25,8 +25,8 @@ FLOORS = [
     {"runtime.entrypoint"},
     {"runtime.contract"},
     {"runtime.reader"},
-    {"runtime.ahead", "runtime.catalog", "runtime.config", "runtime.http_client", "runtime.logs", "runtime.output"},
-    {"runtime.mask", "runtime.progress", "runtime.rate_limit", "runtime.state"},
+    {"runtime.ahead", "runtime.catalog", "runtime.http_client", "runtime.logs", "runtime.output", "runtime.state"},
+    {"runtime.config", "runtime.mask", "runtime.progress", "runtime.rate_limit"},
     {"runtime.errors", "runtime.messages"},
 ]
 # What of the runtime the connector may import beside the words that its __init__ offers.

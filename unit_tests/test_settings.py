@@ -219,8 +219,9 @@ KEY = "api_key: it holds spaces or characters that no key has; copy it anew from
             'tickers: " MSFT" is not a ticker; take out blanks around it and empty entries.',
         ),
         (
-            {"tickers": ["A" * 101]},
-            f'tickers: "{"A" * 100}" is not a ticker; take out blanks around it and empty entries.',
+            {"tickers": ["AAPL, MSFT, " * 10]},
+            f'tickers: "{"AAPL, MSFT, " * 7}AAPL, MSFT,..." has 120 characters, which no ticker has; '
+            "list each ticker by itself.",
         ),
         (
             {"timespan": "hour", "multiplier": 15},

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from .errors import without_stack
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sized
     from contextlib import AbstractContextManager
@@ -122,7 +124,7 @@ class Ahead(Generic[P]):
                         self._changed.notify_all()
                     del page  # large, and while the next one is made nobody here needs it
             except Exception as error:
-                slot.error = error
+                slot.error = without_stack(error)
             with self._changed:
                 slot.ended = True
                 self._changed.notify_all()

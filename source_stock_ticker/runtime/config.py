@@ -11,12 +11,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import ConfigError
+from .errors import ConfigError, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 Config = dict[str, Any]
+DEEPEST = 100  # lists and objects inside each other
 JSON_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -58,11 +59,27 @@ def read_json(path: str, what: str) -> Any:
     if not text.strip():
         raise ConfigError(f"{what}: {path} is empty.")
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        if is_deep(value):
+            raise RecursionError
+        return value
     except ValueError as error:  # says what and where, and shows nothing of the content
         raise ConfigError(f"{what}: {path} is not JSON ({error}).") from None
     except RecursionError:
         raise ConfigError(f"{what}: {path} is nested too deeply.") from None
+
+
+def is_deep(value: Any) -> bool:
+    """Whether lists and objects are nested deeper than any honest file has them, and Python can copy them."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            item
+            for one in level
+            if isinstance(one, list | dict)
+            for item in (one.values() if isinstance(one, dict) else one)
+        ]
+    return bool(level)
 
 
 def secrets(config: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
@@ -184,8 +201,7 @@ def _holds_secrets(error: Any, schema: Mapping[str, Any]) -> bool:
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 40 else text[:37] + "..."
+    return start_of(json.dumps(value, default=str), 40)
 
 
 def _article(kind: str | list[str]) -> str:

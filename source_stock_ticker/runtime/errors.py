@@ -54,5 +54,12 @@ def start_of(text: str, length: int = 200) -> str:
     return text if len(text) <= length else " ".join(text[:length].split(" ")[:-1]) + "..."
 
 
+def without_stack(error: Exception) -> Exception:
+    """The same error; one of ours without its stack, which nobody is shown and which holds the wrong answer."""
+    if isinstance(error, ConnectorError):
+        error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error
+
+
 class IncompleteSync(Exception):
     """Some stream did not complete; its INCOMPLETE status and its error have been written."""

@@ -5,34 +5,42 @@ Knows `requests` and nothing of any API: what an answer with a 4xx status means,
 
 from __future__ import annotations
 
+import http.client
+import io
 import os
 import random
 import threading
 import time
 from datetime import timezone
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import requests
 import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from .errors import TransientError, UnexpectedAnswer, start_of
 from .rate_limit import RateLimit
 
 if TYPE_CHECKING:
     import logging
+    import socket
     from collections.abc import Callable
 
     from .rate_limit import Clock
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 10.0, 30.0  # seconds: for the connection, and for the next byte
 ANSWER_TIMEOUT = 120.0  # seconds for a whole answer: a server that drips bytes must not hold us for ever
-IMPATIENCE = 25.0  # seconds for a whole answer if there is but one try
+IMPATIENCE = 25.0  # the same if there is but one try: somebody waits
 LARGEST_ANSWER = 16 * 1024 * 1024  # bytes, unpacked; the largest honest answer (50,000 bars) has about 6 MB
 FIRST_WAIT = 1.0  # seconds before the second try; doubled before each further one
 QUOTA_WAIT = 60.0  # seconds to stay silent after a 429 that does not say how long
 LONGEST_QUOTA_WAIT = 300.0  # seconds; an API that wants more silence than this has given up on us, so we do too
 QUOTA_TRIES = 10
+# The first request is longer on its way (TCP, TLS) than those after it: 60 s apart here could be 59.8 s over there.
+MARGIN = 1.01
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")  # a company's own certificate authorities
 GIVING_UP = 3  # requests in a row that failed with all their tries; from then on each has one try until one works
 
@@ -65,11 +73,12 @@ class HttpClient:
         self._authenticate = authenticate
         self._logger = logger
         self._tries = tries
+        self._longest = ANSWER_TIMEOUT if tries > 1 else IMPATIENCE
         self._throttled = throttled
         self._clock = clock
         self._local = threading.local()
         self._failed_in_a_row = 0
-        self.rate_limit = RateLimit(requests_per_minute, clock)
+        self.rate_limit = RateLimit(requests_per_minute / MARGIN, clock)
 
     def get(self, url: str) -> Answer:
         """The answer to GET url, whatever its status but 429, 408 and 5xx: those are tried again.
@@ -81,7 +90,7 @@ class HttpClient:
         while True:
             self.rate_limit.wait()
             try:
-                answer, retry_after = self._send(url) if self._tries > 1 else self._sent_in_time(url)
+                answer, retry_after = self._send(url)
             except requests.RequestException as error:
                 problem, detail, retry_after = _reason(error), repr(error), None
             else:
@@ -118,7 +127,6 @@ class HttpClient:
 
     def _send(self, url: str) -> tuple[Answer, float | None]:
         """One request -> its answer, and the seconds that it asks us to wait (Retry-After), if it does."""
-        deadline = time.monotonic() + ANSWER_TIMEOUT
         session = self._session(url)
         try:
             request = session.prepare_request(requests.Request("GET", url, auth=self._authenticate))
@@ -137,31 +145,13 @@ class HttpClient:
                         f"{_host(url)} redirects to another address; set api_url to the API's own address.",
                         f"HTTP {response.status_code} to {start_of(response.headers['Location'])}",
                     )
-                answer = Answer(response.status_code, _body(response, deadline), _path(url))
+                answer = Answer(response.status_code, _body(response), _path(url))
                 self._logger.debug("GET %s", url, extra={"status": answer.status, "bytes": len(answer.body)})
                 return answer, _retry_after(response)
         except requests.RequestException:
             raise
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise requests.ConnectionError(error) from error
-
-    def _sent_in_time(self, url: str) -> tuple[Answer, float | None]:
-        """As `_send`, but the whole of it, headers that drip too, has a bound: a check has to answer."""
-        done: list[tuple[Answer, float | None] | Exception] = []
-
-        def send() -> None:
-            try:
-                done.append(self._send(url))
-            except Exception as error:
-                done.append(error)
-
-        thread = threading.Thread(target=send, daemon=True)
-        thread.start()
-        thread.join(IMPATIENCE)
-        outcome = done[0] if done else requests.Timeout("the whole answer took too long")
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
 
     def _session(self, url: str) -> requests.Session:
         """This thread's session: requests does not promise that threads may share one."""
@@ -173,21 +163,68 @@ class HttpClient:
             session.trust_env = False
             session.proxies = requests.utils.get_environ_proxies(url)
             session.verify = next(filter(None, map(os.environ.get, CA_VARIABLES)), True)
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, _InTime(self._longest))
             self._local.session = session
         ours: requests.Session = self._local.session
         return ours
 
 
-def _body(response: requests.Response, deadline: float) -> bytearray:
-    """The whole body, unpacked. Raises Timeout after the deadline, UnexpectedAnswer if there is no end to it."""
+class _InTime(HTTPAdapter):
+    """Sends requests whose whole answer, from its first byte to its last, takes `seconds` at most.
+
+    The timeouts of requests are for one wait each: a server that drips its headers, or a packed body, never
+    exceeds them.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        usual = HTTPSConnection if pool.scheme == "https" else HTTPConnection
+        pool.ConnectionCls = type("Connection", (usual,), {"response_class": partial(_Response, self._seconds)})
+        return pool
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, seconds: float, connection: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(connection, *args, **kwargs)
+        self.fp.close()
+        self.fp = io.BufferedReader(_Bytes(connection, time.monotonic() + seconds))
+
+
+class _Bytes(io.RawIOBase):
+    """What a connection receives until a deadline."""
+
+    def __init__(self, connection: socket.socket, deadline: float) -> None:
+        self._connection, self._deadline = connection, deadline
+        self._bytes = connection.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._connection.settimeout(min(READ_TIMEOUT, left))
+        return self._bytes.readinto(buffer)
+
+    def close(self) -> None:
+        self._bytes.close()
+        super().close()
+
+
+def _body(response: requests.Response) -> bytearray:
+    """The whole body, unpacked. Raises UnexpectedAnswer if there is no end to it."""
     body = bytearray()  # grows in place: parts put together at the end would take the memory twice
-    # read1 gives what is there: a deadline can be kept, which a read of a fixed size would not let us.
+    # read1 gives what is there: of a body that packs 100 MB into 100 KB no more is unpacked than we take.
     while part := response.raw.read1(1 << 20, decode_content=True):
         body += part
         if len(body) > LARGEST_ANSWER:
             raise UnexpectedAnswer(f"{_host(response.url)} sent an answer of over {LARGEST_ANSWER >> 20} MB.")
-        if time.monotonic() > deadline:
-            raise requests.Timeout("the whole answer took too long")
     return body
 
 

@@ -17,6 +17,7 @@ STARS = "****"
 TEXT, DATA = {"message", "internal_message", "stack_trace"}, {"data", "stream_state"}
 # A shorter secret is taken out of texts but not out of data: there it would be found in honest values.
 SHORTEST_IN_DATA = 8
+OF_PHP, OF_GO = {ord("/"): "\\/"}, {ord(sign): f"\\u{ord(sign):04x}" for sign in "&<>"}
 
 
 class Mask:
@@ -52,8 +53,9 @@ class Mask:
 
 
 def _spellings(secrets: Iterable[str]) -> list[str]:
-    """Every secret plain, as a URL, JSON, Python and base64 spell it; the longest first, so that none is cut up."""
+    """Every secret plain, as URLs, JSON, HTML, Python and base64 spell it; the longest first: none is cut up."""
     import base64
+    import html
     from urllib.parse import quote, quote_plus
 
     found = set()
@@ -61,8 +63,12 @@ def _spellings(secrets: Iterable[str]) -> list[str]:
         raw = secret.encode("utf-8", "surrogatepass")
         in_json = {json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
         in_url = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
+        in_url |= {quote(text, safe="") for text in in_url}  # an address inside another one
         in_base64 = base64.b64encode(raw).decode().rstrip("=")
         found |= {secret, repr(secret)[1:-1], repr(raw)[2:-1], secret.replace("'", "\\'")}
+        # Some writers of JSON (PHP's, Go's) escape more than they must, and web pages in another way.
+        in_json |= {text.translate(more) for text in in_json for more in (OF_PHP, OF_GO)}
+        found |= {html.escape(secret), html.escape(secret, quote=False)}
         found |= in_json | {json.dumps(text)[1:-1] for text in in_json}
         found |= in_url | {re.sub("%..", lambda code: code[0].lower(), text) for text in in_url}
         for before in (1, 2):  # inside a longer text its base64 begins elsewhere, and its ends depend on the neighbours

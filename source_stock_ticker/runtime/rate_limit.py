@@ -20,7 +20,7 @@ class RateLimit:
     What the API itself says (429, Retry-After) comes in by `hold` and holds back every thread.
     """
 
-    def __init__(self, requests_per_minute: int, clock: Clock = time) -> None:
+    def __init__(self, requests_per_minute: float, clock: Clock = time) -> None:
         self.interval = 60 / requests_per_minute if requests_per_minute else 0.0  # seconds
         self._clock = clock
         self._lock = threading.Lock()

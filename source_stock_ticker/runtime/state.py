@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from .config import is_deep
 from .errors import ConfigError
 
 SavedStates = dict[tuple[str, str | None], dict[str, Any]]  # by stream name and namespace
@@ -28,7 +29,10 @@ def saved_states(text: str) -> SavedStates:
     if not text.strip():
         raise ConfigError("state: the file is empty; pass what an earlier read wrote, or [] for nothing yet.")
     states: SavedStates = {}
-    for message in _messages(text):
+    messages = _messages(text)
+    if is_deep(messages):
+        raise ConfigError("state: the file is nested too deeply; pass what an earlier read wrote.")
+    for message in messages:
         states.update(_states_of(message))
     return states
 

@@ -164,8 +164,12 @@ def test_of_several_faults_the_first_in_the_order_of_the_spec_is_told():
     assert sentence({"count": 0, "since": "x", "size": "huge", "key": KEY}).startswith("size: ")
 
 
-def test_a_long_value_is_shown_by_its_start():
-    assert sentence({**GOOD, "names": "x" * 1000}) == f'names: "{"x" * 36}... must be a list.'
+def test_a_long_value_is_shown_by_its_first_words():
+    assert sentence({**GOOD, "names": "x " * 1000}) == f'names: "{" ".join("x" * 19)}... must be a list.'
+
+
+def test_a_word_is_never_cut_because_the_mask_must_see_a_secret_whole_to_know_it():
+    assert sentence({**GOOD, "names": "one " + "k" * 1000}) == 'names: "one... must be a list.'
 
 
 # Secrets

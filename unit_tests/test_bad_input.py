@@ -1,0 +1,264 @@
+"""Thousands of odd configs, catalogs and states: each works, or is answered by one sentence that says what to change.
+
+In one process, by the functions that the commands are made of. The network is there and has no rows, so that a config
+and a state go all the way to the requests that they lead to.
+
+    LONG=1 python -m pytest unit_tests/test_bad_input.py         ten times as many, new ones each time
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import responses
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from source_stock_ticker import SourceStockTicker
+from source_stock_ticker.runtime import ConfigError, TransientError, messages
+from source_stock_ticker.runtime.catalog import configured_streams
+from source_stock_ticker.runtime.config import read_json, read_spec, secrets, validated
+from source_stock_ticker.runtime.mask import Mask
+from source_stock_ticker.runtime.state import saved_states
+
+LONG = bool(os.environ.get("LONG"))
+MANY = settings(
+    max_examples=10_000 if LONG else 1000,
+    derandomize=not LONG,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+LOGGER = logging.getLogger("bad input")
+SOURCE = SourceStockTicker()
+SPEC = read_spec(SOURCE.spec_file)["connectionSpecification"]
+SOME = 20  # slices
+ONE_ROW = {"ticker_details", "market_holidays"}  # an answer without rows is none of theirs
+KEY = "a-key-of-" + "0123456789" * 5
+
+CONFIG = {
+    "api_key": KEY,
+    "tickers": ["AAPL", "IBM"],
+    "start_date": "2005-01-03",
+    "end_date": "2005-03-31",
+    "timespan": "day",
+    "multiplier": 1,
+    "adjusted": True,
+    "lookback_days": 3,
+    "requests_per_minute": 0,
+    "num_workers": 4,
+    "api_url": "https://api.massive.com",
+}
+CATALOG = {
+    "streams": [
+        {
+            "stream": {"name": name, "namespace": None, "json_schema": {}, "supported_sync_modes": ["full_refresh"]},
+            "sync_mode": mode,
+            "destination_sync_mode": "append",
+            "cursor_field": ["date"],
+        }
+        for name, mode in (("stock_prices", "incremental"), ("tickers", "full_refresh"))
+    ]
+}
+STATES = {
+    "stock_prices": {
+        "made_with": {"timespan": "day", "multiplier": 1, "adjusted": True},
+        "start_date": "2005-01-03",
+        "read": {"AAPL": ["2005-01-03", "2005-02-01"], "IBM": ["2005-01-03", None]},
+        "splits": {"AAPL": ["2005-02-28 1:2"]},
+    },
+    "dividends": {"ex_dividend_date": "2005-02-07", "fingerprints": {"IBM": "5d41402abc4b2a76"}},
+    "splits": {"execution_date": "2005-02-28", "fingerprints": {"AAPL": "5d41402abc4b2a76"}},
+    "news": {"read": {"AAPL": ["2005-01-03", "2005-02-28T14:05:00Z"], "IBM": ["2005-01-03", "2005-01-28T14:05:00Z"]}},
+}
+STATE = [
+    {"type": "STREAM", "stream": {"stream_descriptor": {"name": name, "namespace": None}, "stream_state": state}}
+    for name, state in STATES.items()
+]
+
+
+def nested(depth: int) -> Any:
+    """A list in a list in a list ..."""
+    value: Any = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+DATES = ["0001-01-01", "0001-01-02", "1582-10-15", "2004-02-29", "2005-02-29", "9999-12-31", "20050228", "2005-W09-1"]
+MOMENTS = ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "20050228T140500Z", "2005-02-28 14:05", "2005-02-28T14"]
+TEXTS = ["", " ", "*", "AAPL", "ÄÖ", "\ud800", "a\nb", "\x00", "{}", "null", "1", "day", "incremental", KEY, "x" * 500]
+ADDRESSES = [
+    "http://api.massive.com",
+    "https://",
+    "https://[::1",
+    "https://a..b",
+    "https://ⅷ.com",
+    "ftp://a",
+    "//a:99999",
+]
+NUMBERS: list[Any] = [0, -1, 1.5, 10**30, 1e300, float("inf"), float("nan"), True, 5.0]
+ODD = st.one_of(
+    st.none(),
+    st.sampled_from(DATES + MOMENTS + TEXTS + ADDRESSES),
+    st.sampled_from(NUMBERS),
+    st.dates().map(str),
+    st.datetimes().map(lambda moment: f"{moment.isoformat()}Z"),
+    st.text(max_size=12),
+    st.integers(),
+    st.sampled_from([1, 30]).map(nested),
+    st.lists(st.sampled_from(DATES + TEXTS), max_size=3),
+    st.dictionaries(st.sampled_from(TEXTS), st.sampled_from([None, 1, "x", [], {}, ["2005-01-03", None]]), max_size=3),
+).map(copy.deepcopy)
+
+
+@st.composite
+def changed(draw: Callable, value: Any) -> Any:
+    """The value with one to three of its places, at any depth, taken out, replaced or added to."""
+    value = copy.deepcopy(value)
+    for _ in range(draw(st.integers(1, 3))):
+        parent, place = None, None
+        here = value
+        while isinstance(here, dict | list) and here and draw(st.integers(0, 4)):
+            parent, place = here, draw(st.sampled_from(sorted(here) if isinstance(here, dict) else range(len(here))))
+            here = here[place]
+        what = draw(st.sampled_from(["take out", "replace", "replace", "add"]))
+        if parent is None:
+            value = draw(ODD) if what == "replace" else value
+        elif what == "take out":
+            del parent[place]
+        elif what == "replace":
+            parent[place] = draw(ODD)
+        elif isinstance(here, dict):
+            here[draw(st.sampled_from(["read", "tickers", "type", "AAPL", "*", "date", "é"]))] = draw(ODD)
+        elif isinstance(here, list):
+            here.append(draw(ODD))
+    return value
+
+
+def answered(work: Callable[[], Any], names: tuple[str, ...]) -> Any:
+    """What `work` returns; None if it refuses by a sentence that names one of these. Any other exception is a bug."""
+    try:
+        return work()
+    except ConfigError as refused:
+        message = refused.message
+    except TransientError:
+        return None  # an odd address may be that of a server, which nobody answers for here
+    assert message.partition(":")[0].partition(".")[0] in names, message
+    assert message.endswith((".", "?", ")"))
+    assert len(message) < 500
+    # A key pasted into another field too: as it goes through the mask, nor is it cut so that the mask misses it.
+    assert KEY[:20] not in Mask([KEY]).lines(messages.log("INFO", message)).decode()
+    assert not [word for word in ("Error", "Traceback", "NoneType", "object at") if word in message]
+    return None
+
+
+def led_to_the_requests(config: dict[str, Any], states: dict[Any, Any], names: tuple[str, ...]) -> None:
+    """Let every stream resume, say what it would read, and ask for some of it."""
+    for stream in answered(lambda: SOURCE.streams(LOGGER, config), names) or ():
+        answered(partial(read_some, stream, states.get((stream.name, None), {})), names)
+
+
+def read_some(stream: Any, saved: dict[str, Any]) -> None:
+    state = stream.resume(copy.deepcopy(saved) if stream.cursor_field else {})
+    for slice in islice(stream.slices(copy.deepcopy(state)), SOME):
+        str(slice)
+        answer = stream.fetch(slice, None)
+        if answer is not None and stream.name not in ONE_ROW:
+            rows, _ = stream.parse(slice, answer)
+            stream.checkpoint(state, slice, None, None, not rows)
+    json.dumps(state, allow_nan=False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def server() -> Iterator[None]:
+    """An API without rows, and no waiting for its rate."""
+    with pytest.MonkeyPatch.context() as patch, responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        patch.setattr(time, "sleep", lambda seconds: None)
+        mock.get(re.compile(".*"), json={"status": "OK", "results": []})
+        yield
+
+
+FIELDS = (*SPEC["properties"], "config")
+
+
+@MANY
+@given(changed(CONFIG))
+@example({**CONFIG, "start_date": "0001-01-01", "timespan": "week"})
+@example({**CONFIG, "lookback_days": float("inf")})
+@example({**CONFIG, "adjusted": KEY})
+@example({**CONFIG, "tickers": ["x" * 60 + KEY]})
+def test_a_config_works_or_is_told_which_field_to_change(config: Any) -> None:
+    valid = answered(lambda: validated(config, SPEC), FIELDS)
+    if valid is not None:
+        led_to_the_requests(valid, {}, FIELDS)
+
+
+@MANY
+@given(changed(CATALOG))
+def test_a_catalog_works_or_is_told_what_is_wrong_with_it(catalog: Any) -> None:
+    streams = answered(lambda: configured_streams(catalog), ("catalog",))
+    assert streams is None or all(type(stream.name) is str for stream in streams)
+
+
+def state_works_or_is_refused(state: str) -> None:
+    states = answered(lambda: saved_states(state), ("state",))
+    if states is not None:
+        led_to_the_requests(CONFIG, states, ("state",))
+
+
+@MANY
+@given(changed(STATE))
+def test_a_state_file_works_or_is_told_what_is_wrong_with_it(state: Any) -> None:
+    state_works_or_is_refused(json.dumps(state))
+
+
+@MANY
+@given(changed(STATES))
+@example({"news": {"read": {"AAPL": ["2005-01-03", "20050228T140500Z"]}}})
+@example({"news": {"read": {"AAPL": ["0001-01-01", "0001-01-01T00:00:00Z"]}}})
+@example({"dividends": {"fingerprints": {"IBM": float("inf")}}})
+@example({"stock_prices": {**STATES["stock_prices"], "read": {"AAPL": ["0001-01-01", "0001-01-02"]}}})
+def test_the_states_of_the_streams_work_or_are_told_not_to_be_ours(states: Any) -> None:
+    state_works_or_is_refused(json.dumps(states))
+
+
+@MANY
+@given(st.sampled_from([CONFIG, CATALOG, STATE]), st.integers(0, 2000), st.text(max_size=3))
+def test_a_state_file_that_is_cut_or_garbled_works_or_is_refused(whole: Any, place: int, put: str) -> None:
+    text = json.dumps(whole)
+    state_works_or_is_refused(text[:place])
+    state_works_or_is_refused(text[:place] + put + text[place + len(put) :])
+
+
+@pytest.mark.parametrize("depth", [100, 900, 980, 5000])
+def test_what_is_nested_without_end_is_told_to_be(depth: int, tmp_path: Path) -> None:
+    deep = "[" * depth + "]" * depth
+    for name in ("api_key", "tickers", "start_date", "unknown"):
+        file = tmp_path / "config.json"
+        file.write_text(json.dumps({**CONFIG, name: "?"}).replace('"?"', deep))
+        config = answered(lambda: read_json(str(file), "config"), ("config",))  # noqa: B023
+        if config is not None:
+            list(secrets(config, SPEC))
+            answered(lambda: validated(config, SPEC), FIELDS)  # noqa: B023
+    for state in STATES:
+        state_works_or_is_refused(f'{{"{state}": {{"read": {deep}, "fingerprints": {{"IBM": {deep}}}}}}}')
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "ä", "a\nb", "\x00", "x" * 10_000])
+def test_a_key_is_never_shown(key: str) -> None:
+    config = {**CONFIG, "api_key": key + "5ecret", "tickers": [" "], "num_workers": 0}
+    for change in ({}, {"num_workers": 1}, {"num_workers": 1, "tickers": []}):
+        with pytest.raises(ConfigError) as refused:
+            SOURCE.streams(LOGGER, validated({**config, **change, "start_date": "2024-13-01"}, SPEC))
+        assert "5ecret" not in refused.value.message
