@@ -12,8 +12,6 @@ import pytest
 import yaml
 
 from source_stock_ticker import SourceStockTicker, __version__
-from source_stock_ticker.runtime.catalog import configured_streams
-from source_stock_ticker.runtime.state import saved_states
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -124,15 +122,6 @@ def test_the_docs_page_lists_the_streams_and_options() -> None:
         assert f"**{field['title']}**" in page
 
 
-def test_the_state_files_and_catalogs_in_the_recipes_are_taken() -> None:
-    samples = re.findall(r"`([\[{].*?|null)`", (ROOT / "docs" / "recipes.md").read_text("utf-8"))
-    catalogs = [json.loads(sample) for sample in samples if '"streams"' in sample]
-    assert [stream.name for catalog in catalogs for stream in configured_streams(catalog)] == ["stock_prices"]
-    states = [saved_states(sample) for sample in samples if '"streams"' not in sample]
-    assert states.count({("stock_prices", None): {}}) == 4
-    assert states.count({}) == 3
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_into_a_page_leads_to_a_heading(page: Path) -> None:
     for link in LINK.findall(page.read_text("utf-8")):
@@ -141,12 +130,3 @@ def test_every_link_into_a_page_leads_to_a_heading(page: Path) -> None:
             there = (page.parent / file if file else page).read_text("utf-8")
             titles = [title.lower() for title in re.findall(r"^#+ (.+)$", there, re.MULTILINE)]
             assert anchor in [re.sub(r"[^\w\- ]", "", title).replace(" ", "-") for title in titles], link
-
-
-def test_the_choices_tell_how_large_the_runtime_is() -> None:
-    told = re.search(r"about\s+(\d+) files and ([\d,]+) lines", (ROOT / "docs" / "choices.md").read_text("utf-8"))
-    assert told
-    files = list((ROOT / "source_stock_ticker" / "runtime").glob("*.py"))
-    lines = sum(len(file.read_text("utf-8").splitlines()) for file in files)
-    assert int(told[1]) == pytest.approx(len(files), rel=0.1)
-    assert int(told[2].replace(",", "")) == pytest.approx(lines, rel=0.1)
