@@ -7,7 +7,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from source_stock_ticker.runtime import ConfigError, Pace, Page, Stream, TransientError, UnexpectedAnswer
+from source_stock_ticker.runtime import (
+    ConfigError,
+    Pace,
+    Page,
+    Stream,
+    TransientError,
+    UnexpectedAnswer,
+)
 from source_stock_ticker.runtime.catalog import ConfiguredStream
 from source_stock_ticker.runtime.errors import CredentialsError, IncompleteSync
 from source_stock_ticker.runtime.reader import error_message, read
