@@ -51,7 +51,7 @@ ELSEWHERE = {"load.py": "duckdb", "sync.py": "airbyte"}
 # The run that this is part of.
 ALL_TESTS = {"python -m pytest -s unit_tests", "python -m pytest -s integration_tests"}
 
-FILE = re.compile(r"(?:^|[.:,] )(Change|Make|From) (?:[^`]* )?`([^`]+)`[^`]*:$", re.IGNORECASE)
+FILE = re.compile(r"(?:^|[.:,)] )(Change|Make|From) (?:[^`]* )?`([^`]+)`[^`]*:$", re.IGNORECASE)
 
 
 class Typed(NamedTuple):
