@@ -34,7 +34,6 @@ Row = dict[str, Any]
 Message = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parent.parent
-MAIN = str(ROOT / "main.py")
 LONGEST_RUN = 100  # seconds; a connector that hangs fails its test, not the whole suite
 
 # By message type: the key of its payload. (Airbyte protocol, AirbyteMessage.)
@@ -138,9 +137,10 @@ class Run:
 class Connector:
     """Runs the connector against a sandbox. Words of the config come as keywords: check(tickers=["AAPL"])."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, root: Path = ROOT) -> None:
         self.folder = folder
         self.url = url
+        self.root = root  # of the project
         self.longest_run: float = LONGEST_RUN
         self._numbers = count(1)
 
@@ -183,9 +183,9 @@ class Connector:
 
     def start(self, *arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> subprocess.Popen:
         """Begin a command; for tests that stop it, or read its output themselves."""
-        command = [sys.executable, MAIN, *arguments]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=env, cwd=cwd or ROOT)
+        command = [sys.executable, str(self.root / "main.py"), *arguments]
+        pipe, cwd = subprocess.PIPE, cwd or self.root
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=env, cwd=cwd)
 
     def config(self, **changes: Any) -> str:
         """A config file: the usual config and these changes; None takes a field out."""
@@ -275,9 +275,9 @@ def spellings(secret: str) -> set[str]:
 
 
 @pytest.fixture(scope="session")
-def connect(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Connector]:
+def connect(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Connector]:
     """Makes connectors, for tests that need several; each writes its files into a folder of its own."""
-    return lambda url: Connector(tmp_path_factory.mktemp("connector"), url)
+    return lambda url, root=ROOT: Connector(tmp_path_factory.mktemp("connector"), url, root)
 
 
 @pytest.fixture

@@ -28,6 +28,8 @@ ELSEWHERE = {
     "python main.py --help",  # unit_tests/runtime/test_entrypoint.py
     "python integration_tests/sandbox_api.py",  # test_the_sandbox_says_where_it_is
     "make demo",  # test_the_demo_shows_the_four_commands
+    "make new NAME=pokemon DIR=../source-pokemon",  # the tutorial and test_new_connector.py
+    "make new",
 }
 
 WITH_MAKE = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")

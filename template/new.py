@@ -11,6 +11,7 @@ import keyword
 import re
 import shutil
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,33 +24,15 @@ TEMPLATE = PROJECT / "template" / "source-river-levels"
 NAMES = ("stock-ticker", "river-levels")  # the project's, the template's
 LONGEST_NAME = 30  # characters; with a longer one, lines of code would become longer than ruff lets them
 NO_TEXT = {"true", "false", "null", "yes", "no", "on", "off"}  # YAML takes these for something else
-SHARED = (
-    ".ci/run",
-    ".dockerignore",
-    ".gitignore",
-    "Dockerfile",
-    "LICENSE",
-    "MANIFEST.in",
-    "Makefile",
-    "acceptance-test-config.yml",
-    "integration_tests/demo.py",
-    "integration_tests/sandbox_server.py",
-    "main.py",
-    "metadata.yaml",
-    "pyproject.toml",
-    "requirements.txt",
-    "secrets/.gitkeep",
-    "secrets/README.md",
-    "setup.py",
-    "source_stock_ticker/py.typed",
-    "source_stock_ticker/runtime/*.py",
-    "unit_tests/runtime/*.py",
-    "unit_tests/test_layout.py",
-    "unit_tests/test_metadata.py",
-    "unit_tests/test_readme.py",
-    "unit_tests/test_spec.py",
-)
-# File -> what is about this project alone (regular expressions, . is any character), and what a copy has there.
+SHARED = """
+    .ci/run .dockerignore .gitignore .vscode/launch.json Dockerfile LICENSE MANIFEST.in Makefile
+    acceptance-test-config.yml main.py metadata.yaml pyproject.toml requirements.lock requirements.txt
+    secrets/.gitkeep secrets/README.md setup.py
+    source_stock_ticker/py.typed source_stock_ticker/runtime/*.py unit_tests/runtime/*.py
+    integration_tests/demo.py integration_tests/sandbox_server.py
+    unit_tests/test_layout.py unit_tests/test_metadata.py unit_tests/test_readme.py unit_tests/test_spec.py
+"""
+# File -> what of it is about this project alone (regular expressions, . is any character), and what a copy has there.
 EDITS = {
     ".ci/run": [
         (r"# Then what others wrote:[^\n]*\n", ""),
@@ -61,7 +44,9 @@ EDITS = {
         (r"\n# What only this project has.*", ""),
         (r" \$\(VENV\)-acceptance \$\(VENV\)-example| examples/\.cache", ""),
     ],
+    "LICENSE": [(r"(?<=\(c\) )\d+", time.strftime("%Y"))],
     "acceptance-test-config.yml": [(r"        empty_streams:.*?(?=  full_refresh:)", "")],
+    "docs/integrations/sources/river-levels.md": [(r"\d{4}-\d\d-\d\d", time.strftime("%Y-%m-%d"))],
     "metadata.yaml": [
         (r"definitionId: \S+", f"definitionId: {uuid.uuid4()}"),
         (r"(?<=    hosts:\n).*?(?=  suggestedStreams)", "      - api.river-levels.example\n"),
@@ -129,22 +114,21 @@ def forms(name: str) -> tuple[str, str, str, str]:
     return name, name.replace("-", "_"), "".join(words), " ".join(words)
 
 
-def files(name: str) -> Iterator[tuple[Path, str, str]]:
-    """Each file of the copy: where it comes from, its path in the copy, its text."""
-    for file in sorted(TEMPLATE.rglob("*")):
-        if file.is_file() and file.suffix != ".pyc":
-            yield file, renamed(str(file.relative_to(TEMPLATE)), name), renamed(text_of(file), name)
-    for file in sorted(file for pattern in SHARED for file in PROJECT.glob(pattern)):
-        path, text = file.relative_to(PROJECT), text_of(file)
-        for pattern, ours in EDITS.get(path.as_posix(), []):
-            text, count = re.subn(pattern, ours, text, flags=re.DOTALL)
-            if not count:
-                sys.exit(f"template/new.py: {path} no longer holds {pattern}; mend EDITS.")
-        yield file, renamed(str(path), name), renamed(text, name)
-
-
-def text_of(file: Path) -> str:
-    return file.read_bytes().decode("utf-8")  # read_text would change line ends on some machines
+def files(name: str) -> Iterator[tuple[Path, Path, bytes]]:
+    """Each file of the copy: where it comes from, its path in the copy, its content."""
+    own = [file for file in TEMPLATE.rglob("*") if file.is_file()]
+    shared = [file for pattern in SHARED.split() for file in PROJECT.glob(pattern)]
+    for folder, found in ((TEMPLATE, own), (PROJECT, shared)):
+        for file in sorted(found):
+            path = file.relative_to(folder).as_posix()
+            if folder == TEMPLATE and re.search(r"(^|/)(\.|__pycache__)", path):
+                continue  # what a tool left there
+            text = file.read_bytes().decode("utf-8")  # read_text would change line ends on some machines
+            for pattern, theirs in EDITS.get(path, []):
+                text, count = re.subn(pattern, theirs, text, flags=re.DOTALL)
+                if not count:
+                    sys.exit(f"template/new.py: {path} no longer holds {pattern}; mend EDITS.")
+            yield file, Path(renamed(path, name)), renamed(text, name).encode("utf-8")
 
 
 def main(name: str, folder: str) -> None:
@@ -152,10 +136,10 @@ def main(name: str, folder: str) -> None:
     if sentence := refusal(name, folder):
         sys.exit(sentence)
     copies = list(files(name))
-    for file, path, text in copies:
+    for file, path, content in copies:
         copy = Path(folder) / path
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(text.encode("utf-8"))
+        copy.write_bytes(content)
         shutil.copymode(file, copy)
     print(f"source-{name} is in {folder}: {len(copies)} files. Go there and try `make demo` and `make test`.")
     print('Then its README.md says under "Make it yours" which files to edit, and in which order.')

@@ -19,7 +19,8 @@ DOCS_PAGE = ROOT / "docs" / "integrations" / "sources" / "stock-ticker.md"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CONFIG = json.loads((ROOT / "sample_files" / "config_sandbox.json").read_text("utf-8"))
 SPEC = yaml.safe_load((ROOT / "spec.yaml").read_text("utf-8"))["connectionSpecification"]
-STREAMS = [stream.catalog_entry() for stream in SourceStockTicker().streams(logging.getLogger("test"), CONFIG)]
+LOGGER = logging.getLogger("test")
+STREAMS = [stream.catalog_entry() for stream in SourceStockTicker().streams(LOGGER, CONFIG)]
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 TYPES = {"string": "text", "integer": "whole number", "boolean": "true or false", "array": "list of texts"}

@@ -31,7 +31,8 @@ def connect() -> Callable[..., Any]:
 
     def connect(table: type, **config: Any) -> Any:
         settings = read_settings({"api_key": "a-key", "start_date": "2024-03-01", **config}, NOW)
-        return table(RiverLevelsApi(settings.api_url, settings.api_key, logging.getLogger("unit_tests")), settings)
+        api = RiverLevelsApi(settings.api_url, settings.api_key, logging.getLogger("unit_tests"))
+        return table(api, settings)
 
     return connect
 

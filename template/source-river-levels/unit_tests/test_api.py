@@ -5,7 +5,12 @@ import logging
 import pytest
 
 from source_river_levels.api import RiverLevelsApi, page_of
-from source_river_levels.runtime import ConfigError, CredentialsError, TransientError, UnexpectedAnswer
+from source_river_levels.runtime import (
+    ConfigError,
+    CredentialsError,
+    TransientError,
+    UnexpectedAnswer,
+)
 from source_river_levels.runtime.http_client import Answer
 
 URL = "https://api.river-levels.example"
