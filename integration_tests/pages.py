@@ -279,6 +279,7 @@ def _virtual(environment: Path) -> Path:
         (programs / name).chmod(0o755)
     for name in (".ready", ".ready-for-tests"):
         (environment / name).touch()
+        os.utime(environment / name, (2**32, 2**32))  # newer than any setup.py, so that nothing is installed
     return programs
 
 
