@@ -10,7 +10,7 @@ ACCEPTANCE_TESTS = $(VENV)-acceptance/bin/python -m pytest integration_tests/acc
 	-p airbyte_cdk.test.standard_tests.pytest_hooks --disable-warnings \
 	--read-from-streams=all --read-scenarios=config,busy_year
 
-.PHONY: help demo test lint sandbox example acceptance image imagetest clean
+.PHONY: help demo test lint sandbox example acceptance image imagetest lock clean
 
 help: ## list what can be made (this list)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -46,8 +46,17 @@ else
 	$(ACCEPTANCE_TESTS) -m image_tests --connector-image $(IMAGE)
 endif
 
+# pip-tools asks for the Python of the image, or it would lock what another one needs.
+lock: ## renew requirements.lock, from which the image is installed (needs Python 3.13)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' || \
+		{ echo 'The image has Python 3.13, so name one: make lock PYTHON=python3.13'; exit 1; }
+	@$(PYTHON) -m venv $(VENV)-lock
+	@$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check 'pip-tools>=7.4,<8'
+	@CUSTOM_COMPILE_COMMAND='make lock' $(VENV)-lock/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras \
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --output-file requirements.lock setup.py
+
 clean: ## remove the environment, builds and caches
-	rm -rf $(VENV) $(VENV)-acceptance $(VENV)-example build dist *.egg-info examples/.cache
+	rm -rf $(VENV) $(VENV)-acceptance $(VENV)-example $(VENV)-lock build dist *.egg-info examples/.cache
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 

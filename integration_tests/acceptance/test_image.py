@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from project_copy import project
+from project_copy import ROOT, project
 from sandbox_api import SandboxApi
 
 pytestmark = pytest.mark.image_tests
@@ -163,3 +163,21 @@ def test_nothing_is_in_it_that_a_sync_does_not_need(in_a_shell: Callable[[str], 
 def test_there_is_no_compiler_and_no_cache_of_pip(in_a_shell: Callable[[str], str]) -> None:
     assert in_a_shell("command -v python gcc cc make") == "/usr/local/bin/python"
     assert in_a_shell("find / -xdev -path '*/pip/http*' 2>/dev/null") == ""
+
+
+def test_no_program_in_it_lends_the_rights_of_root(in_a_shell: Callable[[str], str]) -> None:
+    assert in_a_shell("find / -xdev -type f -perm /6000 2>/dev/null") == ""
+
+
+def test_its_user_can_change_no_code(in_a_shell: Callable[[str], str]) -> None:
+    # Whether or not the disk is read-only: by the rights of the files alone.
+    folders = "/airbyte/integration_code /usr/local/lib /usr/local/bin"
+    assert in_a_shell(f"find {folders} -user airbyte -o ! -type l -perm /022 2>/dev/null") == ""
+    assert in_a_shell("test -r /airbyte/integration_code/main.py && echo yes") == "yes"
+
+
+def test_it_holds_the_locked_versions(in_a_shell: Callable[[str], str]) -> None:
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    locked = {tuple(line.split()[0].split("==")) for line in lock.splitlines() if "==" in line}
+    listed = {tuple(line.split("==")) for line in in_a_shell("pip list --format freeze 2>/dev/null").splitlines()}
+    assert {(name.lower(), version) for name, version in listed} >= locked
