@@ -86,12 +86,13 @@ def _arguments(version: str, argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _run(source: Source, args: argparse.Namespace, output: Output) -> Iterator[bytes]:
     """The messages of the command. Raises ConnectorError, IncompleteSync, or whatever a bug raises."""
+    if args.command == "spec":
+        yield source.spec()  # no logger: logging takes 10 ms to import, a fifth of the whole
+        return
     from .logs import start_logging
 
     logger = start_logging(output, args.debug)
-    if args.command == "spec":
-        yield source.spec(logger)
-    elif args.command == "check":
+    if args.command == "check":
         try:
             source.check(logger, _config(source, args, output, logger))
             yield messages.connection_status(None)
