@@ -6,16 +6,13 @@ IMAGE = airbyte/source-stock-ticker:dev
 # An empty file each: the environment is made again only when setup.py is newer than it.
 READY = $(VENV)/.ready
 READY_FOR_TESTS = $(VENV)/.ready-for-tests
-ACCEPTANCE_TESTS = $(VENV)-acceptance/bin/python -m pytest integration_tests/acceptance \
-	-p airbyte_cdk.test.standard_tests.pytest_hooks --disable-warnings \
-	--read-from-streams=all --read-scenarios=config,busy_year
 
-.PHONY: help demo test lint sandbox example acceptance image imagetest lock clean
+.PHONY: help demo test lint sandbox image lock clean
 
 help: ## list what can be made (this list)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: $(READY) ## run the connector's four commands on real prices, without a key
+demo: $(READY) ## run the connector's four commands against the sandbox, without a key
 	@$(VENV)/bin/python integration_tests/demo.py
 
 test: $(READY_FOR_TESTS) ## run all the tests
@@ -28,23 +25,8 @@ lint: $(READY_FOR_TESTS) ## check style (ruff) and types (mypy)
 sandbox: $(READY) ## start the stand-in for the API, on port 8080, until Ctrl-C
 	@$(VENV)/bin/python integration_tests/sandbox_api.py
 
-example: $(VENV)-example/.ready ## read prices into a local database, by PyAirbyte, and draw them
-	@$(VENV)-example/bin/python -W ignore examples/prices_to_duckdb.py
-
-acceptance: $(VENV)-acceptance/.ready ## run Airbyte's own tests, and PyAirbyte, on the connector
-	$(ACCEPTANCE_TESTS) -m 'not image_tests'
-
 image: ## build the Docker image
 	docker build . -t $(IMAGE)
-
-# VERIFY_IMAGE: a script that builds the image and then runs $VERIFY_EXEC, for machines without a Docker engine.
-imagetest: $(VENV)-acceptance/.ready ## build the Docker image and test it
-ifdef VERIFY_IMAGE
-	IMAGE=$(IMAGE) VERIFY_EXEC="$(ACCEPTANCE_TESTS) -m image_tests --connector-image $(IMAGE)" $(VERIFY_IMAGE) .
-else
-	docker build . -t $(IMAGE)
-	$(ACCEPTANCE_TESTS) -m image_tests --connector-image $(IMAGE)
-endif
 
 # pip-tools asks for the Python of the image, or it would lock what another one needs.
 lock: ## renew requirements.lock, from which the image is installed (needs Python 3.13)
@@ -72,6 +54,31 @@ $(READY_FOR_TESTS): $(READY)
 	@echo 'Adding what the tests need'
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[tests]'
 	@touch $@
+
+# What only this project has: the Makefile of a connector made by `make new` ends above this line.
+ACCEPTANCE_TESTS = $(VENV)-acceptance/bin/python -m pytest integration_tests/acceptance \
+	-p airbyte_cdk.test.standard_tests.pytest_hooks --disable-warnings \
+	--read-from-streams=all --read-scenarios=config,busy_year
+
+.PHONY: new example acceptance imagetest
+
+new: ## start a connector of your own: make new NAME=pokemon DIR=../source-pokemon
+	@$(PYTHON) template/new.py "$$NAME" "$$DIR"
+
+example: $(VENV)-example/.ready ## read prices into a local database, by PyAirbyte, and draw them
+	@$(VENV)-example/bin/python -W ignore examples/prices_to_duckdb.py
+
+acceptance: $(VENV)-acceptance/.ready ## run Airbyte's own tests, and PyAirbyte, on the connector
+	$(ACCEPTANCE_TESTS) -m 'not image_tests'
+
+# VERIFY_IMAGE: a script that builds the image and then runs $VERIFY_EXEC, for machines without a Docker engine.
+imagetest: $(VENV)-acceptance/.ready ## build the Docker image and test it
+ifdef VERIFY_IMAGE
+	IMAGE=$(IMAGE) VERIFY_EXEC="$(ACCEPTANCE_TESTS) -m image_tests --connector-image $(IMAGE)" $(VERIFY_IMAGE) .
+else
+	docker build . -t $(IMAGE)
+	$(ACCEPTANCE_TESTS) -m image_tests --connector-image $(IMAGE)
+endif
 
 # Environments apart, for Airbyte's packages are large and not for every Python.
 $(VENV)-%/.ready: setup.py

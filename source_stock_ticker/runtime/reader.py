@@ -193,7 +193,7 @@ class _StreamRead:
             except UnexpectedAnswer as error:
                 if attempt == PARSE_TRIES:
                     raise
-                self._logger.warning("%s: %s; fetching it again.", slice, error.message)
+                self._logger.warning("%s: %s Fetching it again.", slice, error.message)
         return Block([], 0, None, None, True), None
 
     def _records_of(self, rows: list[Row]) -> bytes:
