@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from project_copy import project
+from project_copy import ROOT, project
 from sandbox_api import SandboxApi
 
 pytestmark = pytest.mark.image_tests
@@ -177,7 +177,7 @@ def test_its_user_can_change_no_code(in_a_shell: Callable[[str], str]) -> None:
 
 
 def test_it_holds_the_locked_versions(in_a_shell: Callable[[str], str]) -> None:
-    lock = (project() / "requirements.lock").read_text("utf-8")
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
     locked = {tuple(line.split()[0].split("==")) for line in lock.splitlines() if "==" in line}
     listed = {tuple(line.split("==")) for line in in_a_shell("pip list --format freeze 2>/dev/null").splitlines()}
     assert {(name.lower(), version) for name, version in listed} >= locked

@@ -137,7 +137,7 @@ class Source:
 
     spec_file: Path  # spec.yaml
 
-    def spec(self, logger: logging.Logger) -> bytes:
+    def spec(self, logger: logging.Logger | None = None) -> bytes:
         """The SPEC message: what spec.yaml says."""
         from .config import read_spec
 

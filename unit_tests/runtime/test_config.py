@@ -1,6 +1,8 @@
 """Files of the user's, and the config held against the spec: every complaint is one sentence, without secrets."""
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,55 @@ def test_a_broken_file_is_never_quoted(tmp_path, broken):
 
 def test_the_spec_says_where_its_documentation_is_and_what_can_be_configured():
     assert read_spec(SPEC_FILE).keys() >= {"documentationUrl", "connectionSpecification"}
+
+
+@pytest.fixture
+def spec_file(tmp_path, monkeypatch):
+    """A spec.yaml that has been read once, in a process that may keep bytecode."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = file_of(tmp_path, "title: first")
+    assert read_spec(file) == {"title": "first"}
+    return file
+
+
+def file_of(folder, text):
+    file = folder / "spec.yaml"
+    file.write_text(text)
+    return file
+
+
+def kept(spec_file):
+    return sorted(file.name for file in spec_file.parent.glob("__pycache__/*"))
+
+
+def test_a_spec_is_parsed_once(spec_file, monkeypatch):
+    monkeypatch.setitem(sys.modules, "yaml", None)  # an import of it fails
+    assert read_spec(spec_file) == {"title": "first"}
+    assert kept(spec_file) == ["spec.yaml.json"]
+
+
+def test_a_spec_that_has_changed_is_parsed_anew(spec_file, tmp_path):
+    before = spec_file.stat()
+    assert read_spec(file_of(tmp_path, "title: other")) == {"title": "other"}
+    file_of(tmp_path, "title: third and longer")
+    os.utime(spec_file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert read_spec(spec_file) == {"title": "third and longer"}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"[1, 2, 3]", b"null", b"\xff", b"[[1, 2], {}]", b"[null, []]"])
+def test_what_was_kept_and_is_broken_does_no_harm(spec_file, content):
+    (spec_file.parent / "__pycache__" / "spec.yaml.json").write_bytes(content)
+    assert read_spec(spec_file) == {"title": "first"}
+
+
+def test_nothing_is_kept_where_nothing_can_be_written_or_where_python_may_keep_nothing(tmp_path, monkeypatch):
+    (tmp_path / "__pycache__").write_text("in the way")
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    assert read_spec(file_of(tmp_path, "title: first")) == {"title": "first"}
+    (tmp_path / "__pycache__").unlink()
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    assert read_spec(file_of(tmp_path, "title: first")) == {"title": "first"}
+    assert kept(tmp_path / "spec.yaml") == []
 
 
 # The config
