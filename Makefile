@@ -10,7 +10,9 @@ READY_FOR_TESTS = $(VENV)/.ready-for-tests
 .PHONY: help demo test lint sandbox image lock clean
 
 help: ## list what can be made (this list)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo 'In a fresh clone begin with `make demo`. What else there is:'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@echo 'python main.py --help shows the commands of the connector itself.'
 
 demo: $(READY) ## run the connector's four commands against the sandbox, without a key
 	@$(VENV)/bin/python integration_tests/demo.py

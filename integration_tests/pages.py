@@ -44,7 +44,7 @@ SET_UP = {
 }
 # What takes too long to be run from a page, or needs what not every machine has: each has a test of its own, and here
 # `make` is only asked whether it knows the target. (Docker commands: see Shell.)
-TARGETS = {"make test", "make lint", "make sandbox", "make help"}
+TARGETS = {"make test", "make lint", "make sandbox", "make help", "make lock"}
 TARGETS |= {"make acceptance", "make image", "make imagetest", "make example"}  # .ci/run runs these
 # Scripts on the pages, and the packages without which they are left out. (integration_tests/acceptance has both.)
 ELSEWHERE = {"load.py": "duckdb", "sync.py": "airbyte"}
@@ -156,9 +156,9 @@ class Shell:
 
     def __init__(self, folder: Path, environment: Path) -> None:
         self._home = self._folder = folder
-        self._exit_code = 0
+        self._exit_code, self._said = 0, ""  # of the last command
         self._sandboxes: list[subprocess.Popen[str]] = []
-        self._address = USUAL_ADDRESS
+        self._addresses = [USUAL_ADDRESS]  # at which a sandbox was, the last one is the present
         self._environment = {**os.environ, "PATH": f"{_virtual(environment)}:{os.environ['PATH']}", "COLUMNS": "80"}
         self._environment |= {"VENV": str(environment)}
 
@@ -177,9 +177,8 @@ class Shell:
         else:
             if any(script in step.command and not find_spec(needed) for script, needed in ELSEWHERE.items()):
                 return
-            assert self._exit_code == 0 or step.command == "echo $?", (
-                f"before {step.command}: exit code {self._exit_code}"
-            )
+            said = self._said
+            assert self._exit_code == 0 or step.command == "echo $?", f"exit code {self._exit_code}:\n{said[-4000:]}"
             assert_shown(step.shown, self.type(step.command))
 
     def type(self, command: str) -> list[str]:
@@ -210,7 +209,7 @@ class Shell:
             return []
         if command.startswith("docker run"):
             command = without_docker(command)
-        if command in TARGETS and self._folder == self._home:
+        if command in TARGETS:
             command += " --dry-run > /dev/null"
         ours = command.startswith("python main.py")
         done = subprocess.run(
@@ -225,17 +224,15 @@ class Shell:
         )
         self._exit_code = done.returncode
         assert done.returncode == 2 or not done.stderr, f"{command}\n{done.stderr}"  # Airbyte shows it as errors
-        output = done.stdout + (done.stderr or "")
-        for real, usual in {self._address: USUAL_ADDRESS, str(self._home.parent): "/home/you"}.items():
-            output = output.replace(real, usual)
-        return output.splitlines()
+        output = self._said = done.stdout + (done.stderr or "")
+        return output.replace(self._addresses[-1], USUAL_ADDRESS).splitlines()
 
     def edit(self, block: FileBlock) -> None:
         """Change or make the file, or find the lines in it."""
         file = self._folder / block.path
         if block.verb == "Make":
             assert not file.exists(), block.path
-            file.write_text(block.text.replace(USUAL_ADDRESS, self._address), "utf-8")
+            file.write_text(block.text.replace(USUAL_ADDRESS, self._addresses[-1]), "utf-8")
             return
         text = file.read_text("utf-8")
         if block.verb == "From":
@@ -248,12 +245,12 @@ class Shell:
         file.write_text(text.replace(before, after), "utf-8")
 
     def answers_at(self, address: str) -> None:
-        """The sandbox is there: the configs of this folder say so from now on, as they say the usual address."""
+        """The sandbox is there: from now on the configs of this folder say so."""
         for file in self._folder.glob("*/*.json"):
             text = file.read_text("utf-8")
-            if self._address in text:
-                file.write_text(text.replace(self._address, address), "utf-8")
-        self._address = address
+            if any(known in text for known in self._addresses):
+                file.write_text(re.sub("|".join(map(re.escape, self._addresses)), address, text), "utf-8")
+        self._addresses.append(address)
 
     def _start_sandbox(self, command: str) -> str:
         process = subprocess.Popen(
@@ -282,6 +279,7 @@ def _virtual(environment: Path) -> Path:
         (programs / name).chmod(0o755)
     for name in (".ready", ".ready-for-tests"):
         (environment / name).touch()
+        os.utime(environment / name, (2**32, 2**32))  # newer than any setup.py, so that nothing is installed
     return programs
 
 
@@ -298,18 +296,9 @@ def without_docker(command: str) -> str:
 
 def clone(folder: Path) -> Path:
     """Make `folder` what a fresh clone is."""
-    left_out = (
-        ".git",
-        ".venv*",
-        ".*_cache",
-        ".hypothesis",
-        "__pycache__",
-        "*.egg-info",
-        "build",
-        "dist",
-        "secrets",
-        "acceptance",
-    )
+    left_out = (".git", ".venv*", ".*_cache", ".hypothesis", "__pycache__", "*.egg-info", "build", "dist", "secrets")
     shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*left_out))
-    shutil.copytree(ROOT / "secrets", folder / "secrets", ignore=lambda *_: ["config.json"])
+    (folder / "secrets").mkdir()  # nobody's key is copied
+    for name in (".gitkeep", "README.md"):
+        shutil.copy(ROOT / "secrets" / name, folder / "secrets" / name)
     return folder

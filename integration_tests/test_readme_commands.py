@@ -89,6 +89,14 @@ def test_the_demo_shows_the_four_commands(shell: Shell) -> None:
     assert "That was the whole protocol" in output
 
 
+@WITH_MAKE
+def test_make_help_lists_every_target() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = " ".join(re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)).split()
+    done = subprocess.run(["make"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True)  # help is what it does
+    assert re.findall(r"^  make (\w+) +\S+", done.stdout, re.MULTILINE) == targets
+
+
 def test_the_launch_settings_of_the_editor_run(ready: Shell, tmp_path: Path) -> None:
     folder = tmp_path / "source-stock-ticker"
     settings = json.loads((folder / ".vscode" / "launch.json").read_text("utf-8"))["configurations"]
@@ -149,20 +157,37 @@ def test_the_picture_and_the_table_of_the_splits_page_are_real() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "api_changes"),
     [
-        {"api_key": "wrong-key-of-mine"},
-        {"tickers": ["AAPLE"]},
-        {"start_date": None, "end_date": None},
-        {"api_url": "http://localhost:9"},
+        ({"api_key": "wrong-key-of-mine"}, {}),
+        ({"tickers": ["AAPLE"]}, {}),
+        ({"start_date": None, "end_date": None}, {}),
+        ({"api_url": "http://localhost:9"}, {}),
+        ({}, {"forbidden": {"custom_bars"}}),
+        ({}, {"plan_start": "2012-06-01"}),
+        ({}, {"rate_per_minute": -1}),
     ],
-    ids=lambda changes: " ".join(changes),
+    ids=str,
 )
-def test_the_readme_explains_the_failure(changes: dict[str, Any], connector: Any) -> None:
-    status, sentence = connector.check(**changes).status()
-    assert status == "FAILED"
+def test_the_readme_explains_the_failure(
+    changes: dict[str, Any], api_changes: dict[str, Any], api: SandboxApi, connector: Any
+) -> None:
+    for name, value in api_changes.items():
+        setattr(api, name, value)
+    assert_explained(connector.check(**changes).status())
+
+
+def test_the_readme_explains_a_config_that_cannot_be_read(connector: Any) -> None:
+    missing = connector.run("check", "--config", "/secrets/config.json")
+    status, sentence = missing.status()
+    # What the image's user meets, and root, as whom tests may run, does not: test_image.py.
+    assert_explained((status, sentence.replace("No such file or directory", "Permission denied")))
+
+
+def assert_explained(status: tuple[str, str]) -> None:
+    assert status[0] == "FAILED"
     told = re.findall(r"^\*\*`(.+?)`\*\*", section(README, "When it does not work"), re.MULTILINE)
-    assert any(re.search(re.escape(start).replace(re.escape("..."), ".*"), sentence) for start in told), sentence
+    assert any(re.search(re.escape(start).replace(re.escape("..."), ".*"), status[1]) for start in told), status[1]
 
 
 def test_the_samples_in_the_docs_are_json() -> None:

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from source_river_levels import SourceRiverLevels
-from source_river_levels.runtime import CredentialsError, UnexpectedAnswer
+from source_river_levels.runtime import CredentialsError, TransientError, UnexpectedAnswer
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGGER = logging.getLogger("unit_tests")
@@ -29,6 +29,17 @@ def test_a_check_refuses_what_a_read_would(answer, error, server):
     server.get("https://api.river-levels.example/stations", **answer)
     with pytest.raises(error):
         SourceRiverLevels().check(LOGGER, CONFIG)
+
+
+def test_a_check_answers_at_once_while_the_api_is_out_of_order(server):
+    server.get("https://api.river-levels.example/stations", status=503)
+    with pytest.raises(TransientError):
+        SourceRiverLevels().check(LOGGER, CONFIG)
+    assert len(server.calls) == 1
+
+
+def test_several_requests_may_be_under_way():
+    assert SourceRiverLevels().workers(CONFIG) > 1
 
 
 @pytest.mark.parametrize("stream", CATALOG, ids=lambda stream: stream["name"])

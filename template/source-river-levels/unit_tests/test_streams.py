@@ -8,7 +8,7 @@ import pytest
 
 from source_river_levels.runtime import ConfigError, UnexpectedAnswer
 from source_river_levels.runtime.http_client import Answer
-from source_river_levels.streams import Readings, Stations
+from source_river_levels.streams import Readings, Since, Stations
 
 URL = "https://api.river-levels.example"
 
@@ -91,6 +91,18 @@ def test_a_new_station_is_read_from_the_start_date_on(connect, read, measured):
     del states[-1][1]["read"]["b"]
     rows, _ = read(connect(Readings, lookback_days=0), states[-1][1])
     assert rows == [measured[3], *measured[4:]]
+
+
+def test_a_station_of_a_wrong_type_is_refused_before_its_readings_are_asked_for(connect, server):
+    server.get(f"{URL}/stations", json={"stations": [{"id": 7, "name": "A"}]})
+    with pytest.raises(UnexpectedAnswer, match="stations whose id"):
+        list(connect(Readings).slices({"read": {}}))
+
+
+def test_an_id_may_hold_any_character(connect, server):
+    server.get(re.compile(URL), json={"readings": []})
+    connect(Readings).fetch(Since("a/b?", "2024-03-01T00:00:00Z", "2024-03-01T00:00:00Z"), None)
+    assert server.calls[0].request.url.startswith(f"{URL}/stations/a%2Fb%3F/readings?since=2024-03-01")
 
 
 def test_an_earlier_start_date_reads_all_again(connect, read, measured):
