@@ -70,6 +70,7 @@ setup(
             "matplotlib>=3.8,<4",
             "pytest>=8,<10",
         ],
+        "benchmarks": ["pytest>=8,<10", "pytest-benchmark>=5,<6"],
         "example": ["airbyte>=0.71,<1", "matplotlib>=3.8,<4"],
     },
     # PyAirbyte and the standard image start the connector by this name.
