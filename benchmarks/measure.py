@@ -20,6 +20,8 @@ import server
 
 LOOKS = 0.005  # seconds between two looks at how much memory a process has had
 CLOSES = ("close", "c")  # how a row names its closing price
+# PYTHONDONTWRITEBYTECODE, say, would have a checkout compiled at each start, and what pip has installed not.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
 class Measured(NamedTuple):
@@ -76,7 +78,9 @@ def measured(command: list[str], folder: Path) -> Measured:
     """Run it once. Its stdout goes through a pipe to a process that forgets it, as Airbyte reads a pipe."""
     with tempfile.TemporaryFile() as errors, _forgetful() as reader:
         start = time.perf_counter()
-        process = subprocess.Popen(command, cwd=folder, stdout=reader.stdin, stderr=errors, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, cwd=folder, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=reader.stdin, stderr=errors
+        )
         peak = _Peak(process.pid)
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
@@ -125,7 +129,7 @@ def written(command: list[str], folder: Path) -> Written:
     rows = cents = size = state_bytes = 0
     last_state, others = "", []
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=errors)
+        process = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=errors)
         for line in process.stdout or ():
             size += len(line)
             message = json.loads(line) if line.startswith(b"{") else {}
