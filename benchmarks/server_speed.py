@@ -1,6 +1,9 @@
 """Is the benchmark's server fast enough not to be what is measured? The same answers from it and from nginx.
 
-python benchmarks/server_speed.py        needs nginx (apt-get install nginx-light); it runs on a port of its own
+    python benchmarks/server_speed.py [--markdown]
+
+Needs nginx (apt-get install nginx-light), which it starts on a port of its own. --markdown puts the table into
+README.md.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from urllib.parse import urlsplit
 
 import server
 from measure import serving
+from run import put
 
 DATA = {"100 answers of 2,500 bars": server.Data(100, 2_500), "1,000 answers of 250": server.Data(1_000, 250)}
 ROUNDS = 5
@@ -87,14 +91,18 @@ def seconds(url: str, data: server.Data, connections: int) -> float:
 
 
 def main() -> int:
-    print("| | connections | server.py, answers a second | nginx | nginx / server.py |\n|---|---|---|---|---|")
+    lines = ["| | connections | server.py, answers a second | nginx | nginx / server.py |", "|---|---|---|---|---|"]
+    print("\n".join(lines))
     for title, data in DATA.items():
         with ours(data) as one, nginx(data) as other:
             for connections in (1, 4):
                 rounds = [(seconds(one, data, connections), seconds(other, data, connections)) for _ in range(ROUNDS)]
                 rates = [f"{data.tickers / median(times):,.0f}" for times in zip(*rounds, strict=True)]
                 ratio = median(mine / theirs for mine, theirs in rounds)
-                print(f"| {title} | {connections} | {' | '.join(rates)} | {ratio:.2f} |", flush=True)
+                lines.append(f"| {title} | {connections} | {' | '.join(rates)} | {ratio:.2f} |")
+                print(lines[-1], flush=True)
+    if "--markdown" in sys.argv:
+        put("server", lines)
     return 0
 
 

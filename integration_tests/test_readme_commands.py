@@ -36,7 +36,12 @@ SET_UP = {
 }
 TARGETS = {"make demo", "make test", "make lint", "make image", "make help"}
 TARGETS |= {"make acceptance", "make imagetest", "make example"}  # .ci/run and integration_tests/acceptance run these
-TARGETS |= {"make benchmark", "make benchmark PEERS=yes", "make growth", "make hotpath"}  # test_benchmarks.py runs these
+TARGETS |= {
+    "make benchmark",
+    "make benchmark PEERS=yes",
+    "make growth",
+    "make hotpath",
+}  # test_benchmarks.py runs these
 
 Step = tuple[str, list[str]]  # a command, and the lines of output shown under it
 
