@@ -4,17 +4,20 @@ python prototype.py spec | read --config FILE
 """
 
 import sys
-import time
-from pathlib import Path
 
 if sys.argv[1] == "spec":
     print('{"type":"SPEC","spec":{"connectionSpecification":{"type":"object","properties":{}}}}')
     sys.exit()
 
+import io
+import time
+from pathlib import Path
+
 import orjson
 import requests
 
 config = orjson.loads(Path(sys.argv[sys.argv.index("--config") + 1]).read_bytes())
+out = io.BufferedWriter(io.FileIO(1, "wb", closefd=False), 65_536)
 session = requests.Session()
 session.headers["Authorization"] = f"Bearer {config['api_key']}"
 
@@ -25,13 +28,12 @@ def records(url: str, ticker: "str | None") -> None:
         response = session.get(url, timeout=60)
         response.raise_for_status()
         body = orjson.loads(response.content)
-        now = int(time.time() * 1000)
-        lines = []
+        record = {"stream": "stock_prices", "data": None, "emitted_at": int(time.time() * 1000)}
+        message = {"type": "RECORD", "record": record}
         for bar in body["results"]:
             bar["ticker"] = ticker or bar.pop("T")
-            message = {"type": "RECORD", "record": {"stream": "stock_prices", "data": bar, "emitted_at": now}}
-            lines.append(orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE))
-        sys.stdout.buffer.write(b"".join(lines))
+            record["data"] = bar
+            out.write(orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE))
         url = body.get("next_url")
 
 
@@ -42,3 +44,4 @@ else:
     days = f"{config['timespan']}/{config['from']}/{config['to']}"
     for ticker in config["tickers"]:
         records(f"{base}/ticker/{ticker}/range/1/{days}?adjusted=true&sort=asc&limit=50000", ticker)
+out.flush()
