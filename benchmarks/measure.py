@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -66,6 +67,7 @@ def serving(data: server.Data, latency: float = 0.0) -> Iterator[Serving]:
     """A server in a process of its own. latency: seconds before each answer."""
     options = [f"--{name}={value}" for name, value in data._asdict().items() if name != "grouped"]
     options += [f"--latency={latency}", *(["--grouped"] if data.grouped else [])]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # which stops the server too
     process = subprocess.Popen([sys.executable, server.__file__, *options], stdout=subprocess.PIPE)
     try:
         yield Serving(**json.loads(process.stdout.readline() if process.stdout else ""))
