@@ -13,7 +13,9 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from run import ONE_DAY, Case, circumstances, put, run, tiny
+from cases import ONE_DAY, Case, tiny
+from report import circumstances, put
+from run import run
 from server import BEFORE_END, Data
 
 SLACK = 1.1  # by so much the largest size may miss a straight line, or memory be not flat: timings scatter

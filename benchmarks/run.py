@@ -12,144 +12,16 @@ of the ratios of the rounds: whatever else the machine does then hits them alike
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timezone
-from importlib.metadata import version as version_of
 from pathlib import Path
-from statistics import median
-from typing import Any, NamedTuple
 
-from contestants import CONTESTANTS, HERE, Contestant, Job, command_line, install, python_of, version
-from measure import Failed, Measured, Written, measured, serving, written
-from server import BEFORE_END, Data
+from cases import CASES, Case, tiny
+from contestants import CONTESTANTS, HERE, Contestant, Job, command_line, install, python_of
+from measure import Failed, Written, measured, serving, written
+from report import Result, circumstances, goals, put, summary, table
 
 ROOT = HERE.parent
-PAGES = [HERE / "README.md", ROOT / "README.md"]
-ALL_PEERS = ("lowcode", "httpstream", "cdksource", "client", "singer", "dlt")
-
-
-class Case(NamedTuple):
-    """data, latency: of the server. options: of our config.
-
-    before: which of these differ in a sync that goes before, from whose state ours goes on; None if there is none.
-    """
-
-    title: str
-    command: str
-    contestants: Iterable[str]
-    data: Data
-    latency: float = 0.0
-    options: dict[str, Any] = {}  # noqa: RUF012 - nobody changes it
-    before: dict[str, Any] | None = None
-
-    @property
-    def brings_rows(self) -> bool:
-        return self.before != {}
-
-
-DAYS = Data(100, 2_500)
-ONE_TICKER = Data(1, 250)
-ONE_DAY = {"start_date": BEFORE_END, "lookback_days": 0}
-CASES = {
-    "spec": Case("`spec`", "spec", ("ours", "python", "bound", *ALL_PEERS), ONE_TICKER),
-    "check": Case("`check`", "check", ("ours", *ALL_PEERS), ONE_TICKER),
-    "small": Case("250 rows of one ticker", "read", ("ours", "bound", *ALL_PEERS), ONE_TICKER),
-    "days": Case("250,000 rows of 100 tickers", "read", ("ours", "ours1", "bound", *ALL_PEERS), DAYS),
-    "pages": Case(
-        "1,000,000 rows of 20 tickers, in pages of 10,000",
-        "read",
-        ("ours", "ours1", "bound", "lowcode", "cdksource", "client"),  # with the others it would take twice as long
-        Data(20, 50_000, "minute", 10_000),
-    ),
-    "fewpages": Case(
-        "50,000 rows of one ticker, in pages of 10,000", "read", ("ours", "ours1"), Data(1, 50_000, "minute", 10_000)
-    ),
-    "largepages": Case(
-        "1,000,000 rows of 20 tickers, in pages of 50,000",
-        "read",
-        ("ours", "ours1", "bound"),
-        Data(20, 50_000, "minute", 50_000),
-    ),
-    "latency": Case(
-        "250,000 rows of 100 tickers, 50 ms before each answer",
-        "read",
-        ("ours", "ours1", "ours2", "ours8", "ours16", "bound", "lowcode", "lowcode10", "cdksource", "client"),
-        DAYS,
-        0.05,
-    ),
-    "newday": Case(
-        "One new day of 10,000 tickers, `lookback_days` 0",
-        "read",
-        ("ours", "ours1", "bound", "ours_check"),
-        Data(10_000, 1, grouped=True),
-        options=ONE_DAY,
-        before={"end_date": BEFORE_END},
-    ),
-    "nothing": Case(
-        "Nothing new of 10,000 tickers, `lookback_days` 0",
-        "read",
-        ("ours", "ours_check"),
-        Data(10_000, 1, grouped=True),
-        options=ONE_DAY,
-        before={},
-    ),
-}
-
-
-class Goal(NamedTuple):
-    """Of the wall time of `slower` by that of `faster`; or of the peak of `slower` in MB, or of its price requests."""
-
-    case: str
-    slower: str
-    faster: str  # or "MB", or "requests for prices"
-    at_least: float | None = None
-    at_most: float | None = None
-
-
-GOALS = [
-    Goal("spec", "lowcode", "ours", at_least=25),
-    Goal("spec", "ours", "python", at_most=3),
-    Goal("check", "lowcode", "ours", at_least=10),
-    Goal("small", "lowcode", "ours", at_least=10),
-    *(
-        goal
-        for case in ("days", "pages")
-        for goal in (
-            Goal(case, "lowcode", "ours", at_least=20),
-            Goal(case, "cdksource", "ours", at_least=4.5),
-            Goal(case, "client", "ours", at_least=4),
-            Goal(case, "ours", "bound", at_most=1.3),
-        )
-    ),
-    Goal("latency", "lowcode", "ours", at_least=12),
-    Goal("latency", "ours1", "ours2", at_least=1.6),  # four fifths of what the workers could bring
-    Goal("latency", "ours1", "ours", at_least=3.2),
-    Goal("fewpages", "ours1", "MB", at_most=60),
-    Goal("fewpages", "ours", "MB", at_most=100),
-    Goal("pages", "ours1", "MB", at_most=60),
-    Goal("pages", "ours", "MB", at_most=100),
-    Goal("largepages", "ours", "MB", at_most=150),
-    Goal("newday", "ours", "requests for prices", at_most=1),
-    Goal("nothing", "ours", "requests for prices", at_most=0),
-]
-
-
-class Result(NamedTuple):
-    """What a case brought, by contestant: what it took in each round; and its requests and output in the run before."""
-
-    rounds: dict[str, list[Measured]]
-    requests: dict[str, dict[str, int]]
-    output: dict[str, Written]
-
-    def ratio(self, slower: str, faster: str, figure: str = "wall") -> float:
-        """How many times longer: the median of the rounds. figure: wall or cpu"""
-        pairs = zip(self.rounds[slower], self.rounds[faster], strict=True)
-        return float(median(getattr(one, figure) / getattr(other, figure) for one, other in pairs))
 
 
 def run(case: Case, names: list[str], rounds: int, environments: Path) -> Result:
@@ -192,93 +64,6 @@ def verify(contestant: Contestant, case: Case, output: Written, due: tuple[int, 
         raise Failed(f"{contestant.name}: wrote {output.rows} rows, closes {output.cents}; it should be {due}")
 
 
-def table(case: Case, result: Result) -> Iterator[str]:
-    """The lines of the case's table, in Markdown."""
-    yield f"### {case.title}"
-    yield ""
-    if case.command == "read":
-        ours = result.output["ours"]
-        yield f"Each wrote {ours.rows:,} rows, with closing prices of {ours.cents / 100:,.2f} in all."
-        yield ""
-    yield "| | wall, s: median (least) | times ours | CPU, s | peak, MB | rows a second | requests: prices, other |"
-    yield "|---|---|---|---|---|---|---|"
-    for name, rounds in result.rounds.items():
-        wall = median(run.wall for run in rounds)
-        rate = f"{result.output[name].rows / wall:,.0f}" if result.output[name].rows else ""
-        requests = result.requests[name]
-        yield (
-            f"| {CONTESTANTS[name].name} | {wall:.3f} ({min(run.wall for run in rounds):.3f}) "
-            f"| {result.ratio(name, 'ours'):.2f} | {median(run.cpu for run in rounds):.2f} "
-            f"| {max(run.peak for run in rounds):.0f} | {rate} "
-            f"| {requests.get('prices', 0)}, {requests.get('splits', 0)} |"
-        )
-    yield ""
-
-
-def goals(results: dict[str, Result]) -> Iterator[str]:
-    """The lines of the table of goals: those of which everything has been measured."""
-    yield from ("| | goal | measured | by CPU time | |", "|---|---|---|---|---|")
-    for goal in GOALS:
-        result = results.get(goal.case)
-        if result is None or not {goal.slower, goal.faster} & {*CONTESTANTS} <= {*result.rounds}:
-            continue
-        what, unit, by_cpu = f"peak memory of {CONTESTANTS[goal.slower].name}", " MB", ""
-        if goal.faster == "MB":
-            value = max(run.peak for run in result.rounds[goal.slower])
-        elif goal.faster in CONTESTANTS:
-            value = result.ratio(goal.slower, goal.faster)
-            what, unit = f"{CONTESTANTS[goal.slower].name} / {CONTESTANTS[goal.faster].name}", ""
-            by_cpu = f"{result.ratio(goal.slower, goal.faster, 'cpu'):.2f}"
-        else:
-            value = result.requests[goal.slower].get("prices", 0)
-            what, unit = goal.faster, ""
-        least = goal.at_least is not None
-        bound = goal.at_least if goal.at_least is not None else goal.at_most or 0
-        met = value >= bound if least else value <= bound
-        yield (
-            f"| {CASES[goal.case].title}: {what} | at {'least' if least else 'most'} {bound:g}{unit} "
-            f"| {value:.4g}{unit} | {by_cpu} | {'met' if met else '**not met**'} |"
-        )
-    yield ""
-
-
-def summary(results: dict[str, Result]) -> Iterator[str]:
-    """The short table of the project's README: seconds and memory of ours, and as multiples of it the others."""
-    columns = ("lowcode", "httpstream", "cdksource", "client", "bound")
-    yield "| | this connector | " + " | ".join(CONTESTANTS[name].name for name in columns) + " |"
-    yield "|---|---|" + "---|" * len(columns)
-    for key in ("spec", "check", "small", "days", "pages", "latency"):
-        if key in results:
-            result = results[key]
-            ours = result.rounds["ours"]
-            own = f"{median(run.wall for run in ours):.2f} s, {max(run.peak for run in ours):.0f} MB"
-            others = (f"{result.ratio(name, 'ours'):.1f}" if name in result.rounds else "" for name in columns)
-            yield f"| {CASES[key].title} | {own} | {' | '.join(others)} |"
-    yield ""
-
-
-def circumstances(names: set[str], rounds: int, environments: Path) -> str:
-    """When, on what and with which versions."""
-    cpuinfo = Path("/proc/cpuinfo")
-    model = re.search(r"model name\s*: (.+)", cpuinfo.read_text()) if cpuinfo.exists() else None
-    peers = sorted({version(CONTESTANTS[name], environments) for name in names if CONTESTANTS[name].environment})
-    ours = [f"{package} {version_of(package)}" for package in ("source-stock-ticker", "requests", "orjson")]
-    return (
-        f"{datetime.now(timezone.utc):%Y-%m-%d}, {rounds} rounds; Python {platform.python_version()}; "
-        f"{', '.join(ours + peers)}; {platform.system()}, {os.cpu_count()} cores"
-        f"{f' ({model[1]})' if model else ''}, load at the end {os.getloadavg()[0]:.1f}."
-    )
-
-
-def put(name: str, lines: Iterable[str]) -> None:
-    """Put the lines between <!-- name --> and <!-- end of name -->, wherever a page has these."""
-    text = "\n".join(lines).strip()
-    for page in PAGES:
-        old = page.read_text("utf-8")
-        between = re.compile(rf"(?<=<!-- {name} -->\n).*?(?=\n<!-- end of {name} -->)", re.DOTALL)
-        page.write_text(between.sub(lambda _: text, old), "utf-8")
-
-
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", default=",".join(CASES), help="with commas between them; by default %(default)s")
@@ -288,12 +73,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--environments", type=Path, default=ROOT / ".venv-peers", help="where; by default %(default)s")
     parser.add_argument("--markdown", action="store_true", help="put the tables into the two README.md")
     parser.add_argument("--tiny", action="store_true", help="a few rows only: to see that all works, not for time")
-    return parser.parse_args()
-
-
-def tiny(case: Case) -> Case:
-    data = case.data
-    return case._replace(data=data._replace(tickers=min(data.tickers, 30), bars=min(data.bars, 20), page=8), latency=0)
+    options = parser.parse_args()
+    options.cases, options.only = options.cases.split(","), options.only.split(",")
+    if unknown := {*options.cases} - {*CASES} | {*options.only} - {*CONTESTANTS}:
+        parser.error(f"there is no {', '.join(sorted(unknown))}")
+    return options
 
 
 def main() -> int:
@@ -301,10 +85,10 @@ def main() -> int:
     if options.install:
         install(options.environments)
     here = {name for name, who in CONTESTANTS.items() if python_of(who, options.environments).exists()}
-    wanted = {"ours", *options.only.split(",")} & here
+    wanted = {"ours", *options.only} & here
     print(f"Contestants: {', '.join(name for name in CONTESTANTS if name in wanted)}.\n", flush=True)
     results, lines = {}, []
-    for key in options.cases.split(","):
+    for key in options.cases:
         case = tiny(CASES[key]) if options.tiny else CASES[key]
         names = [name for name in case.contestants if name in wanted and case.command in CONTESTANTS[name].commands]
         try:
@@ -315,7 +99,7 @@ def main() -> int:
         of_case = list(table(case, results[key]))
         print("\n".join(of_case), flush=True)
         lines += of_case
-    print("\n".join(goals(results)))
+    print("\n".join([*goals(results), *summary(results)]))
     measured_on = circumstances(wanted, options.rounds, options.environments)
     print(measured_on)
     if options.markdown:

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 import server
 from measure import serving
-from run import put
+from report import put
 
 DATA = {"100 answers of 2,500 bars": server.Data(100, 2_500), "1,000 answers of 250": server.Data(1_000, 250)}
 ROUNDS = 5

@@ -43,18 +43,20 @@ def test_growth_is_measured_at_four_sizes() -> None:
     assert re.search(r"^8 times the tickers in the state: .* times the memory\.$", done.stdout, re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", ["goals", "tables", "short table", "circumstances", "growth"])
+@pytest.mark.parametrize("name", ["goals", "tables", "short table", "circumstances", "growth", "server"])
 def test_the_results_have_a_place_in_a_page(name: str) -> None:
     pages = [(BENCHMARKS / "README.md").read_text("utf-8"), (ROOT / "README.md").read_text("utf-8")]
-    assert any(f"<!-- {name} -->\n" in page and f"\n<!-- end of {name} -->" in page for page in pages)
+    assert any(f"<!-- {name} -->\n" in page and f"\n<!-- end of {name} -->\n" in page for page in pages)
 
 
 def test_a_wrong_sum_ends_the_run() -> None:
     """The verification is what the figures rest on, so it is verified too."""
     code = """
 import run
+from cases import CASES
+from contestants import CONTESTANTS
 wrong = run.Written(rows=20, cents=901, bytes=0, state_bytes=0, last_state="", text="")
-run.verify(run.CONTESTANTS["ours"], run.CASES["small"], wrong, (20, 900))
+run.verify(CONTESTANTS["ours"], CASES["small"], wrong, (20, 900))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=BENCHMARKS, capture_output=True, text=True, timeout=60)
     assert done.stderr.endswith("wrote 20 rows, closes 901; it should be (20, 900)\n")
