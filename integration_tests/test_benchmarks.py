@@ -31,7 +31,7 @@ def test_every_case_runs_and_the_rows_are_the_servers() -> None:
 def test_others_run_beside_it_and_are_held_to_the_same_rows() -> None:
     done = run("run.py", "--only", "python,bound,ours_check", "--cases", "spec,small,newday")
     assert (done.returncode, done.stderr) == (0, "")
-    rows = re.findall(r"^\| ([^|]+) \| \d", done.stdout, re.MULTILINE)
+    rows = re.findall(r"^\| ([^|]+) \| [\d.]+ \(", done.stdout, re.MULTILINE)
     ours, bound = "source-stock-ticker", "requests + orjson (lower bound)"
     assert rows == [ours, "`python -c pass`", bound, ours, bound, ours, bound, f"{ours}, only `check`"]
 
