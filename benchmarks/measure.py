@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import server
 
@@ -80,17 +80,26 @@ def measured(command: list[str], folder: Path) -> Measured:
     """Run it once. Its stdout goes through a pipe to a process that forgets it, as Airbyte reads a pipe."""
     with tempfile.TemporaryFile() as errors, _forgetful() as reader:
         start = time.perf_counter()
-        process = subprocess.Popen(
-            command, cwd=folder, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=reader.stdin, stderr=errors
-        )
-        peak = _Peak(process.pid)
-        _, status, used = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
+        with _started(command, folder, reader.stdin, errors) as process:
+            peak = _Peak(process.pid)
+            _, status, used = os.wait4(process.pid, 0)
+            wall = time.perf_counter() - start
+            process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             errors.seek(0)
             raise Failed(f"{command}: exit code {process.returncode}: {errors.read().decode()[-2000:]}")
     return Measured(wall, used.ru_utime + used.ru_stime, peak.of(used))
+
+
+@contextmanager
+def _started(command: list[str], folder: Path, stdout: Any, stderr: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        command, cwd=folder, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
+    )
+    try:
+        yield process
+    finally:
+        process.kill()  # where the benchmark is stopped before it; else nothing
 
 
 def _forgetful() -> subprocess.Popen[bytes]:
@@ -130,8 +139,7 @@ def written(command: list[str], folder: Path) -> Written:
     """Run it once, not for time, and read what it writes: Airbyte's messages, Singer's or plain rows."""
     rows = cents = size = state_bytes = 0
     last_state, others = "", []
-    with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=errors)
+    with tempfile.TemporaryFile() as errors, _started(command, folder, subprocess.PIPE, errors) as process:
         for line in process.stdout or ():
             size += len(line)
             message = json.loads(line) if line.startswith(b"{") else {}

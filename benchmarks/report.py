@@ -115,4 +115,6 @@ def put(name: str, lines: Iterable[str]) -> None:
     text = "\n".join(lines).strip()
     between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
     for page in PAGES:
-        page.write_text(between.sub(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", page.read_text("utf-8")), "utf-8")
+        page.write_text(
+            between.sub(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", page.read_text("utf-8")), "utf-8"
+        )
