@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -128,15 +129,29 @@ def _catalog(sync_mode: str) -> dict[str, Any]:
 
 
 def install(environments: Path) -> None:
-    """Make an environment for each file of peers/requirements; one that is there is left alone."""
+    """Make an environment for each file of peers/requirements; one that is there is left alone.
+
+    What cannot be installed for this Python is left out.
+    """
     for requirements in sorted((PEERS / "requirements").glob("*.txt")):
         folder = environments / requirements.stem
         if folder.exists():
             continue
         print(f"Installing {requirements.read_text().strip()} into {folder}", flush=True)
+        try:
+            _install(requirements, folder)
+        except subprocess.CalledProcessError:
+            print(f"pip cannot install it for this Python; {requirements.stem} is left out.", flush=True)
+
+
+def _install(requirements: Path, folder: Path) -> None:
+    try:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "-r", str(requirements)], check=True)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)  # half of an environment would be taken for a whole one
+        raise
 
 
 def version(contestant: Contestant, environments: Path) -> str:

@@ -51,12 +51,23 @@ def test_the_results_have_a_place_in_a_page(name: str) -> None:
 
 def test_a_wrong_sum_ends_the_run() -> None:
     """The verification is what the figures rest on, so it is verified too."""
-    code = """
+    done = in_benchmarks("""
 import run
 from cases import CASES
 from contestants import CONTESTANTS
 wrong = run.Written(rows=20, cents=901, bytes=0, state_bytes=0, last_state="", text="")
 run.verify(CONTESTANTS["ours"], CASES["small"], wrong, (20, 900))
-"""
-    done = subprocess.run([sys.executable, "-c", code], cwd=BENCHMARKS, capture_output=True, text=True, timeout=60)
+""")
     assert done.stderr.endswith("wrote 20 rows, closes 901; it should be (20, 900)\n")
+
+
+def test_a_table_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("above\n<!-- goals -->\n\nold\n\n<!-- end of goals -->\nbelow\n")
+    code = f"import pathlib, report; report.PAGES = [pathlib.Path({str(page)!r})]; report.put('goals', ['| new |', ''])"
+    assert in_benchmarks(code).returncode == 0
+    assert page.read_text() == "above\n<!-- goals -->\n\n| new |\n\n<!-- end of goals -->\nbelow\n"
+
+
+def in_benchmarks(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], cwd=BENCHMARKS, capture_output=True, text=True, timeout=60)
