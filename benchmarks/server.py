@@ -61,10 +61,11 @@ def moments(data: Data) -> list[int]:
 def bars(ticker: str, starts: list[int], grouped: bool = False) -> Iterator[tuple[str, int]]:
     """The ticker's bars as JSON, each with its closing price in cents. The same ticker always has the same."""
     chance = random.Random(ticker).random
-    close = 1_000 + int(chance() * 50_000)
+    usual = close = 1_000 + int(chance() * 50_000)  # cents
     name = f'"T":"{ticker}",' if grouped else ""
     for start in starts:
-        opens, close = close, max(100, int(close * (0.98 + 0.0402 * chance())))
+        opens = close
+        close += int((usual - close) / 500 + close * (chance() - 0.5) / 25)  # wanders, and never far
         high, low = max(opens, close) + 13, min(opens, close) - 17
         bar = (
             f'{{{name}"v":{int(chance() * 9e7)}.0,"vw":{(opens + close) / 200:.4f},"o":{opens / 100},"c":{close / 100},'
