@@ -40,7 +40,7 @@ lock: ## renew requirements.lock, from which the image is installed (needs Pytho
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --output-file requirements.lock setup.py
 
 clean: ## remove the environment, builds and caches
-	rm -rf $(VENV) $(VENV)-acceptance $(VENV)-example $(VENV)-lock build dist *.egg-info examples/.cache
+	rm -rf $(VENV) $(VENV)-acceptance $(VENV)-example $(VENV)-benchmarks $(VENV)-peers $(VENV)-lock build dist *.egg-info examples/.cache
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -58,17 +58,28 @@ $(READY_FOR_TESTS): $(READY)
 	@touch $@
 
 # What only this project has: the Makefile of a connector made by `make new` ends above this line.
+READY_FOR_BENCHMARKS = $(VENV)-benchmarks/.ready
 ACCEPTANCE_TESTS = $(VENV)-acceptance/bin/python -m pytest integration_tests/acceptance \
 	-p airbyte_cdk.test.standard_tests.pytest_hooks --disable-warnings \
 	--read-from-streams=all --read-scenarios=config,busy_year
 
-.PHONY: new example acceptance imagetest
+.PHONY: new example benchmark growth hotpath acceptance imagetest
 
 new: ## start a connector of your own: make new NAME=pokemon DIR=../source-pokemon
 	@$(PYTHON) template/new.py "$$NAME" "$$DIR"
 
 example: $(VENV)-example/.ready ## read prices into a local database, by PyAirbyte, and draw them
 	@$(VENV)-example/bin/python -W ignore examples/prices_to_duckdb.py
+
+# PEERS=yes installs the peers, some 650 MB. More: make benchmark BENCHMARK="--rounds 9 --cases days,latency"
+benchmark: $(READY_FOR_BENCHMARKS) ## measure the connector beside its peers (PEERS=yes installs them first)
+	@$(VENV)-benchmarks/bin/python benchmarks/run.py --environments $(VENV)-peers $(if $(PEERS),--install) $(BENCHMARK)
+
+growth: $(READY_FOR_BENCHMARKS) ## measure how time and memory grow with rows, tickers, pages and state
+	@$(VENV)-benchmarks/bin/python benchmarks/growth.py $(BENCHMARK)
+
+hotpath: $(READY_FOR_BENCHMARKS) ## measure what one row costs, step by step
+	$(VENV)-benchmarks/bin/python -m pytest benchmarks/test_hot_path.py --benchmark-columns=min,median,stddev,rounds
 
 acceptance: $(VENV)-acceptance/.ready ## run Airbyte's own tests, and PyAirbyte, on the connector
 	$(ACCEPTANCE_TESTS) -m 'not image_tests'
@@ -81,6 +92,13 @@ else
 	docker build . -t $(IMAGE)
 	$(ACCEPTANCE_TESTS) -m image_tests --connector-image $(IMAGE)
 endif
+
+# As users have it: an editable install adds 20 ms to every start of Python.
+$(READY_FOR_BENCHMARKS): setup.py
+	@echo 'Setting up $(VENV)-benchmarks (once; about half a minute)'
+	@$(PYTHON) -m venv $(VENV)-benchmarks
+	@$(VENV)-benchmarks/bin/python -m pip install --quiet --disable-pip-version-check '.[benchmarks]'
+	@touch $@
 
 # Environments apart, for Airbyte's packages are large and not for every Python.
 $(VENV)-%/.ready: setup.py

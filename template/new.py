@@ -42,7 +42,7 @@ EDITS = {
     "Dockerfile": [(r", zoneinfo", "")],
     "Makefile": [
         (r"\n# What only this project has.*", ""),
-        (r" \$\(VENV\)-acceptance \$\(VENV\)-example| examples/\.cache", ""),
+        (r" \$\(VENV\)-acceptance.*?-peers| examples/\.cache", ""),
     ],
     "LICENSE": [(r"(?<=\(c\) )\d+", time.strftime("%Y"))],
     "acceptance-test-config.yml": [(r"        empty_streams:.*?(?=  full_refresh:)", "")],
@@ -54,9 +54,9 @@ EDITS = {
         (r"  # The platform ends a sync.*?(?=  # True because)", ""),
     ],
     "pyproject.toml": [
-        (r"\"examples/\*\"[^\n]*\n\"template/new.py\"[^\n]*\n", ""),
+        (r"\"examples/\*\".*?\"template/new.py\"[^\n]*\n", ""),
         (r"\[tool.ruff.lint.isort\].*?(?=\[tool.mypy\])", ""),
-        (r", \"template/new.py\"", ""),
+        (r", \"benchmarks\", \"template/new.py\"\]\nexclude.*?(?=python_version)", "]\n"),
         (r"# Needs Airbyte's packages.*?(?=pythonpath)", ""),
     ],
     "secrets/README.md": [

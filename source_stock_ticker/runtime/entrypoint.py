@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import redirect_stdout, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from . import messages
@@ -42,6 +43,8 @@ FILES = {
     "catalog": "which streams to read, and how: a configured catalog, as in sample_files/",
     "state": "where to go on: STATE lines of an earlier read (or all its output); without it, from the start",
 }
+# With a width of its own argparse need not ask for the terminal's, for which it imports 3 ms of modules.
+_HELP = partial(argparse.RawDescriptionHelpFormatter, width=110)
 EXIT_CODES = "exit codes: 0 done (a check that answers FAILED too), 1 failed, 2 the command line is wrong"
 
 
@@ -90,21 +93,20 @@ def _exit_code(source: Source, args: argparse.Namespace, output: Output) -> int:
 def _arguments(version: str, argv: Sequence[str] | None) -> argparse.Namespace:
     parser = _Parser(
         description="An Airbyte source. It writes Airbyte messages to stdout, one JSON object a line.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_HELP,
     )
     examples = [f"{parser.typed} {command} {example}".strip() for command, _, _, example in COMMANDS]
     parser.epilog = "\n  ".join(["examples:", *examples]) + f"\n\n{EXIT_CODES}"
     parser.example = examples[0]
     parser.add_argument("--version", action="version", version=version)
-    # With prog given argparse need not work it out, for which it imports 3 ms.
-    commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND", prog=parser.prog)
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
     for (name, purpose, files, _), example in zip(COMMANDS, examples, strict=True):
         command = commands.add_parser(
             name,
             help=purpose,
             description=f"Writes {purpose}.",
             epilog=f"example:\n  {example}\n\n{EXIT_CODES}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_HELP,
         )
         command.example = example
         for file in files:
