@@ -6,17 +6,15 @@ IMAGE = airbyte/source-stock-ticker:dev
 # An empty file each: the environment is made again only when setup.py is newer than it.
 READY = $(VENV)/.ready
 READY_FOR_TESTS = $(VENV)/.ready-for-tests
-READY_FOR_BENCHMARKS = $(VENV)-benchmarks/.ready
-ACCEPTANCE_TESTS = $(VENV)-acceptance/bin/python -m pytest integration_tests/acceptance \
-	-p airbyte_cdk.test.standard_tests.pytest_hooks --disable-warnings \
-	--read-from-streams=all --read-scenarios=config,busy_year
 
-.PHONY: help demo test lint sandbox example benchmark growth hotpath acceptance image imagetest lock clean
+.PHONY: help demo test lint sandbox image lock clean
 
 help: ## list what can be made (this list)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo 'In a fresh clone begin with `make demo`. What else there is:'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@echo 'python main.py --help shows the commands of the connector itself.'
 
-demo: $(READY) ## run the connector's four commands on real prices, without a key
+demo: $(READY) ## run the connector's four commands against the sandbox, without a key
 	@$(VENV)/bin/python integration_tests/demo.py
 
 test: $(READY_FOR_TESTS) ## run all the tests
@@ -29,34 +27,8 @@ lint: $(READY_FOR_TESTS) ## check style (ruff) and types (mypy)
 sandbox: $(READY) ## start the stand-in for the API, on port 8080, until Ctrl-C
 	@$(VENV)/bin/python integration_tests/sandbox_api.py
 
-example: $(VENV)-example/.ready ## read prices into a local database, by PyAirbyte, and draw them
-	@$(VENV)-example/bin/python -W ignore examples/prices_to_duckdb.py
-
-# PEERS=yes installs the peers, some 650 MB. More: make benchmark BENCHMARK="--rounds 9 --cases days,latency"
-benchmark: $(READY_FOR_BENCHMARKS) ## measure the connector beside its peers (PEERS=yes installs them first)
-	@$(VENV)-benchmarks/bin/python benchmarks/run.py --environments $(VENV)-peers $(if $(PEERS),--install) $(BENCHMARK)
-
-growth: $(READY_FOR_BENCHMARKS) ## measure how time and memory grow with rows, tickers, pages and state
-	@$(VENV)-benchmarks/bin/python benchmarks/growth.py $(BENCHMARK)
-
-hotpath: $(READY_FOR_BENCHMARKS) ## measure what one row costs, step by step
-	$(VENV)-benchmarks/bin/python -m pytest benchmarks/test_hot_path.py --benchmark-timer=time.process_time \
-		--benchmark-columns=min,median,rounds --benchmark-sort=name
-
-acceptance: $(VENV)-acceptance/.ready ## run Airbyte's own tests, and PyAirbyte, on the connector
-	$(ACCEPTANCE_TESTS) -m 'not image_tests'
-
 image: ## build the Docker image
 	docker build . -t $(IMAGE)
-
-# VERIFY_IMAGE: a script that builds the image and then runs $VERIFY_EXEC, for machines without a Docker engine.
-imagetest: $(VENV)-acceptance/.ready ## build the Docker image and test it
-ifdef VERIFY_IMAGE
-	IMAGE=$(IMAGE) VERIFY_EXEC="$(ACCEPTANCE_TESTS) -m image_tests --connector-image $(IMAGE)" $(VERIFY_IMAGE) .
-else
-	docker build . -t $(IMAGE)
-	$(ACCEPTANCE_TESTS) -m image_tests --connector-image $(IMAGE)
-endif
 
 # pip-tools asks for the Python of the image, or it would lock what another one needs.
 lock: ## renew requirements.lock, from which the image is installed (needs Python 3.13)
@@ -84,6 +56,44 @@ $(READY_FOR_TESTS): $(READY)
 	@echo 'Adding what the tests need'
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[tests]'
 	@touch $@
+
+# What only this project has: the Makefile of a connector made by `make new` ends above this line.
+ACCEPTANCE_TESTS = $(VENV)-acceptance/bin/python -m pytest integration_tests/acceptance \
+	-p airbyte_cdk.test.standard_tests.pytest_hooks --disable-warnings \
+	--read-from-streams=all --read-scenarios=config,busy_year
+
+READY_FOR_BENCHMARKS = $(VENV)-benchmarks/.ready
+
+.PHONY: new example benchmark growth hotpath acceptance imagetest
+
+new: ## start a connector of your own: make new NAME=pokemon DIR=../source-pokemon
+	@$(PYTHON) template/new.py "$$NAME" "$$DIR"
+
+example: $(VENV)-example/.ready ## read prices into a local database, by PyAirbyte, and draw them
+	@$(VENV)-example/bin/python -W ignore examples/prices_to_duckdb.py
+
+# PEERS=yes installs the peers, some 650 MB. More: make benchmark BENCHMARK="--rounds 9 --cases days,latency"
+benchmark: $(READY_FOR_BENCHMARKS) ## measure the connector beside its peers (PEERS=yes installs them first)
+	@$(VENV)-benchmarks/bin/python benchmarks/run.py --environments $(VENV)-peers $(if $(PEERS),--install) $(BENCHMARK)
+
+growth: $(READY_FOR_BENCHMARKS) ## measure how time and memory grow with rows, tickers, pages and state
+	@$(VENV)-benchmarks/bin/python benchmarks/growth.py $(BENCHMARK)
+
+hotpath: $(READY_FOR_BENCHMARKS) ## measure what one row costs, step by step
+	$(VENV)-benchmarks/bin/python -m pytest benchmarks/test_hot_path.py --benchmark-timer=time.process_time \
+		--benchmark-columns=min,median,rounds --benchmark-sort=name
+
+acceptance: $(VENV)-acceptance/.ready ## run Airbyte's own tests, and PyAirbyte, on the connector
+	$(ACCEPTANCE_TESTS) -m 'not image_tests'
+
+# VERIFY_IMAGE: a script that builds the image and then runs $VERIFY_EXEC, for machines without a Docker engine.
+imagetest: $(VENV)-acceptance/.ready ## build the Docker image and test it
+ifdef VERIFY_IMAGE
+	IMAGE=$(IMAGE) VERIFY_EXEC="$(ACCEPTANCE_TESTS) -m image_tests --connector-image $(IMAGE)" $(VERIFY_IMAGE) .
+else
+	docker build . -t $(IMAGE)
+	$(ACCEPTANCE_TESTS) -m image_tests --connector-image $(IMAGE)
+endif
 
 # As users have it: an editable install adds 20 ms to every start of Python.
 $(READY_FOR_BENCHMARKS): setup.py

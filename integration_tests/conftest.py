@@ -27,13 +27,13 @@ from urllib.parse import quote, quote_plus
 import pytest
 import sandbox_data
 from airbyte_protocol.models import AirbyteMessage
+from pages import Shell, clone
 from sandbox_api import SandboxApi
 
 Row = dict[str, Any]
 Message = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parent.parent
-MAIN = str(ROOT / "main.py")
 LONGEST_RUN = 100  # seconds; a connector that hangs fails its test, not the whole suite
 
 # By message type: the key of its payload. (Airbyte protocol, AirbyteMessage.)
@@ -137,9 +137,10 @@ class Run:
 class Connector:
     """Runs the connector against a sandbox. Words of the config come as keywords: check(tickers=["AAPL"])."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, root: Path = ROOT) -> None:
         self.folder = folder
         self.url = url
+        self.root = root  # of the project
         self.longest_run: float = LONGEST_RUN
         self._numbers = count(1)
 
@@ -182,9 +183,9 @@ class Connector:
 
     def start(self, *arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> subprocess.Popen:
         """Begin a command; for tests that stop it, or read its output themselves."""
-        command = [sys.executable, MAIN, *arguments]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=env, cwd=cwd or ROOT)
+        command = [sys.executable, str(self.root / "main.py"), *arguments]
+        pipe, cwd = subprocess.PIPE, cwd or self.root
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=env, cwd=cwd)
 
     def config(self, **changes: Any) -> str:
         """A config file: the usual config and these changes; None takes a field out."""
@@ -274,9 +275,9 @@ def spellings(secret: str) -> set[str]:
 
 
 @pytest.fixture(scope="session")
-def connect(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Connector]:
+def connect(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Connector]:
     """Makes connectors, for tests that need several; each writes its files into a folder of its own."""
-    return lambda url: Connector(tmp_path_factory.mktemp("connector"), url)
+    return lambda url, root=ROOT: Connector(tmp_path_factory.mktemp("connector"), url, root)
 
 
 @pytest.fixture
@@ -317,6 +318,13 @@ def price_row(ticker: str, day: sandbox_data.Day, adjusted: bool) -> Row:
         "otc": False,
         "adjusted": adjusted,
     }
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    """A shell in a folder that is like a fresh clone: what the docs tell people to do is done there."""
+    with Shell(clone(tmp_path / "source-stock-ticker"), tmp_path / "environment") as shell:
+        yield shell
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def main() -> int:
             config = Path(stack.enter_context(tempfile.TemporaryDirectory()), "config.json")
             config.write_text(json.dumps(json.loads((ROOT / CONFIG).read_text()) | {"api_url": api.url}))
             print(f"Port {PORT} is taken. Below, {CONFIG} stands for a copy of it that names a free port.")
-        print(f"The sandbox answers at {api.url} like the API does, with real prices of 2000 to 2013.")
+        print(f"The sandbox answers at {api.url} like the API does.")
         with_config = ["--config", CONFIG]
         commands = [["spec"], ["check", *with_config], ["discover", *with_config]]
         commands.append(["read", *with_config, "--catalog", CATALOG])

@@ -75,10 +75,10 @@ class SandboxApi(Sandbox):
         super().__post_init__()
         self._answered: deque[float] = deque()  # when, for the rate
 
-    def answer(self, path: str, authorization: str) -> tuple[int, dict[str, str], Any]:
+    def answer(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
         """Code, headers and JSON body for a path (with query)."""
         try:
-            return 200, {}, self.body(path, authorization)
+            return 200, {}, self.body(path, headers.get("authorization", ""))
         except Refusal as refusal:
             headers = {"Retry-After": self.retry_after} if refusal.code == 429 and self.retry_after else {}
             return refusal.code, headers, refusal.body

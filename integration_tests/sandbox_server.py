@@ -1,6 +1,6 @@
 """Serves JSON over HTTP on this machine, keeps a list of what was asked, and fails on demand.
 
-The ground under sandbox_api.py: it knows nothing of stocks, nor of any API, and can stand under another one as it is.
+The ground under sandbox_api.py: it knows nothing of any API, and can stand under another one as it is.
 """
 
 import gzip
@@ -39,8 +39,8 @@ class Sandbox:
         self._faults: list[list[Any]] = []  # [fault, times left, part of the path]
         self._lock = threading.Lock()
 
-    def answer(self, path: str, authorization: str) -> tuple[int, dict[str, str], Any]:
-        """Code, headers and JSON body for a GET of `path` (with query)."""
+    def answer(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
+        """Code, headers and JSON body for a GET of `path` (with query). headers: the request's, names in lower case."""
         raise NotImplementedError
 
     def error(self, code: int) -> Any:
@@ -130,7 +130,7 @@ class Handler(BaseHTTPRequestHandler):
     code: int | str
 
     def do_GET(self) -> None:
-        fault = self.api.note(self.command, self.path, {name.lower(): text for name, text in self.headers.items()})
+        fault = self.api.note(self.command, self.path, self.asked_with())
         self.api.stopped.wait(self.api.latency)
         name, *arguments = fault if isinstance(fault, tuple) else [fault]
         self.code = f"- {name}"
@@ -143,9 +143,13 @@ class Handler(BaseHTTPRequestHandler):
         if not self.api.quiet:
             print(f"{self.command} {self.path} {self.code}\n", end="", flush=True)  # one write, whole lines
 
+    def asked_with(self) -> dict[str, str]:
+        """The request's headers, names in lower case."""
+        return {name.lower(): text for name, text in self.headers.items()}
+
     def answer(self) -> tuple[int, dict[str, str], bytes]:
         """The ordinary answer to this request: code, headers, body."""
-        code, headers, body = self.api.answer(self.path, self.headers["Authorization"] or "")
+        code, headers, body = self.api.answer(self.path, self.asked_with())
         if self.api.transform:
             body = self.api.transform(self.path, body)
         return code, headers, json.dumps(body).encode()

@@ -125,7 +125,8 @@ def next_page(link: Callable[[str, str], Any]) -> Callable[[Any], None]:
 def ever_new_page(handler: Any) -> None:
     """No rows, and a link that was not there before."""
     link = f"{handler.api.url}{handler.path.partition('&n=')[0]}&n={time.monotonic_ns()}"
-    changed(lambda body: {**body, "results": [], "next_url": link} if isinstance(body, dict) else body)(handler)
+    added = {"results": [], "next_url": link, "count": 0, "resultsCount": 0}
+    changed(lambda body: {**body, **added} if isinstance(body, dict) else body)(handler)
 
 
 def http_links(handler: Any) -> None:

@@ -1,196 +1,127 @@
-"""Runs what the README and the docs tell people to type, and compares what comes out with what they show.
+"""Runs what the README tells people to type, and compares what comes out with what it shows.
 
-(Their tables and links: unit_tests/test_readme.py.)
+(How: pages.py. The other pages: test_docs_commands.py. Tables and links: unit_tests/test_readme.py.)
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import runpy
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pages import ALL_TESTS, IMAGE, SET_UP, TARGETS, Shell, commands, section
 from sandbox_api import SandboxApi
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-USUAL_ADDRESS = "http://localhost:8080"
-IMAGE = "airbyte/source-stock-ticker:dev"
+FIVE_MINUTES = "Five minutes, no key, no network"
+TESTED = [FIVE_MINUTES, "With your own key", "In docker"]
 
-# These set things up, or start what a test starts in its own way. Whatever is neither here nor run below fails a test.
-SET_UP = {
-    "python3 -m venv .venv",
-    "source .venv/bin/activate",
-    "pip install -r requirements.txt",
-    "pip install -e '.[tests]'",
+# What a test here does in its own way.
+ELSEWHERE = {
+    "python main.py --help",  # unit_tests/runtime/test_entrypoint.py
     "python integration_tests/sandbox_api.py",  # test_the_sandbox_says_where_it_is
-    "python -m pytest -s unit_tests",  # this very run
-    "python -m pytest -s integration_tests",
+    "make demo",  # test_the_demo_shows_the_four_commands
+    "make new NAME=pokemon DIR=../source-pokemon",  # the tutorial and test_new_connector.py
+    "make new",
 }
-TARGETS = {"make demo", "make test", "make lint", "make image", "make help"}
-TARGETS |= {"make acceptance", "make imagetest", "make example"}  # .ci/run and integration_tests/acceptance run these
-TARGETS |= {
-    "make benchmark",
-    "make benchmark PEERS=yes",
-    "make growth",
-    "make hotpath",
-}  # test_benchmarks.py runs these
 
-Step = tuple[str, list[str]]  # a command, and the lines of output shown under it
-
-
-def section(title: str) -> str:
-    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
-    assert found, f"there is no section {title}"
-    return found[1]
-
-
-def steps(text: str) -> list[Step]:
-    """What the console blocks of a text tell to type, in their order."""
-    found: list[Step] = []
-    for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-        for line in block.splitlines():
-            if line.startswith("$ "):
-                found.append((line[2:], []))
-            else:
-                found[-1][1].append(line)
-    return found
-
-
-def assert_shown(shown: list[str], real: list[str]) -> None:
-    """Fail unless the lines shown are those of the real output, in order.
-
-    "..." stands for what was cut out: parts of a line, or, alone on its line, any number of lines (none too).
-    """
-    rest = iter(real)
-    skipping = False
-    for line in shown:
-        if line == "...":
-            skipping = True
-            continue
-        pattern = re.escape(line).replace(re.escape("..."), ".*")
-        pattern = re.sub(r'"emitted_at":[\d.\\]+', r'"emitted_at":[\\d.]+', pattern)
-        for candidate in rest:
-            if re.fullmatch(pattern, candidate):
-                break
-            assert skipping, f"the README shows\n{line}\nwhere this came out:\n{candidate[:400]}"
-        else:
-            pytest.fail(f"the README shows a line that did not come out:\n{line}")
-        skipping = False
-    if shown and not skipping:
-        assert list(rest) == [], "more came out than the README shows"
+WITH_MAKE = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
 
 @pytest.fixture
-def checkout(api: SandboxApi, tmp_path: Path) -> Path:
-    """A folder like a fresh clone, whose sample config (and secrets/config.json) names this test's sandbox."""
-    for name in ("main.py", "spec.yaml", "source_stock_ticker"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    shutil.copytree(ROOT / "sample_files", tmp_path / "sample_files")
-    config = tmp_path / "sample_files" / "config_sandbox.json"
-    text = config.read_text("utf-8")
-    assert USUAL_ADDRESS in text
-    config.write_text(text.replace(USUAL_ADDRESS, api.url), "utf-8")
-    (tmp_path / "secrets").mkdir()
-    shutil.copy(config, tmp_path / "secrets" / "config.json")
-    return tmp_path
+def ready(shell: Shell, api: SandboxApi, tmp_path: Path) -> Shell:
+    """The shell, whose configs (secrets/config.json too) name this test's sandbox."""
+    samples = tmp_path / "source-stock-ticker" / "sample_files"
+    shutil.copy(samples / "config_sandbox.json", samples.parent / "secrets" / "config.json")
+    shell.answers_at(api.url)
+    return shell
 
 
-@pytest.fixture
-def type_in(checkout: Path) -> Iterator[Callable[[str], list[str]]]:
-    """A function: a command, typed into a shell in that folder -> the lines that came out."""
-    programs = checkout / "bin"
-    programs.mkdir()
-    python = programs / "python"
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    python.chmod(0o755)
-    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
-
-    def run(command: str) -> list[str]:
-        done = subprocess.run(
-            command, shell=True, cwd=checkout, env=environment, capture_output=True, encoding="utf-8", timeout=60
-        )
-        assert (done.returncode, done.stderr) == (0, ""), command
-        return done.stdout.splitlines()
-
-    return run
-
-
-def as_without_docker(command: str) -> str:
-    """The same command by main.py, on the folders that were mounted."""
-    arguments = (
-        command.partition(IMAGE)[2].replace(" /secrets/", " secrets/").replace(" /sample_files/", " sample_files/")
-    )
-    return f"python main.py{arguments}"
-
-
-def test_the_commands_for_the_sandbox_give_what_is_shown(type_in: Callable[[str], list[str]]) -> None:
+def test_the_commands_for_the_sandbox_give_what_is_shown(ready: Shell) -> None:
     run = 0
-    for command, shown in steps(section("Five minutes, no key, no network")):
-        if command not in SET_UP | TARGETS:
-            assert_shown(shown, type_in(command))
+    for step in commands(section(README, FIVE_MINUTES)):
+        if step.command not in SET_UP | TARGETS | ELSEWHERE:
+            ready.do(step)
             run += 1
     assert run >= 7  # spec, check, discover, read; and saving a state, and going on from it
 
 
-def test_a_read_resumes_from_the_saved_state(type_in: Callable[[str], list[str]]) -> None:
-    commands = [command for command, _ in steps(section("Five minutes, no key, no network"))]
-    *_, first, save, again = commands
-    type_in(first)
-    type_in(save)
-    records = [line for line in type_in(again) if '"type":"RECORD"' in line]
+def test_a_read_resumes_from_the_saved_state(ready: Shell) -> None:
+    *_, first, save, again = commands(section(README, FIVE_MINUTES))
+    ready.type(first.command)
+    ready.type(save.command)
+    records = [line for line in ready.type(again.command) if '"type":"RECORD"' in line]
     assert len(records) == 6  # "3 rows of each ticker instead of 41"
 
 
 @pytest.mark.parametrize("title", ["With your own key", "In docker"])
-def test_the_commands_for_a_key_work(title: str, type_in: Callable[[str], list[str]]) -> None:
-    commands = [command for command, _ in steps(section(title)) if command not in TARGETS]
-    assert [
-        re.search(r"spec|check|discover|read", command.partition(IMAGE)[2] or command)[0] for command in commands
-    ] == [
-        "spec",
-        "check",
-        "discover",
-        "read",
-    ]
-    for command in commands:
-        output = type_in(as_without_docker(command) if IMAGE in command else command)
-        assert '"status":"FAILED"' not in "".join(output)
-
-
-def test_a_folder_that_docker_is_told_of_is_mounted() -> None:
-    for command in re.findall(r"docker run [^`\n]+", README):
-        for folder in re.findall(r" /(\w+)/", command):
-            assert f"-v $(pwd)/{folder}:/{folder} " in command
+def test_the_commands_for_a_key_work(title: str, ready: Shell) -> None:
+    typed = [step.command for step in commands(section(README, title)) if step.command not in TARGETS]
+    words = [re.search(r"spec|check|discover|read", command.partition(IMAGE)[2] or command)[0] for command in typed]
+    assert words == ["spec", "check", "discover", "read"]
+    for command in typed:
+        assert '"status":"FAILED"' not in "".join(ready.type(command))
 
 
 def test_no_command_of_the_readme_is_left_untested() -> None:
-    run = {
-        command
-        for title in ("Five minutes, no key, no network", "With your own key", "In docker")
-        for command, _ in steps(section(title))
-    }
-    all_commands = {command for command, _ in steps(README)} | set(
-        re.findall(r"`((?:make|python main\.py) [^`]+)`", README)
-    )
-    assert all_commands <= run | SET_UP | TARGETS
+    run = {step.command for title in TESTED for step in commands(section(README, title))}
+    all_commands = {step.command for step in commands(README)}
+    all_commands |= set(re.findall(r"`((?:make|python main\.py) [^`]+)`", README))
+    assert all_commands <= run | SET_UP | TARGETS | ALL_TESTS | ELSEWHERE
 
 
-@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+@WITH_MAKE
+def test_the_demo_shows_the_four_commands(shell: Shell) -> None:
+    (demo,) = [step for step in commands(section(README, FIVE_MINUTES)) if step.command == "make demo"]
+    assert demo.shown
+    shell.do(demo)
+    output = "\n".join(shell.type("make demo"))
+    for command in ("spec", "check", "discover", "read"):
+        assert f"$ python main.py {command}" in output
+    assert '"status":"SUCCEEDED"' in output
+    assert "That was the whole protocol" in output
+
+
+@WITH_MAKE
+def test_make_help_lists_every_target() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = " ".join(re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)).split()
+    done = subprocess.run(["make"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True)  # help is what it does
+    assert re.findall(r"^  make (\w+) +\S+", done.stdout, re.MULTILINE) == targets
+
+
+def test_the_launch_settings_of_the_editor_run(ready: Shell, tmp_path: Path) -> None:
+    folder = tmp_path / "source-stock-ticker"
+    settings = json.loads((folder / ".vscode" / "launch.json").read_text("utf-8"))["configurations"]
+    started = set()
+    for one in settings:
+        assert one["cwd"] == "${workspaceFolder}"
+        program = one["program"].replace("${workspaceFolder}/", "")
+        words = [program, *one.get("args", [])]
+        assert [word for word in words if "." in word and not (folder / word).is_file()] == []
+        if program == "main.py":
+            started.add(words[1])
+            output = ready.type(" ".join(["python", *words]))
+            assert output
+            assert not [line for line in output if '"FAILED"' in line or '"INCOMPLETE"' in line]
+    assert started == {"spec", "check", "discover", "read"}
+
+
+@WITH_MAKE
 @pytest.mark.parametrize("command", sorted(TARGETS))
 def test_make_knows_its_targets(command: str) -> None:
     subprocess.run([*command.split(), "--dry-run"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL, timeout=60)
 
 
 def test_the_sandbox_says_where_it_is() -> None:
-    (shown,) = [shown for command, shown in steps(README) if command.endswith("sandbox_api.py")]
+    (shown,) = [shown for command, shown in commands(README) if command.endswith("sandbox_api.py")]
     process = subprocess.Popen(
         [sys.executable, "integration_tests/sandbox_api.py", "--port", "0"], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
@@ -201,9 +132,9 @@ def test_the_sandbox_says_where_it_is() -> None:
 
 
 def test_the_table_of_streams_has_the_endpoints_that_are_asked(api: SandboxApi, connector: Any) -> None:
-    cells = [row.split(" | ")[4] for row in section("Streams").splitlines() if row.startswith("| `")]
+    cells = [row.split(" | ")[4] for row in section(README, "Streams").splitlines() if row.startswith("| `")]
     told = [re.compile(re.sub(r"\{\w+\}", "[^/]+", path)) for cell in cells for path in re.findall(r"`(/[^`]+)`", cell)]
-    names = re.findall(r"^\| `(\w+)`", section("Streams"), re.MULTILINE)
+    names = re.findall(r"^\| `(\w+)`", section(README, "Streams"), re.MULTILINE)
     one_day = {
         "start_date": "2012-03-30",
         "requests_per_minute": 6000,
@@ -226,20 +157,37 @@ def test_the_picture_and_the_table_of_the_splits_page_are_real() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "api_changes"),
     [
-        {"api_key": "wrong-key-of-mine"},
-        {"tickers": ["AAPLE"]},
-        {"start_date": None, "end_date": None},
-        {"api_url": "http://localhost:9"},
+        ({"api_key": "wrong-key-of-mine"}, {}),
+        ({"tickers": ["AAPLE"]}, {}),
+        ({"start_date": None, "end_date": None}, {}),
+        ({"api_url": "http://localhost:9"}, {}),
+        ({}, {"forbidden": {"custom_bars"}}),
+        ({}, {"plan_start": "2012-06-01"}),
+        ({}, {"rate_per_minute": -1}),
     ],
-    ids=lambda changes: " ".join(changes),
+    ids=str,
 )
-def test_the_readme_explains_the_failure(changes: dict[str, Any], connector: Any) -> None:
-    status, sentence = connector.check(**changes).status()
-    assert status == "FAILED"
-    told = re.findall(r"^\*\*`(.+?)`\*\*", section("When it does not work"), re.MULTILINE)
-    assert any(re.search(re.escape(start).replace(re.escape("..."), ".*"), sentence) for start in told), sentence
+def test_the_readme_explains_the_failure(
+    changes: dict[str, Any], api_changes: dict[str, Any], api: SandboxApi, connector: Any
+) -> None:
+    for name, value in api_changes.items():
+        setattr(api, name, value)
+    assert_explained(connector.check(**changes).status())
+
+
+def test_the_readme_explains_a_config_that_cannot_be_read(connector: Any) -> None:
+    missing = connector.run("check", "--config", "/secrets/config.json")
+    status, sentence = missing.status()
+    # What the image's user meets, and root, as whom tests may run, does not: test_image.py.
+    assert_explained((status, sentence.replace("No such file or directory", "Permission denied")))
+
+
+def assert_explained(status: tuple[str, str]) -> None:
+    assert status[0] == "FAILED"
+    told = re.findall(r"^\*\*`(.+?)`\*\*", section(README, "When it does not work"), re.MULTILINE)
+    assert any(re.search(re.escape(start).replace(re.escape("..."), ".*"), status[1]) for start in told), status[1]
 
 
 def test_the_samples_in_the_docs_are_json() -> None:

@@ -6,8 +6,8 @@
                             "NVDA": ["2003-09-10", null]},                          still to be read, from there
              "splits":     {"AAPL": ["2005-02-28 1:2"]}}                            the splits that its rows know
 
-All days are New York dates. The whole market (`tickers` is empty) is the entry "*", and a ticker beside
-it is being read again.
+All days are New York dates. The whole market (`tickers` is empty) is the entry "*" (MARKET), and a ticker
+beside it is being read again.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .plan import Splits
+from .plan import SplitsByTicker
 from .runtime import ConfigError, Row, State
+from .settings import MARKET
 from .trading_days import FIRST_YEAR, ONE_DAY, weekday_after, weekday_before, weekday_from
 
 if TYPE_CHECKING:
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
 
     from .settings import Settings
 
-MARKET = "*"
+NEVER = date.max  # the first day to read of a ticker of which no day is missing
 NEW_LISTING = timedelta(days=7)  # a ticker that begins later than this after the day asked for is new, or cut
 QUIET = timedelta(days=65)  # a ticker whose last bar (of a month at most) began before this is delisted or renamed
 NAMED = 10  # tickers that a log line names
 
 
 class Sync:
-    """What one sync has seen so far. As its last slice it asks for nothing: its checkpoint draws the conclusions."""
+    """A notebook: what one sync has seen so far. Its slices share it, and the last of them, EndSlice, concludes."""
 
     def __init__(self, last_day: date) -> None:
         self.last_day = last_day  # moved back when the API does not have it yet
@@ -43,15 +44,12 @@ class Sync:
         self.with_bars: set[str] = set()  # .. and those that have
         self.quiet: set[str] = set()  # tickers whose last bar is old
 
-    def __str__(self) -> str:
-        return "the end of the sync"
-
 
 class SplitsSlice(NamedTuple):
     """The first slice: asks for nothing, notes which splits are known and what must be read again because of them."""
 
     stale: list[str]
-    known: Splits
+    known: SplitsByTicker
 
     def __str__(self) -> str:
         return "the splits"
@@ -77,10 +75,20 @@ class DaySlice(NamedTuple):
     others: frozenset[str]  # tickers of the market that have slices of their own
     sync: Sync
     is_last: bool
-    chain: str = "days"  # the state says "through": a day that fails leaves none behind it to be read
+    # See runtime/contract.py, Chained: the state says "through", so a day that fails leaves none behind it to be read.
+    chain: str = "days"
 
     def __str__(self) -> str:
         return str(self.day)
+
+
+class EndSlice(NamedTuple):
+    """The last slice: asks for nothing, notes what only the whole of the sync can tell."""
+
+    sync: Sync
+
+    def __str__(self) -> str:
+        return "the end of the sync"
 
 
 class Coverage:
@@ -119,12 +127,15 @@ class Coverage:
         return {t for t, (_, through) in read.items() if through and through <= self._settings.today.isoformat()}
 
     def first_day(self, from_day: str, through: str | None) -> date:
-        """The first day that a ticker needs; the last ones are read again, because the API corrects bars for days."""
+        """The first day to read of a ticker that was read `from_day` .. `through` (None: not yet), or NEVER.
+
+        The last days are read again, because the API corrects bars for days.
+        """
         start = weekday_from(date.fromisoformat(from_day))
         if through is None:
             return start
         if through > self._settings.last_day.isoformat():
-            return date.max
+            return NEVER
         missing = weekday_after(date.fromisoformat(through))
         return max(start, weekday_before(missing, self._settings.lookback_days))
 
@@ -158,8 +169,10 @@ class Coverage:
                         _extend(read[ticker], day)
                 if is_last:
                     sync.finished.update(wanted)
-            case Sync():
-                self._conclude(read, slice)
+            case EndSlice(sync):
+                _extend_to_the_newest(read, sync)
+                _take_into_the_market(read)
+                self._warn_of_what_is_missing(read, sync)
 
     def _note_begin(self, covered: list[Any], ticker: str, asked: date, first: str, sync: Sync) -> None:
         """If the ticker is read from its start: note that what the API gave nothing of is not "read"."""
@@ -168,16 +181,7 @@ class Coverage:
             if sync.began_late[ticker]:
                 covered[0] = first
 
-    def _conclude(self, read: dict[str, list[Any]], sync: Sync) -> None:
-        quiet = sync.quiet | (sync.finished & sync.expected - sync.with_bars)
-        if sync.newest:
-            # A delisted ticker has no newer bar of its own: the others show how far the API has bars at all.
-            for ticker in sync.finished:
-                _extend(read[ticker], min(date.fromisoformat(sync.newest), sync.last_day))
-        if MARKET in read and read[MARKET][1]:
-            for ticker in [t for t, (_, through) in read.items() if t != MARKET and through]:
-                if read[ticker][1] >= read[MARKET][1]:
-                    del read[ticker]  # it has caught up with the market
+    def _warn_of_what_is_missing(self, read: dict[str, list[Any]], sync: Sync) -> None:
         if sync.began_late and all(sync.began_late.values()):
             self._logger.warning(
                 "stock_prices: the API has no bars before %s, though start_date is %s. If your plan ends there, that "
@@ -185,8 +189,28 @@ class Coverage:
                 min(read[ticker][0] for ticker in sync.began_late if ticker in read),
                 self._settings.start_date,
             )
+        quiet = sync.quiet | (sync.finished & sync.expected - sync.with_bars)
         if quiet:
             self._logger.warning("stock_prices: no bar for weeks: %s. Misspelt, delisted, renamed?", _named(quiet))
+
+
+def _extend_to_the_newest(read: dict[str, list[Any]], sync: Sync) -> None:
+    """Note the tickers that were read up to the last day as read through the newest bar of any of them.
+
+    A delisted ticker has no newer bar of its own: the others show how far the API has bars at all.
+    """
+    if sync.newest:
+        for ticker in sync.finished:
+            _extend(read[ticker], min(date.fromisoformat(sync.newest), sync.last_day))
+
+
+def _take_into_the_market(read: dict[str, list[Any]]) -> None:
+    """Drop the tickers beside the whole market that have been read again and have caught up with it."""
+    market_through = read.get(MARKET, [None, None])[1]
+    if market_through:
+        for ticker in [t for t, (_, through) in read.items() if t != MARKET and through]:
+            if read[ticker][1] >= market_through:
+                del read[ticker]
 
 
 def _named(tickers: Collection[str]) -> str:

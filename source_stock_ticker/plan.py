@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 SETTLING = timedelta(days=5)  # so long after a split the API's bars may still be on the old basis
-DAY_COST_WITHOUT_LIMIT = (
-    10  # with no rate limit time counts: a grouped day has a megabyte, a ticker's bars a tenth of it
-)
+# With no rate limit time counts: a grouped day has a megabyte, a ticker's bars a tenth of it.
+DAY_COST_WITHOUT_LIMIT = 10
 FRESH = "?"  # behind a split whose bars may not have moved yet
-Splits = dict[str, list[str]]  # ticker -> its splits, each as "2005-02-28 1:2", sorted
+SplitsByTicker = dict[str, list[str]]  # ticker -> its splits, each as "2005-02-28 1:2", sorted
 
 
 class Plan(NamedTuple):
@@ -50,7 +49,7 @@ def plan(first_days: Mapping[str, date], last_day: date, requests_per_minute: in
     return Plan(by_ticker, cut, len(by_ticker) + (weekdays_between(cut, last_day) if cut else 0))
 
 
-def splits_by_ticker(rows: Iterable[Mapping[str, Any]]) -> Splits:
+def splits_by_ticker(rows: Iterable[Mapping[str, Any]]) -> SplitsByTicker:
     """The API's rows of splits as we keep them in the state: the same split always gives the same text.
 
     https://massive.com/docs/rest/stocks/corporate-actions/splits

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from .api import LARGEST_PAGE, NotFound, NotYet, TooOld, any_of, parsed, path_of, results
 from .bars import rows, rows_of_day
-from .coverage import MARKET, Coverage, DaySlice, SplitsSlice, Sync, TickerSlice
-from .plan import Splits, are_stale, known_splits, plan, splits_by_ticker
+from .coverage import NEVER, Coverage, DaySlice, EndSlice, SplitsSlice, Sync, TickerSlice
+from .plan import SplitsByTicker, are_stale, known_splits, plan, splits_by_ticker
 from .runtime import ConfigError, CredentialsError, Pace, Page, Row, State, Stream, UnexpectedAnswer
+from .settings import MARKET
 from .trading_days import ONE_DAY, weekday_after, weekday_before, weekday_from, weekdays_between, years_before
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class StockPrices(Stream):
         stale: set[str] = set()
         # Also when no day is new: a split can be announced late.
         if settings.adjusted and (
-            self._coverage.read_before(read) or min(first_days.values(), default=date.max) <= settings.last_day
+            self._coverage.read_before(read) or min(first_days.values(), default=NEVER) <= settings.last_day
         ):
             stale, known = self._splits(state)
             yield SplitsSlice(sorted(stale), known)
@@ -92,7 +93,7 @@ class StockPrices(Stream):
             following = weekday_after(day)
             yield DaySlice(day, first_days, frozenset(by_ticker), sync, following > settings.last_day)
             day = following
-        yield sync
+        yield EndSlice(sync)
 
     def _plan(self, first_days: dict[str, date]) -> tuple[list[str], date | None, int]:
         settings = self._settings
@@ -115,7 +116,7 @@ class StockPrices(Stream):
                 minutes,
             )
 
-    def _splits(self, state: State) -> tuple[set[str], Splits]:
+    def _splits(self, state: State) -> tuple[set[str], SplitsByTicker]:
         """Tickers whose rows a split has made wrong, and the splits that the rows will know once they are read again.
 
         The API adjusts bars when it is asked, by all splits up to today. So the list is read before any price, and a
@@ -142,7 +143,7 @@ class StockPrices(Stream):
                 known[ticker] = now
         return stale, known
 
-    def _listed_splits(self, from_day: str) -> Splits:
+    def _listed_splits(self, from_day: str) -> SplitsByTicker:
         query = {
             "execution_date.gt": from_day,
             "execution_date.lte": self._settings.today,
@@ -153,7 +154,7 @@ class StockPrices(Stream):
         years = (self._settings.today - date.fromisoformat(from_day)).days / 365
         if not filters or len(filters) > 1 + years * SPLITS_A_YEAR / SPLITS_A_PAGE:
             return splits_by_ticker(self._api.rows(SPLITS_PATH, query))
-        found: Splits = {}
+        found: SplitsByTicker = {}
         for tickers in filters:
             found |= splits_by_ticker(self._api.rows(SPLITS_PATH, {"ticker.any_of": tickers, **query}))
         return found
@@ -258,7 +259,7 @@ class StockPrices(Stream):
         if MARKET in first_days:
             wanted = {bar["T"]: bar for bar in reversed(bars) if bar["T"] not in slice.others}
         else:
-            wanted = {bar["T"]: bar for bar in reversed(bars) if first_days.get(bar["T"], date.max) <= day}
+            wanted = {bar["T"]: bar for bar in reversed(bars) if first_days.get(bar["T"], NEVER) <= day}
             slice.sync.with_bars.update(wanted)
         return rows_of_day(day.isoformat(), [wanted[ticker] for ticker in sorted(wanted)], self._settings.adjusted)
 

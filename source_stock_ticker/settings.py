@@ -17,6 +17,7 @@ BAR_SIZES = {"minute": {1, 5, 10, 15, 30}, "hour": {1, 2, 4}, "day": {1}, "week"
 FREE_PLAN_YEARS = 2  # of history
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}  # plain http only to these
 LONGEST_TICKER = 100  # characters
+MARKET = "*"  # stands where a ticker would, for the whole market; so no ticker may be called that
 
 
 class Settings(NamedTuple):
@@ -94,7 +95,7 @@ def _tickers(tickers: list[str]) -> tuple[str, ...]:
                 f'tickers: "{start_of(ticker, LONGEST_TICKER)}" has {len(ticker)} characters, which no ticker has; '
                 "list each ticker by itself."
             )
-        if not ticker or ticker in ("*", ".", "..") or ticker != ticker.strip() or not ticker.isprintable():
+        if not ticker or ticker in (MARKET, ".", "..") or ticker != ticker.strip() or not ticker.isprintable():
             raise ConfigError(f'tickers: "{ticker}" is not a ticker; take out blanks around it and empty entries.')
     return tuple(dict.fromkeys(tickers))
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .api import UnknownTicker, any_of, parsed, path_of, results
 from .runtime import ConfigError, Pace, Page, Row, State, Stream, UnexpectedAnswer
+from .settings import MARKET
 from .trading_days import FIRST_YEAR, NEW_YORK, ONE_DAY, weekday_before
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from .runtime.http_client import Answer
     from .settings import Settings
 
-MARKET = "*"  # in the state of news: articles about any ticker
 CHEAPER_ALONE = 12  # tickers; the whole list has some thirty pages, a ticker costs two requests
 PYTHON_TYPES: dict[str, set[type]] = {
     "string": {str},
@@ -284,7 +284,7 @@ class Splits(AnnouncedStream):
 
 
 class NewsSlice(NamedTuple):
-    """The articles about one ticker (MARKET: about any) from a moment on (RFC 3339, or a day)."""
+    """The articles about one ticker (MARKET: about any), from its first moment (RFC 3339, or a day) on."""
 
     ticker: str
     windows: dict[str, str]  # of this sync: each ticker's first moment
@@ -355,8 +355,11 @@ class News(TableStream):
         return Page([row for row in rows if self._owner(row, slice) == slice.ticker], next_page_token)
 
     def _owner(self, row: Row, slice: NewsSlice) -> str:
-        """Under which ticker an article is written, so that each comes once in a sync: the config's first that it is
-        about and whose slice has it too."""
+        """The ticker under which an article is written.
+
+        An article about three of our tickers comes in three slices and must be written in one. That is the slice of the
+        first ticker, in the config's order, that the article is about and whose window reaches back to it.
+        """
         about, moment = row.get("tickers") or (), row["published_utc"]
         both = (t for t, since in slice.windows.items() if t in about and since <= moment)
         return next(both, slice.ticker) if slice.ticker in about else slice.ticker

@@ -129,16 +129,26 @@ def test_the_image_build_sees_no_file_but_those_named():
     assert not [rule for rule in rules if rule.startswith("!") and "secrets" in rule]
 
 
-@pytest.mark.parametrize("name", ["config.json", "anything/else.txt"])
-def test_git_ignores_what_is_put_into_secrets(name):
-    git = ["git", "-C", str(ROOT), "check-ignore", "--quiet", f"secrets/{name}"]
+def ignored(path: str) -> bool:
+    """Whether git ignores a file of that name."""
+    git = ["git", "-C", str(ROOT), "check-ignore", "--quiet", path]
     try:
         answer = subprocess.run(git, capture_output=True, check=False).returncode
     except FileNotFoundError:
         pytest.skip("git is not installed")
     if answer == 128:
         pytest.skip("this is no git checkout")
-    assert answer == 0
+    return answer == 0
+
+
+@pytest.mark.parametrize("name", ["config.json", "anything/else.txt"])
+def test_git_ignores_what_is_put_into_secrets(name):
+    assert ignored(f"secrets/{name}")
+
+
+def test_git_keeps_the_launch_settings_and_no_other_settings_of_an_editor():
+    assert not ignored(".vscode/launch.json")
+    assert ignored(".vscode/settings.json")
 
 
 def test_the_acceptance_suites_find_every_file_they_are_told_of():

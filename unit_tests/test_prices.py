@@ -21,7 +21,7 @@ import responses
 from hypothesis import strategies as st
 
 from source_stock_ticker.api import NotYet, TooOld
-from source_stock_ticker.coverage import DaySlice, Sync, TickerSlice
+from source_stock_ticker.coverage import DaySlice, EndSlice, Sync, TickerSlice
 from source_stock_ticker.prices import StockPrices
 from source_stock_ticker.runtime import ConfigError, UnexpectedAnswer
 from source_stock_ticker.runtime.http_client import Answer
@@ -433,7 +433,7 @@ def test_bars_of_another_size_are_asked_for_by_ticker(connect, timespan):
     stream = connect(StockPrices, tickers=[f"T{n}" for n in range(20)], timespan=timespan, start_date=START)
     with Market():
         slices = list(stream.slices(stream.resume({})))
-    assert [type(slice) for slice in slices[1:]] == [TickerSlice] * 20 + [Sync]
+    assert [type(slice) for slice in slices[1:]] == [TickerSlice] * 20 + [EndSlice]
 
 
 @pytest.mark.parametrize(

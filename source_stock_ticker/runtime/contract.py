@@ -3,7 +3,7 @@
     Source    the connector: can it connect (check), which tables has it (streams)
     Stream    one table: which slices to read, how to fetch and parse a page, where to resume
     Slice     one piece of a stream that is read, checkpointed and, if it must be, failed by itself: any
-              object; str(slice) is what people are told of it, slice.chain (if it has one) ties some together
+              object, often just a text; str(slice) is what people are told of it (see Chained, too)
     Page      the rows of one answer, and what to fetch next
     state     a dict that JSON can hold: where a stream resumes. {} = from the start
 
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from . import messages
 
@@ -50,6 +50,16 @@ class Pace(NamedTuple):
     seconds_left: float | None = None
 
 
+class Chained(Protocol):
+    """A slice that is tied to others. Most are not, and have no such attribute.
+
+    Slices are independent: when one fails, the others are read all the same. But where a state can only say "read up to
+    here", a failed slice must leave none behind it to be read: give those the same chain.
+    """
+
+    chain: Any  # not None; after a slice that failed, the slices of the same chain are left out
+
+
 class Stream:
     """One table. A subclass sets the attributes and fills in slices, fetch and parse."""
 
@@ -68,8 +78,7 @@ class Stream:
     def slices(self, state: State) -> Iterator[Any]:
         """What there is to read, in order. May make requests; `state` is a copy of what `resume` gave.
 
-        Slices are independent, unless they have a `chain` (any value but None): when one fails, the later ones of
-        its chain are left out.
+        Slices are independent, unless they are Chained.
         """
         yield self.name
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import redirect_stdout, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from . import messages
@@ -20,9 +21,31 @@ from .output import CannotWrite, Output, Stopped, end_by
 if TYPE_CHECKING:
     import logging
     from collections.abc import Iterator, Sequence
+    from typing import NoReturn
 
     from .config import Config
     from .contract import Source
+
+# Name, what it writes, the files that it takes, and how one types them.
+COMMANDS = (
+    ("spec", "what can be configured", (), ""),
+    ("check", "whether a config works", ("config",), "--config secrets/config.json"),
+    ("discover", "which streams there are", ("config",), "--config secrets/config.json"),
+    (
+        "read",
+        "the rows of the configured streams",
+        ("config", "catalog", "state"),
+        "--config secrets/config.json --catalog sample_files/configured_catalog.json",
+    ),
+)
+FILES = {
+    "config": "your config: JSON, its fields are those that spec shows",
+    "catalog": "which streams to read, and how: a configured catalog, as in sample_files/",
+    "state": "where to go on: STATE lines of an earlier read (or all its output); without it, from the start",
+}
+# With a width of its own argparse need not ask for the terminal's, for which it imports 3 ms of modules.
+_HELP = partial(argparse.RawDescriptionHelpFormatter, width=110)
+EXIT_CODES = "exit codes: 0 done (a check that answers FAILED too), 1 failed, 2 the command line is wrong"
 
 
 def launch(source: Source, version: str, argv: Sequence[str] | None = None) -> int:
@@ -68,20 +91,49 @@ def _exit_code(source: Source, args: argparse.Namespace, output: Output) -> int:
 
 
 def _arguments(version: str, argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="An Airbyte source: writes Airbyte messages to stdout.")
+    parser = _Parser(
+        description="An Airbyte source. It writes Airbyte messages to stdout, one JSON object a line.",
+        formatter_class=_HELP,
+    )
+    examples = [f"{parser.typed} {command} {example}".strip() for command, _, _, example in COMMANDS]
+    parser.epilog = "\n  ".join(["examples:", *examples]) + f"\n\n{EXIT_CODES}"
+    parser.example = examples[0]
     parser.add_argument("--version", action="version", version=version)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="spec | check | discover | read")
-    for name, purpose, files in (
-        ("spec", "what can be configured", ()),
-        ("check", "whether a config works", ("config",)),
-        ("discover", "which streams there are", ("config",)),
-        ("read", "the rows of the configured streams", ("config", "catalog", "state")),
-    ):
-        command = commands.add_parser(name, help=purpose, description=f"Writes {purpose}.")
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
+    for (name, purpose, files, _), example in zip(COMMANDS, examples, strict=True):
+        command = commands.add_parser(
+            name,
+            help=purpose,
+            description=f"Writes {purpose}.",
+            epilog=f"example:\n  {example}\n\n{EXIT_CODES}",
+            formatter_class=_HELP,
+        )
+        command.example = example
         for file in files:
-            command.add_argument(f"--{file}", required=file != "state", metavar="FILE")
-        command.add_argument("--debug", action="store_true", help="log more")
-    return parser.parse_args(argv)
+            command.add_argument(f"--{file}", required=file != "state", metavar="FILE", help=FILES[file])
+        command.add_argument("--debug", action="store_true", help="log more: every request, and what the source adds")
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:
+        asked = parser if args.command is None else commands.choices[args.command]
+        asked.error(f"there is no option {unknown[0]}")
+    if args.command is None:
+        parser.error("which command? Choose spec, check, discover or read")
+    return args
+
+
+class _Parser(argparse.ArgumentParser):
+    """Ends what it complains of with an example that can be pasted."""
+
+    example = ""
+
+    @property
+    def typed(self) -> str:
+        """How the program is started: python main.py, or the name of the installed command."""
+        return f"python {self.prog}" if self.prog.partition(" ")[0].endswith(".py") else self.prog
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{self.prog}: {message}.\nFor example: {self.example}\nMore: {self.typed} --help\n")
 
 
 def _run(source: Source, args: argparse.Namespace, output: Output) -> Iterator[bytes]:

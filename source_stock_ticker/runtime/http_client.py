@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT, READ_TIMEOUT = 10.0, 30.0  # seconds: for the connection, and for the next byte
 ANSWER_TIMEOUT = 120.0  # seconds for a whole answer: a server that drips bytes must not hold us for ever
 IMPATIENCE = 25.0  # the same if there is but one try: somebody waits
-LARGEST_ANSWER = 16 * 1024 * 1024  # bytes, unpacked; the largest honest answer (50,000 bars) has about 6 MB
+LARGEST_ANSWER = 16 * 1024 * 1024  # bytes, unpacked; the largest honest answer (50,000 rows) has about 6 MB
 FIRST_WAIT = 1.0  # seconds before the second try; doubled before each further one
 QUOTA_WAIT = 60.0  # seconds to stay silent after a 429 that does not say how long
 LONGEST_QUOTA_WAIT = 300.0  # seconds; an API that wants more silence than this has given up on us, so we do too

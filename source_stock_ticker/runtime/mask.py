@@ -31,7 +31,8 @@ class Mask:
 
     def lines(self, lines: bytes, data: bool = False) -> bytes:
         """Protocol lines with **** for each secret in their texts and data; `data` says that they are RECORDs."""
-        if not any(found in lines for found in self._lines_to_look_at[data]):
+        # A sign that is nowhere in the lines tells it in a twentieth of the time of a whole spelling.
+        if not any(all(sign in lines for sign in signs) and s in lines for s, signs in self._lines_to_look_at[data]):
             return lines
         messages = (self._masked(json.loads(line), ()) for line in lines.splitlines())
         return b"".join(json.dumps(message, separators=(",", ":")).encode() + b"\n" for message in messages)
@@ -81,10 +82,10 @@ def _spellings(secrets: set[str]) -> list[str]:
     return sorted(found, key=len, reverse=True)
 
 
-def _as_written(spellings: Iterable[str]) -> tuple[bytes, ...]:
-    """How the spellings look inside a JSON line, escaped to ASCII (json) or not (orjson)."""
+def _as_written(spellings: Iterable[str]) -> list[tuple[bytes, set[int]]]:
+    """How the spellings look inside a JSON line, escaped to ASCII (json) or not (orjson), and the signs of each."""
     escaped = {json.dumps(s, ensure_ascii=ascii_only)[1:-1] for s in spellings for ascii_only in (True, False)}
-    return tuple(sorted(text.encode("utf-8", "surrogatepass") for text in escaped))
+    return [(text, set(text)) for text in sorted(text.encode("utf-8", "surrogatepass") for text in escaped)]
 
 
 def _without(spellings: Iterable[str], text: str) -> str:

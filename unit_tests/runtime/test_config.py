@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from source_stock_ticker.runtime import ConfigError
-from source_stock_ticker.runtime.config import _plainly_valid, read_json, read_spec, read_text, secrets, validated
+from source_stock_ticker.runtime.config import (
+    _plainly_valid,
+    read_json,
+    read_spec,
+    read_text,
+    secrets,
+    validated,
+)
 
 SPEC_FILE = Path(__file__).resolve().parents[2] / "spec.yaml"
 SPEC = read_spec(SPEC_FILE)["connectionSpecification"]

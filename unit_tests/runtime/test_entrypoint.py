@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -246,6 +247,68 @@ def test_a_wrong_command_line_has_exit_code_2_and_no_message(run, arguments):
     found = run(*arguments)
     assert (found.messages, found.exit_code) == ([], 2)
     assert "usage:" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told", "example"),
+    [
+        ([], "which command? Choose spec, check, discover or read.", "spec"),
+        (["sync"], "invalid choice: 'sync'", "spec"),
+        (["spec", "--nonsense"], "main.py spec: there is no option --nonsense.", "spec"),
+        (["check"], "required: --config", "check --config secrets/config.json"),
+        (["read", "--config", "x"], "required: --catalog", "read --config secrets/config.json --catalog "),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_wrong_command_line_is_told_how_a_right_one_looks(run, arguments, told, example):
+    usage, sentence, right, more = run(*arguments).stderr.splitlines()
+    assert usage.startswith("usage: main.py")
+    assert told in sentence
+    assert right.startswith(f"For example: python main.py {example}")
+    assert re.fullmatch(r"More: python main.py( \w+)? --help", more)
+
+
+@pytest.fixture(scope="module")
+def help_of(folder):
+    """A function: a command, or none for the whole program -> its help, line by line."""
+
+    def help_of(*command):
+        asked = [sys.executable, folder / "main.py", *command, "--help"]
+        return subprocess.check_output(asked, env={"PYTHONPATH": str(ROOT)}, encoding="utf-8").splitlines()
+
+    return help_of
+
+
+@pytest.mark.parametrize("command", [[], ["spec"], ["check"], ["discover"], ["read"]], ids=" ".join)
+def test_help_says_the_exit_codes_and_which_files(help_of, command):
+    text = "\n".join(help_of(*command))
+    assert "0 done (a check that answers FAILED too), 1 failed, 2 the command line is wrong" in text
+    for option in re.findall(r"^  --\w+ FILE +(.*)", text, re.MULTILINE):
+        assert option, "a file of which nothing is said"
+
+
+@pytest.mark.parametrize("command", ["spec", "check", "discover", "read"])
+def test_the_example_in_the_help_can_be_typed(run, help_of, folder, config, tmp_path, command):
+    (example,) = [line.split() for line in help_of(command) if line.startswith(f"  python main.py {command}")]
+    assert example in [line.split() for line in help_of()]
+    for name, file in {
+        "secrets/config.json": config(),
+        "sample_files/configured_catalog.json": folder / "catalog.json",
+    }.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).symlink_to(file)
+    found = run(*example[2:])
+    assert (found.stderr, found.exit_code) == ("", 0)
+    assert found.messages
+
+
+def test_an_installed_command_is_called_by_its_name_in_the_examples(folder, tmp_path):
+    command = tmp_path / "source-tiny"
+    command.write_text((folder / "main.py").read_text("utf-8"), "utf-8")
+    done = subprocess.run(
+        [sys.executable, command], env={"PYTHONPATH": str(ROOT)}, capture_output=True, encoding="utf-8"
+    )
+    assert "For example: source-tiny spec\nMore: source-tiny --help\n" in done.stderr
 
 
 def test_the_version_can_be_asked_for(start):

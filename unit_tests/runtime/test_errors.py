@@ -3,7 +3,12 @@
 import pytest
 
 from source_stock_ticker.runtime import start_of
-from source_stock_ticker.runtime.errors import ConfigError, ConnectorError, TransientError, UnexpectedAnswer
+from source_stock_ticker.runtime.errors import (
+    ConfigError,
+    ConnectorError,
+    TransientError,
+    UnexpectedAnswer,
+)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from source_stock_ticker.runtime import ConfigError, Pace, Page, Stream, TransientError, UnexpectedAnswer
+from source_stock_ticker.runtime import (
+    ConfigError,
+    Pace,
+    Page,
+    Stream,
+    TransientError,
+    UnexpectedAnswer,
+)
 from source_stock_ticker.runtime.catalog import ConfiguredStream
 from source_stock_ticker.runtime.errors import CredentialsError, IncompleteSync
 from source_stock_ticker.runtime.reader import error_message, read
@@ -482,7 +489,7 @@ class Garbled(Numbers):
 
 def test_an_answer_that_makes_no_sense_is_fetched_again(run, caplog):
     assert run(Garbled({"a": [[1, 2]]}, times=2)).rows == [("a", 1), ("a", 2)]
-    assert caplog.messages == ["part a: The API sent something that is not JSON.; fetching it again."] * 2
+    assert caplog.messages == ["part a: The API sent something that is not JSON. Fetching it again."] * 2
 
 
 def test_an_answer_that_never_makes_sense_is_an_error(run):

@@ -1,0 +1,102 @@
+"""The tables. Each class says which pattern it is.
+
+Table       the columns of any table: what the two below share
+Species     a list with pages, read in full each time
+Sightings   incremental: a cursor, read on from a checkpoint with a lookback
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .api import page_of
+from .runtime import ConfigError, Pace, Page, Row, State, Stream, UnexpectedAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .api import PokemonApi
+    from .runtime.http_client import Answer
+    from .settings import Settings
+
+DAY = 86_400  # seconds
+PYTHON_TYPES: dict[str, set[type]] = {
+    "string": {str},
+    "integer": {int},
+    "number": {int, float},
+    "boolean": {bool},
+    "array": {list},
+    "object": {dict},
+    "null": {type(None)},
+}
+
+
+class Table(Stream):
+    """Rows under the API's own field names."""
+
+    schema_folder = Path(__file__).parent / "schemas"
+
+    def __init__(self, api: PokemonApi, settings: Settings) -> None:
+        self._api = api
+        self._settings = settings
+        self._types: dict[str, set[type]] = {}  # of each field
+        for field, schema in self.json_schema()["properties"].items():
+            kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+            self._types[field] = {python for kind in kinds for python in PYTHON_TYPES[kind]}
+
+    def pace(self) -> Pace:
+        return self._api.pace()
+
+    def parse(self, slice: Any, answer: Answer) -> Page:
+        rows, following = page_of(answer)
+        return Page([self.row(row) for row in rows], following)
+
+    def row(self, row: Row) -> Row:
+        """The fields that the schema has, null where the API has none. Raises UnexpectedAnswer for a wrong type."""
+        for field, types in self._types.items():
+            if type(row.get(field)) not in types:
+                raise UnexpectedAnswer(f"The API sent {self.name} whose {field} is of a wrong type.", repr(row))
+        return {field: row.get(field) for field in self._types}
+
+
+class Species(Table):
+    """What there is to see. Pattern: a list with pages, read in full each time."""
+
+    name = "species"
+    primary_key = ("number",)
+
+    def fetch(self, slice: Any, page_token: str | None) -> Answer:
+        return self._api.get("/species", offset=page_token)
+
+
+class Sightings(Table):
+    """What was seen. Pattern: a cursor, read on from a checkpoint.
+
+    state = {"from": 1709251200, "seen_at": 1709510400}     all is read from .. to
+    """
+
+    name = "sightings"
+    primary_key = ("id",)
+    cursor_field = "seen_at"
+
+    def resume(self, saved: State) -> State:
+        start = int(self._settings.start.timestamp())
+        try:
+            return saved if saved and saved["from"] <= start <= saved["seen_at"] else {}
+        except (KeyError, TypeError) as error:
+            raise ConfigError(
+                "state: that of sightings is not as this source writes it; clear it.", repr(error)
+            ) from None
+
+    def slices(self, state: State) -> Iterator[int]:
+        start = int(self._settings.start.timestamp())
+        yield max(start, state.get("seen_at", start) - self._settings.lookback_days * DAY)
+
+    def fetch(self, slice: int, page_token: str | None) -> Answer:
+        return self._api.get("/sightings", **{"from": str(slice), "offset": page_token})
+
+    def checkpoint(self, state: State, slice: int, first: Row | None, last: Row | None, done: bool) -> None:
+        if last is not None:
+            state["from"] = state.get("from", slice)
+            state["seen_at"] = max(state.get("seen_at", 0), min(last["seen_at"], int(self._settings.now.timestamp())))

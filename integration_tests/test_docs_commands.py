@@ -1,0 +1,39 @@
+"""Does what the pages in docs/ tell people to do, and compares what comes out with what they show. (How: pages.py.)"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from pages import ALL_TESTS, FILE, SET_UP, TARGETS, Shell, blocks, commands, steps
+
+ROOT = Path(__file__).resolve().parent.parent
+SESSIONS = ["tutorial.md", "recipes.md", "airbyte.md"]  # pages to be followed from the top
+
+
+def text_of(page: str) -> str:
+    return (ROOT / "docs" / page).read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", SESSIONS)
+def test_all_that_a_page_tells_to_do_comes_out_as_it_shows(page: str, shell: Shell) -> None:
+    for step in steps(text_of(page)):
+        shell.do(step)
+
+
+@pytest.mark.parametrize("page", SESSIONS)
+def test_no_block_of_a_page_is_left_untested(page: str) -> None:
+    for paragraph, language, text in blocks(text_of(page)):
+        if language != "console" and not FILE.search(paragraph):
+            assert language == "json", paragraph
+            json.loads(text)
+
+
+@pytest.mark.parametrize("page", SESSIONS)
+def test_a_command_in_a_sentence_is_also_one_to_be_typed(page: str) -> None:
+    text = text_of(page)
+    typed = {step.command for step in commands(text)}
+    mentioned = set(re.findall(r"`((?:make|python|docker) [^`]+)`", text))
+    assert mentioned <= typed | SET_UP | TARGETS | ALL_TESTS

@@ -1,0 +1,76 @@
+"""Answers like the API, from the rows in sandbox_data.json, on this machine.
+
+    python integration_tests/sandbox_api.py     for a person: http://localhost:8080, prints each request
+    with SandboxApi() as api:                   for a test: api.url, on any free port, in a thread
+
+How the API speaks is here; the server under it, with its faults on demand, is in sandbox_server.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from sandbox_server import Sandbox
+
+DATA = Path(__file__).parent / "sandbox_data.json"
+
+
+@dataclass(kw_only=True)
+class SandboxApi(Sandbox):
+    """The sandbox. Each attribute may be given at the start or set while it runs."""
+
+    key: str = "sandbox-key"
+    page_size: int = 2  # small, so that there are pages
+    data: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: json.loads(DATA.read_text("utf-8")))
+
+    def answer(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
+        """Code, headers and JSON body for a path (with query)."""
+        if headers.get("authorization") != f"Bearer {self.key}":
+            return 401, {}, self.error(401)
+        url = urlsplit(path)
+        query = dict(parse_qsl(url.query))
+        if url.path == "/stations":
+            return 200, {}, self.page("stations", self.data["stations"], query)
+        if match := re.fullmatch("/stations/([^/]+)/readings", url.path):
+            rows = [row for row in self.data["readings"] if row["station_id"] == unquote(match[1])]
+            rows = sorted(rows, key=lambda row: row["measured_at"])
+            return 200, {}, self.page("readings", [r for r in rows if r["measured_at"] >= query["since"]], query)
+        return 404, {}, self.error(404)
+
+    def error(self, code: int) -> Any:
+        """The API's error body for a code."""
+        return {"error": {401: "unknown key", 404: "no such path"}.get(code, "out of order")}
+
+    def page(self, name: str, rows: list[dict[str, Any]], query: dict[str, str]) -> Any:
+        """One page of the rows, and the number of the next."""
+        number = int(query.get("page", 1))
+        more = number * self.page_size < len(rows)
+        page = rows[(number - 1) * self.page_size : number * self.page_size]
+        return {name: page, "next_page": str(number + 1) if more else None}
+
+
+def main() -> None:
+    """The sandbox for a person."""
+    parser = argparse.ArgumentParser(description="The API on this machine, with invented rows.")
+    parser.add_argument("--port", type=int, default=8080)
+    args = parser.parse_args()
+    try:
+        with SandboxApi(port=args.port, quiet=False) as api:
+            print(f"Sandbox at {api.url}, key {api.key}. Ctrl-C stops it.", flush=True)
+            threading.Event().wait()
+    except OSError as error:
+        sys.exit(f"Port {args.port}: {error.strerror}. Is a sandbox running already? --port takes another.")
+    except KeyboardInterrupt:
+        pass
+
+
+if __name__ == "__main__":
+    main()

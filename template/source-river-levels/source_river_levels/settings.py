@@ -1,0 +1,69 @@
+"""The user's config as typed values; the checks that a JSON Schema cannot make, each with its sentence."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from .runtime import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FIRST_YEAR = 1970  # no reading is as old
+LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}  # plain http only to these
+
+
+class Settings(NamedTuple):
+    """Moments are in UTC."""
+
+    api_key: str
+    api_url: str  # without a slash at its end
+    start: datetime
+    now: datetime
+    lookback_days: int
+    requests_per_minute: int  # 0 = no limit
+
+
+def read_settings(config: Mapping[str, Any], now: datetime | None = None) -> Settings:
+    """The settings of a config that fits spec.yaml. now: by default the clock's. Raises ConfigError."""
+    return Settings(
+        api_key=_key(config["api_key"]),
+        api_url=_address(config.get("api_url", "https://api.river-levels.example")),
+        start=_midnight(config, "start_date"),
+        now=now or datetime.now(timezone.utc),
+        lookback_days=int(config.get("lookback_days", 2)),
+        requests_per_minute=int(config.get("requests_per_minute", 60)),
+    )
+
+
+def _midnight(config: Mapping[str, Any], field: str) -> datetime:
+    try:
+        day = datetime.strptime(config[field], "%Y-%m-%d").replace(tzinfo=timezone.utc)
+    except ValueError:
+        day = None
+    if day is None or day.year < FIRST_YEAR:
+        raise ConfigError(f"{field}: {config[field]} is not a day (write it as YYYY-MM-DD, for example 2024-12-31).")
+    return day
+
+
+def _key(key: str) -> str:
+    key = key.strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        # The value is a secret, so the sentence says only what is wrong with it.
+        raise ConfigError("api_key: it holds spaces or characters that no key has; copy it anew.")
+    return key
+
+
+def _address(url: str) -> str:
+    try:
+        parts = urlsplit(url.strip())
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    if not host or parts.scheme not in ("http", "https") or set(url) & set("?#@"):
+        raise ConfigError("api_url: it must be an address like https://api.example.com, without anything behind it.")
+    if parts.scheme == "http" and host not in LOCAL_HOSTS:
+        raise ConfigError("api_url: only https keeps your key secret on the way; http is for this machine alone.")
+    return url.strip().rstrip("/")

@@ -1,0 +1,152 @@
+"""The tables. Each class says which pattern it is.
+
+Table       the columns of any table: what the two below share
+Stations    a list with pages, read in full each time
+Readings    incremental: a cursor, one slice per parent, read on from a checkpoint with a lookback
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
+
+from .api import page_of
+from .runtime import ConfigError, Pace, Page, Row, State, Stream, UnexpectedAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .api import RiverLevelsApi
+    from .runtime.http_client import Answer
+    from .settings import Settings
+
+PYTHON_TYPES: dict[str, set[type]] = {
+    "string": {str},
+    "integer": {int},
+    "number": {int, float},
+    "boolean": {bool},
+    "array": {list},
+    "object": {dict},
+    "null": {type(None)},
+}
+
+
+class Table(Stream):
+    """Rows under the API's own field names. The answers hold them under the stream's name."""
+
+    schema_folder = Path(__file__).parent / "schemas"
+
+    def __init__(self, api: RiverLevelsApi, settings: Settings) -> None:
+        self._api = api
+        self._settings = settings
+        self._types: dict[str, set[type]] = {}  # of each field
+        for field, schema in self.json_schema()["properties"].items():
+            kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+            self._types[field] = {python for kind in kinds for python in PYTHON_TYPES[kind]}
+
+    def pace(self) -> Pace:
+        return self._api.pace()
+
+    def parse(self, slice: Any, answer: Answer) -> Page:
+        rows, following = page_of(answer, self.name)
+        return Page([self.row(row) for row in rows], following)
+
+    def row(self, row: Row) -> Row:
+        """The fields that the schema has, null where the API has none. Raises UnexpectedAnswer for a wrong type."""
+        for field, types in self._types.items():
+            if type(row.get(field)) not in types:
+                raise UnexpectedAnswer(f"The API sent {self.name} whose {field} is of a wrong type.", repr(row))
+        return {field: row.get(field) for field in self._types}
+
+
+class Stations(Table):
+    """Where levels are measured. Pattern: a list with pages, read in full each time."""
+
+    name = "stations"
+    primary_key = ("id",)
+
+    def fetch(self, slice: Any, page_token: str | None) -> Answer:
+        return self._api.get("/stations", page=page_token)
+
+
+class Since(NamedTuple):
+    """A station's readings from a moment on. Once they are read, all from `gapless_from` on are."""
+
+    station: str
+    moment: str
+    gapless_from: str
+
+    def __str__(self) -> str:
+        return f"readings of {self.station}"
+
+
+class Readings(Table):
+    """What the stations measured. Pattern: a cursor, one slice per parent, read on from a checkpoint.
+
+    state = {"read": {"elm-bridge": ["2024-03-01T00:00:00Z", "2024-03-04T06:00:00Z"]}}
+                                      all is read from here .. to the newest reading written
+
+    A station's readings come and are corrected for some days, so a sync begins `lookback_days` before the newest.
+    Moments are written as the API does, all in one way: so the order of the texts is the order in time.
+    """
+
+    name = "readings"
+    primary_key = ("station_id", "measured_at")
+    cursor_field = "measured_at"
+
+    def resume(self, saved: State) -> State:
+        try:
+            read = {
+                station: (_text(_moment(since)), _text(_moment(newest)))
+                for station, (since, newest) in saved.get("read", {}).items()
+            }
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ConfigError(
+                f"state: that of {self.name} is not as this source writes it; clear the stream's state.", repr(error)
+            ) from None
+        # An earlier start_date than that of the state: what lies between is not read yet, so all is read again.
+        start = _text(self._settings.start)
+        return {"read": {station: list(moments) for station, moments in read.items() if moments[0] <= start}}
+
+    def slices(self, state: State) -> Iterator[Since]:
+        start, lookback = _text(self._settings.start), timedelta(days=self._settings.lookback_days)
+        stations = Stations(self._api, self._settings)
+        for station in map(stations.row, self._api.rows("/stations", "stations")):
+            since, newest = state["read"].get(station["id"], [start, start])
+            again = _text(_moment(newest) - lookback)
+            # A start_date beyond the newest leaves a gap before it.
+            yield Since(station["id"], max(start, again), since if start <= newest else start)
+
+    def fetch(self, slice: Since, page_token: str | None) -> Answer:
+        path = f"/stations/{quote(slice.station, safe='')}/readings"
+        return self._api.get(path, since=slice.moment, page=page_token)
+
+    def row(self, row: Row) -> Row:
+        row = super().row(row)
+        try:
+            _moment(row["measured_at"])
+        except ValueError as error:
+            raise UnexpectedAnswer("The API sent readings whose measured_at is no moment.", str(error)) from None
+        return row
+
+    def checkpoint(self, state: State, slice: Since, first: Row | None, last: Row | None, done: bool) -> None:
+        if last is None:
+            return
+        _, before = state["read"].get(slice.station, ["", ""])
+        # A clock that is ahead must not hide what is measured until then; and nothing moves the state back.
+        newest = max(before, min(last["measured_at"], _text(self._settings.now)))
+        state["read"][slice.station] = [slice.gapless_from, newest]
+
+
+def _moment(text: str) -> datetime:
+    """The moment that a text of the API's says. Raises ValueError, also for one that is written in another way."""
+    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    if _text(moment) != text:
+        raise ValueError(text)
+    return moment
+
+
+def _text(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

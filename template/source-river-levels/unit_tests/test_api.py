@@ -1,0 +1,71 @@
+"""What is asked of the API, and what its answers mean."""
+
+import logging
+
+import pytest
+
+from source_river_levels.api import RiverLevelsApi, page_of
+from source_river_levels.runtime import (
+    ConfigError,
+    CredentialsError,
+    TransientError,
+    UnexpectedAnswer,
+)
+from source_river_levels.runtime.http_client import Answer
+
+URL = "https://api.river-levels.example"
+
+
+@pytest.fixture
+def api() -> RiverLevelsApi:
+    return RiverLevelsApi(URL, "my-key", logging.getLogger("unit_tests"))
+
+
+def test_the_key_is_in_the_header_and_never_in_the_address(api, server):
+    server.get(f"{URL}/stations", json={})
+    api.get("/stations", page="2", since=None)
+    assert server.calls[0].request.headers["Authorization"] == "Bearer my-key"
+    assert server.calls[0].request.url == f"{URL}/stations?page=2"
+
+
+def test_the_rows_of_all_pages_come_in_order(api, server):
+    server.get(f"{URL}/stations", json={"stations": [{"id": "a"}], "next_page": "2"})
+    server.get(f"{URL}/stations?page=2", json={"stations": [{"id": "b"}], "next_page": None})
+    assert list(api.rows("/stations", "stations")) == [{"id": "a"}, {"id": "b"}]
+
+
+def test_pages_that_lead_in_a_circle_are_left(api, server):
+    server.get(f"{URL}/stations", json={"stations": [], "next_page": "2"})
+    with pytest.raises(UnexpectedAnswer, match="circle"):
+        list(api.rows("/stations", "stations"))
+    assert len(server.calls) == 2
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"stations": {}}', b'{"stations": [1]}'])
+def test_an_answer_without_a_list_of_rows_is_not_taken_for_none(body):
+    with pytest.raises(UnexpectedAnswer):
+        page_of(Answer(200, body, "/stations"), "stations")
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "word"),
+    [
+        (401, CredentialsError, "api_key"),
+        (403, ConfigError, "may not read"),
+        (404, UnexpectedAnswer, "api_url"),
+        (429, TransientError, "rate limit"),
+        (503, TransientError, "503"),
+    ],
+)
+def test_each_refusal_says_who_must_act(status, error, word, server):
+    server.get(f"{URL}/stations", status=status, json={"error": "no"})
+    with pytest.raises(error, match=word):
+        RiverLevelsApi(URL, "my-key", logging.getLogger("unit_tests"), patient=False).get("/stations")
+
+
+@pytest.mark.parametrize("body", [b'{"error": "expired"}', b"expired", b"[]"])
+def test_a_refusal_quotes_the_api_if_it_can(body, api, server):
+    server.get(f"{URL}/stations", status=401, body=body)
+    with pytest.raises(CredentialsError) as refused:
+        api.get("/stations")
+    assert ('"expired"' in refused.value.message) == (body[:1] == b"{")

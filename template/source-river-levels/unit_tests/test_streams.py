@@ -1,0 +1,144 @@
+"""The tables: how an answer becomes rows, and where a read goes on."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from source_river_levels.runtime import ConfigError, UnexpectedAnswer
+from source_river_levels.runtime.http_client import Answer
+from source_river_levels.streams import Readings, Since, Stations
+
+URL = "https://api.river-levels.example"
+
+
+def reading(station: str, day: int, hour: int = 6) -> dict[str, Any]:
+    moment = f"2024-03-{day:02}T{hour:02}:00:00Z"
+    return {"station_id": station, "measured_at": moment, "level_cm": 1.5, "corrected": None}
+
+
+@pytest.fixture
+def measured(server) -> list[dict[str, Any]]:
+    """The readings of the stations a and b, as the API serves them: one on a page, from `since` on. Tests change it."""
+    rows = [reading(station, day) for station in "ab" for day in (2, 3, 4, 5)]
+
+    def answer(request):
+        station, since, page = request.url.split("/")[4], request.params["since"], int(request.params.get("page", 0))
+        found = [row for row in rows if row["station_id"] == station and row["measured_at"] >= since]
+        more = page + 1 if page + 1 < len(found) else None
+        return 200, {}, json.dumps({"readings": found[page : page + 1], "next_page": more})
+
+    server.get(f"{URL}/stations", json={"stations": [{"id": "a", "name": "A"}, {"id": "b", "name": "B"}]})
+    server.add_callback("GET", re.compile(f"{URL}/stations/./readings"), answer)
+    return rows
+
+
+def test_stations_are_read_page_by_page(connect, read, server):
+    server.get(f"{URL}/stations", json={"stations": [{"id": "a", "name": "A", "new": 1}], "next_page": "2"})
+    server.get(f"{URL}/stations?page=2", json={"stations": [{"id": "b", "name": "B", "river": "Wend"}]})
+    rows, _ = read(connect(Stations))
+    assert rows == [
+        {"id": "a", "name": "A", "river": None, "opened": None},  # the schema's fields, and no others
+        {"id": "b", "name": "B", "river": "Wend", "opened": None},
+    ]
+
+
+@pytest.mark.parametrize("row", [{}, {"id": None, "name": "A"}, {"id": 7, "name": "A"}])
+def test_a_field_of_a_wrong_type_is_refused(row, connect):
+    with pytest.raises(UnexpectedAnswer, match="stations whose id"):
+        connect(Stations).parse("stations", Answer(200, json.dumps({"stations": [row]}).encode(), "/stations"))
+
+
+@pytest.mark.parametrize("moment", ["yesterday", "2024-03-02", "2024-3-2T6:00:00Z", "2024-03-02T06:00:00+01:00"])
+def test_a_cursor_that_is_written_in_another_way_is_refused(moment, connect, read, measured):
+    measured[0]["measured_at"] = moment
+    with pytest.raises(UnexpectedAnswer, match="measured_at"):
+        connect(Readings).row(measured[0])
+
+
+def test_a_first_sync_reads_all_from_the_start_date_on(connect, read, measured):
+    rows, states = read(connect(Readings, start_date="2024-03-03"))
+    assert rows == [row for row in measured if row["measured_at"] >= "2024-03-03"]
+    since_then = ["2024-03-03T00:00:00Z", "2024-03-05T06:00:00Z"]
+    assert states[-1] == (6, {"read": {"a": since_then, "b": since_then}})
+
+
+def test_the_next_sync_reads_the_lookback_and_what_is_new(connect, read, measured):
+    _, states = read(connect(Readings))
+    measured[2]["corrected"] = True
+    measured.append(reading("b", 6))
+    rows, _ = read(connect(Readings, lookback_days=1), states[-1][1])
+    assert rows == [row for row in measured if row["measured_at"] >= "2024-03-04T06"]
+
+
+def test_a_sync_that_broke_off_anywhere_is_gone_on_with_without_a_gap(connect, read, measured):
+    all_rows, states = read(connect(Readings, lookback_days=0))
+    assert len(states) > 8
+    for written, state in states:
+        rows, _ = read(connect(Readings, lookback_days=0), state)
+        assert [row for row in all_rows if row not in all_rows[:written] + rows] == []
+
+
+def test_a_station_without_readings_stands_at_its_start(connect, read, measured):
+    del measured[:4]
+    _, states = read(connect(Readings))
+    assert set(states[-1][1]["read"]) == {"b"}
+
+
+def test_a_new_station_is_read_from_the_start_date_on(connect, read, measured):
+    _, states = read(connect(Readings))
+    del states[-1][1]["read"]["b"]
+    rows, _ = read(connect(Readings, lookback_days=0), states[-1][1])
+    assert rows == [measured[3], *measured[4:]]
+
+
+def test_a_station_of_a_wrong_type_is_refused_before_its_readings_are_asked_for(connect, server):
+    server.get(f"{URL}/stations", json={"stations": [{"id": 7, "name": "A"}]})
+    with pytest.raises(UnexpectedAnswer, match="stations whose id"):
+        list(connect(Readings).slices({"read": {}}))
+
+
+def test_an_id_may_hold_any_character(connect, server):
+    server.get(re.compile(URL), json={"readings": []})
+    connect(Readings).fetch(Since("a/b?", "2024-03-01T00:00:00Z", "2024-03-01T00:00:00Z"), None)
+    assert server.calls[0].request.url.startswith(f"{URL}/stations/a%2Fb%3F/readings?since=2024-03-01")
+
+
+def test_an_earlier_start_date_reads_all_again(connect, read, measured):
+    _, states = read(connect(Readings, start_date="2024-03-04"))
+    rows, _ = read(connect(Readings, start_date="2024-03-03"), states[-1][1])
+    assert rows == [row for row in measured if row["measured_at"] >= "2024-03-03"]
+
+
+def test_a_gap_that_a_later_start_date_leaves_is_remembered(connect, read, measured):
+    state = {"read": {"a": ["2024-03-01T00:00:00Z", "2024-03-02T06:00:00Z"]}}
+    _, states = read(connect(Readings, start_date="2024-03-05"), state)
+    rows, _ = read(connect(Readings, start_date="2024-03-01"), states[-1][1])
+    assert rows == measured
+
+
+def test_a_later_start_date_without_a_gap_changes_nothing(connect, read, measured):
+    _, states = read(connect(Readings))
+    _, later = read(connect(Readings, start_date="2024-03-05"), states[-1][1])
+    assert later[-1][1] == states[-1][1]
+
+
+def test_a_clock_that_is_ahead_hides_no_later_reading(connect, read, measured):
+    measured.append(reading("b", 31))  # today is the 15th
+    _, states = read(connect(Readings))
+    measured.insert(-1, reading("b", 16))
+    rows, _ = read(connect(Readings), states[-1][1])
+    assert measured[-2:] == rows[-2:]
+
+
+def test_the_state_never_moves_back(connect, read, measured):
+    _, states = read(connect(Readings))
+    newest = [state["read"]["a"][1] for _, state in read(connect(Readings), states[-1][1])[1]]
+    assert set(newest) == {"2024-03-05T06:00:00Z"}
+
+
+@pytest.mark.parametrize("read", [[], {"a": "2024"}, {"a": ["2024-03-01", "2024-03-02"]}, {"a": [1, 2]}, {"a": None}])
+def test_a_state_of_another_source_is_refused(read, connect):
+    with pytest.raises(ConfigError, match="state: that of readings"):
+        connect(Readings).resume({"read": read})
