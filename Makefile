@@ -58,11 +58,10 @@ $(READY_FOR_TESTS): $(READY)
 	@touch $@
 
 # What only this project has: the Makefile of a connector made by `make new` ends above this line.
+READY_FOR_BENCHMARKS = $(VENV)-benchmarks/.ready
 ACCEPTANCE_TESTS = $(VENV)-acceptance/bin/python -m pytest integration_tests/acceptance \
 	-p airbyte_cdk.test.standard_tests.pytest_hooks --disable-warnings \
 	--read-from-streams=all --read-scenarios=config,busy_year
-
-READY_FOR_BENCHMARKS = $(VENV)-benchmarks/.ready
 
 .PHONY: new example benchmark growth hotpath acceptance imagetest
 

@@ -46,7 +46,12 @@ SET_UP = {
 # `make` is only asked whether it knows the target. (Docker commands: see Shell.)
 TARGETS = {"make test", "make lint", "make sandbox", "make help", "make lock"}
 TARGETS |= {"make acceptance", "make image", "make imagetest", "make example"}  # .ci/run runs these
-TARGETS |= {"make benchmark", "make benchmark PEERS=yes", "make growth", "make hotpath"}  # test_benchmarks.py: small
+TARGETS |= {
+    "make benchmark",
+    "make benchmark PEERS=yes",
+    "make growth",
+    "make hotpath",
+}  # test_benchmarks.py runs these
 # Scripts on the pages, and the packages without which they are left out. (integration_tests/acceptance has both.)
 ELSEWHERE = {"load.py": "duckdb", "sync.py": "airbyte"}
 # The run that this is part of.
@@ -169,7 +174,7 @@ class Shell:
     def __exit__(self, *_: object) -> None:
         for sandbox in self._sandboxes:
             sandbox.kill()
-            sandbox.communicate()
+            sandbox.wait()
 
     def do(self, step: Typed | FileBlock) -> None:
         """Take one step of a page. Fails if it does not come out as the page says."""
@@ -196,17 +201,7 @@ class Shell:
         if "sandbox_api.py" in command:
             return [self._start_sandbox(command)]
         if command.startswith(("docker build", "docker tag", "docker push", "kind load")):
-            dry_run = subprocess.check_output(["make", "image", "--dry-run"], cwd=self._folder, encoding="utf-8")
-            data = yaml.safe_load((self._folder / "metadata.yaml").read_text("utf-8"))["data"]
-            released = f"{data['dockerRepository']}:{data['dockerImageTag']}"
-            elsewhere = released.replace("airbyte/", "registry.example.com/")
-            assert command in (
-                dry_run.strip(),
-                f"docker build . -t {released}",
-                f"docker tag {released} {elsewhere}",
-                f"docker push {elsewhere}",
-                f"kind load docker-image {released} --name airbyte-abctl",
-            )
+            assert command in self._image_commands()
             return []
         if command.startswith("docker run"):
             command = without_docker(command)
@@ -244,6 +239,20 @@ class Shell:
         after = "".join(line[1:] or "\n" for line in lines if line[:1] != "-")
         assert text.count(before) == 1, f"{block.path} has not once, but {text.count(before)} times:\n{before}"
         file.write_text(text.replace(before, after), "utf-8")
+
+    def _image_commands(self) -> list[str]:
+        """What may be done with the image: as `make image` names it, or under the version in metadata.yaml."""
+        made = subprocess.check_output(["make", "image", "--dry-run"], cwd=self._folder, encoding="utf-8").strip()
+        data = yaml.safe_load((self._folder / "metadata.yaml").read_text("utf-8"))["data"]
+        released = f"{data['dockerRepository']}:{data['dockerImageTag']}"
+        pushed = released.replace("airbyte/", "registry.example.com/")
+        return [
+            made,
+            f"docker build . -t {released}",
+            f"kind load docker-image {released} --name airbyte-abctl",
+            f"docker tag {released} {pushed}",
+            f"docker push {pushed}",
+        ]
 
     def answers_at(self, address: str) -> None:
         """The sandbox is there: from now on the configs of this folder say so."""

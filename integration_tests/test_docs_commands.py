@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 from pages import ALL_TESTS, FILE, SET_UP, TARGETS, Shell, blocks, commands, steps
 
 ROOT = Path(__file__).resolve().parent.parent
+pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+
 SESSIONS = ["tutorial.md", "recipes.md", "airbyte.md"]  # pages to be followed from the top
 
 
