@@ -79,7 +79,8 @@ growth: $(READY_FOR_BENCHMARKS) ## measure how time and memory grow with rows, t
 	@$(VENV)-benchmarks/bin/python benchmarks/growth.py $(BENCHMARK)
 
 hotpath: $(READY_FOR_BENCHMARKS) ## measure what one row costs, step by step
-	$(VENV)-benchmarks/bin/python -m pytest benchmarks/test_hot_path.py --benchmark-columns=min,median,stddev,rounds
+	$(VENV)-benchmarks/bin/python -m pytest benchmarks/test_hot_path.py --benchmark-timer=time.process_time \
+		--benchmark-columns=min,median,rounds --benchmark-sort=name
 
 acceptance: $(VENV)-acceptance/.ready ## run Airbyte's own tests, and PyAirbyte, on the connector
 	$(ACCEPTANCE_TESTS) -m 'not image_tests'

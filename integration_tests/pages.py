@@ -49,12 +49,7 @@ SET_UP = {
 # `make` is only asked whether it knows the target. (Docker commands: see Shell.)
 TARGETS = {"make test", "make lint", "make sandbox", "make help", "make lock"}
 TARGETS |= {"make acceptance", "make image", "make imagetest", "make example"}  # .ci/run runs these
-TARGETS |= {
-    "make benchmark",
-    "make benchmark PEERS=yes",
-    "make growth",
-    "make hotpath",
-}  # test_benchmarks.py runs these
+TARGETS |= {"make benchmark", "make benchmark PEERS=yes", "make growth", "make hotpath"}  # test_benchmarks.py: small
 # Scripts on the pages, and the packages without which they are left out. (integration_tests/acceptance has them.)
 ELSEWHERE = {"load.py": "duckdb", "sync.py": "airbyte", "standard_tests": "airbyte_cdk"}
 # The run that this is part of.

@@ -32,15 +32,6 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 CHEAPER_ALONE = 12  # tickers; the whole list has some thirty pages, a ticker costs two requests
-PYTHON_TYPES: dict[str, set[type]] = {
-    "string": {str},
-    "integer": {int},
-    "number": {int, float},
-    "boolean": {bool},
-    "array": {list},
-    "object": {dict},
-    "null": {type(None)},
-}
 
 
 class TableStream(Stream):
@@ -53,10 +44,6 @@ class TableStream(Stream):
         self._api = api
         self._settings = settings
         self._logger = logger
-        self._fields: dict[str, set[type]] = {
-            field: {python for kind in _kinds(schema) for python in PYTHON_TYPES[kind]}
-            for field, schema in self.json_schema()["properties"].items()
-        }
 
     def pace(self) -> Pace:
         return self._api.pace()
@@ -71,20 +58,6 @@ class TableStream(Stream):
     def parse(self, slice: Any, answer: Answer) -> Page:
         body = parsed(answer)
         return Page([self.row(row) for row in results(answer, body)], self._api.next_path(body))
-
-    def row(self, row: Row) -> Row:
-        """The row, its declared fields of the declared types; a field that is not declared is left out.
-
-        Raises UnexpectedAnswer for a field of another type.
-        """
-        for field, types in self._fields.items():
-            value = row.get(field)
-            if type(value) not in types:
-                if type(value) is float and int in types and value.is_integer():
-                    row[field] = int(value)  # 5.0 is how some JSON writers spell 5
-                else:
-                    raise UnexpectedAnswer(f"The API sent {self.name} whose {field} is of a wrong type.", repr(value))
-        return {field: row[field] for field in self._fields if field in row}
 
 
 class Exchanges(TableStream):
@@ -395,8 +368,3 @@ def _not_ours(stream: str, error: Exception) -> ConfigError:
         f"state: that of {stream} is not as this source writes it; clear the stream's state to read it anew.",
         repr(error),
     )
-
-
-def _kinds(schema: dict[str, Any]) -> list[str]:
-    kinds = schema["type"]
-    return kinds if isinstance(kinds, list) else [kinds]

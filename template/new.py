@@ -54,9 +54,10 @@ EDITS = {
         (r"  # The platform ends a sync.*?(?=  # True because)", ""),
     ],
     "pyproject.toml": [
-        (r"\"examples/\*\".*?\"template/new.py\"[^\n]*\n", ""),
+        (r"\"benchmarks/\*\".*?\"template/new.py\"[^\n]*\n", ""),
         (r"\[tool.ruff.lint.isort\].*?(?=\[tool.mypy\])", ""),
-        (r", \"benchmarks\", \"template/new.py\"\]\nexclude.*?(?=python_version)", "]\n"),
+        (r", \"benchmarks\", \"template/new.py\"", ""),
+        (r"exclude = \[\"\^benchmarks.*?mypy_path[^\n]*\n", ""),
         (r"# Needs Airbyte's packages.*?(?=pythonpath)", ""),
     ],
     "secrets/README.md": [
@@ -72,7 +73,10 @@ EDITS = {
         (r'    {"prices", "streams"},.*?"trading_days"},\n', '    {"streams"},\n    {"api", "settings"},\n'),
         (r"FOREIGN_WORDS = [^\n]*", "FOREIGN_WORDS = [PACKAGE.name]"),
     ],
-    "unit_tests/test_readme.py": [(r"def test_the_picture.*?\n\n\n", "")],
+    "unit_tests/test_readme.py": [
+        (r"def test_the_picture.*?\n\n\n", ""),
+        (r" \*sorted\(\(ROOT / \"benchmarks\"\)[^,]*,", ""),
+    ],
     "unit_tests/test_spec.py": [
         (r"def test_key_and_tickers.*?\n\n\n", ""),
         (r"def test_a_list_holds_texts.*?\n\n\n", ""),

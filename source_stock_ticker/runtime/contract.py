@@ -19,10 +19,12 @@ The methods of a stream run in this order:
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from . import messages
+from .errors import UnexpectedAnswer
 
 if TYPE_CHECKING:
     import logging
@@ -33,6 +35,15 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 State = dict[str, Any]
+PYTHON_TYPES: dict[str, set[type]] = {
+    "string": {str},
+    "integer": {int},
+    "number": {int, float},
+    "boolean": {bool},
+    "array": {list},
+    "object": {dict},
+    "null": {type(None)},
+}
 
 
 class Page(NamedTuple):
@@ -102,6 +113,28 @@ class Stream:
 
         done: these were all. Reading on from `state` must give at least every row not yet written.
         """
+
+    def row(self, item: Row) -> Row:
+        """An item of an answer as a row: the fields that the schema has, each of a type that it allows.
+
+        A field that the item lacks is left out, or refused if it may not be null. Raises UnexpectedAnswer.
+        """
+        for field, types in self._field_types.items():
+            value = item.get(field)
+            if type(value) not in types:
+                if type(value) is float and int in types and value.is_integer():
+                    item[field] = int(value)  # 5.0 is how some JSON writers spell 5
+                else:
+                    raise UnexpectedAnswer(f"The API sent {self.name} whose {field} is of a wrong type.", repr(value))
+        return {field: item[field] for field in self._field_types if field in item}
+
+    @cached_property
+    def _field_types(self) -> dict[str, set[type]]:
+        kinds = {field: schema["type"] for field, schema in self.json_schema()["properties"].items()}
+        return {
+            field: set().union(*(PYTHON_TYPES[kind] for kind in ([given] if isinstance(given, str) else given)))
+            for field, given in kinds.items()
+        }
 
     def pace(self) -> Pace:
         """How the requests go, for whoever watches the sync."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .api import page_of
-from .runtime import ConfigError, Pace, Page, Row, State, Stream, UnexpectedAnswer
+from .runtime import ConfigError, Pace, Page, Row, State, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,15 +21,6 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 DAY = 86_400  # seconds
-PYTHON_TYPES: dict[str, set[type]] = {
-    "string": {str},
-    "integer": {int},
-    "number": {int, float},
-    "boolean": {bool},
-    "array": {list},
-    "object": {dict},
-    "null": {type(None)},
-}
 
 
 class Table(Stream):
@@ -40,10 +31,6 @@ class Table(Stream):
     def __init__(self, api: PokemonApi, settings: Settings) -> None:
         self._api = api
         self._settings = settings
-        self._types: dict[str, set[type]] = {}  # of each field
-        for field, schema in self.json_schema()["properties"].items():
-            kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-            self._types[field] = {python for kind in kinds for python in PYTHON_TYPES[kind]}
 
     def pace(self) -> Pace:
         return self._api.pace()
@@ -51,13 +38,6 @@ class Table(Stream):
     def parse(self, slice: Any, answer: Answer) -> Page:
         rows, following = page_of(answer)
         return Page([self.row(row) for row in rows], following)
-
-    def row(self, row: Row) -> Row:
-        """The fields that the schema has, null where the API has none. Raises UnexpectedAnswer for a wrong type."""
-        for field, types in self._types.items():
-            if type(row.get(field)) not in types:
-                raise UnexpectedAnswer(f"The API sent {self.name} whose {field} is of a wrong type.", repr(row))
-        return {field: row.get(field) for field in self._types}
 
 
 class Species(Table):

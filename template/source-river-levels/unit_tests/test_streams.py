@@ -39,8 +39,8 @@ def test_stations_are_read_page_by_page(connect, read, server):
     server.get(f"{URL}/stations?page=2", json={"stations": [{"id": "b", "name": "B", "river": "Wend"}]})
     rows, _ = read(connect(Stations))
     assert rows == [
-        {"id": "a", "name": "A", "river": None, "opened": None},  # the schema's fields, and no others
-        {"id": "b", "name": "B", "river": "Wend", "opened": None},
+        {"id": "a", "name": "A"},  # the schema's fields, and no others
+        {"id": "b", "name": "B", "river": "Wend"},
     ]
 
 
