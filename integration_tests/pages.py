@@ -41,14 +41,17 @@ SET_UP = {
     "pip install duckdb",
     "pip install -e .",
     "pip install airbyte",
+    "python3 -m venv .venv-airbyte",
+    "source .venv-airbyte/bin/activate",
+    "pip install -e . 'airbyte-cdk>=7.39,<8' pytest",
 }
 # What takes too long to be run from a page, or needs what not every machine has: each has a test of its own, and here
 # `make` is only asked whether it knows the target. (Docker commands: see Shell.)
 TARGETS = {"make test", "make lint", "make sandbox", "make help", "make lock"}
 TARGETS |= {"make acceptance", "make image", "make imagetest", "make example"}  # .ci/run runs these
 TARGETS |= {"make benchmark", "make benchmark PEERS=yes", "make growth", "make hotpath"}  # test_benchmarks.py: small
-# Scripts on the pages, and the packages without which they are left out. (integration_tests/acceptance has both.)
-ELSEWHERE = {"load.py": "duckdb", "sync.py": "airbyte"}
+# Scripts on the pages, and the packages without which they are left out. (integration_tests/acceptance has them.)
+ELSEWHERE = {"load.py": "duckdb", "sync.py": "airbyte", "standard_tests": "airbyte_cdk"}
 # The run that this is part of.
 ALL_TESTS = {"python -m pytest -s unit_tests", "python -m pytest -s integration_tests"}
 
@@ -223,6 +226,7 @@ class Shell:
         file = self._folder / block.path
         if block.verb == "Make":
             assert not file.exists(), block.path
+            file.parent.mkdir(exist_ok=True)
             file.write_text(block.text.replace(USUAL_ADDRESS, self._addresses[-1]), "utf-8")
             return
         text = file.read_text("utf-8")

@@ -1,16 +1,37 @@
-"""The pages whose commands need PyAirbyte or DuckDB, which comes with it: the ordinary tests leave those out."""
+"""What in the docs needs PyAirbyte, the CDK or DuckDB, which come with each other: the ordinary tests leave it out."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
-from pages import ELSEWHERE, ROOT, Shell, clone, steps
+from pages import ELSEWHERE, ROOT, Shell, Typed, clone, steps
+
+SANDBOX = Typed("python integration_tests/sandbox_api.py", [])
 
 
-@pytest.mark.parametrize("page", ["recipes.md", "airbyte.md"])
-def test_all_that_a_page_tells_to_do_comes_out_as_it_shows(page, tmp_path, monkeypatch):
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     assert all(map(find_spec, ELSEWHERE.values()))
     monkeypatch.setenv("DO_NOT_TRACK", "1")  # no telemetry, no look into Airbyte's registry
     monkeypatch.setenv("AIRBYTE_OFFLINE_MODE", "1")
     with Shell(clone(tmp_path / "source-stock-ticker"), tmp_path / "environment") as shell:
-        for step in steps((ROOT / "docs" / page).read_text("utf-8")):
-            shell.do(step)
+        yield shell
+
+
+@pytest.mark.parametrize("page", ["recipes.md", "airbyte.md"])
+def test_all_that_a_page_tells_to_do_comes_out_as_it_shows(page: str, shell: Shell) -> None:
+    for step in steps((ROOT / "docs" / page).read_text("utf-8")):
+        shell.do(step)
+
+
+def test_the_standard_tests_run_on_a_connector_of_ones_own(shell: Shell) -> None:
+    page = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
+    part = page.partition("### Airbyte's tests on yours")[2].partition("### From here")[0]
+    assert part
+    for step in (Typed("make new NAME=pokemon DIR=../source-pokemon", []), Typed("cd ../source-pokemon", []), SANDBOX):
+        shell.do(step)
+    for step in steps(part):
+        shell.do(step)
