@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", bound="Sized")
 TICK = 1.0  # seconds after which a reader that waits is told that there is still nothing
-M_ARENA_MAX, M_MMAP_THRESHOLD, LARGE_BUFFER = -8, -3, 1024 * 1024  # of mallopt(3); bytes
+M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -8, -3, -1  # of mallopt(3)
+LARGE_BUFFER, KEPT = 1024 * 1024, 4 * 1024 * 1024  # bytes
 MOST_BYTES = 8 * 1024 * 1024  # that may wait to be taken, besides one page of the slot that is being emptied
 
 
@@ -176,12 +177,14 @@ class Ahead(Generic[P]):
 
 
 def _keep_memory_in_one_piece() -> None:
-    """Have all threads share one heap and large buffers given back at once, where the C library is glibc.
+    """Have all threads share one heap, with room at its end, and large buffers given back, where libc is glibc.
 
     Otherwise every thread keeps a heap of its own with holes as large as pages: 126 MB instead of 59 with pages of
-    10,000 rows, 302 instead of 143 with pages of 50,000.
+    10,000 rows, 302 instead of 143 with pages of 50,000. The room at the end need not be asked for again with every
+    page, which saves a tenth of the time.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(M_ARENA_MAX, 1)
         mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER)
+        mallopt(M_TRIM_THRESHOLD, KEPT)
