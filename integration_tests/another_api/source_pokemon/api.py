@@ -50,6 +50,8 @@ class PokemonApi:
         """The answer to GET path?query; what is None is left out of the query."""
         said = urlencode({name: value for name, value in query.items() if value is not None})
         answer = self._client.get(f"{self._base}{path}?{said}" if said else self._base + path)
+        # Here come 2xx and 4xx. 429, 408 and 5xx were tried again by the client, which raises; a redirect never comes.
+        # If a 404 of your API means "no more pages", say so here: a `fetch` that returns None ends its slice.
         if answer.status != 200:
             raise _refusal(answer)
         return answer
@@ -93,4 +95,5 @@ def _refusal(answer: Answer) -> ConnectorError:
         return ConfigError(f"Your key may not read this (HTTP 403).{quoted}")
     if answer.status >= 500:
         return TransientError(f"The API failed (HTTP {answer.status}); try again later.{quoted}")
-    return UnexpectedAnswer(f"The API answered HTTP {answer.status} for {answer.path}; is api_url right?{quoted}")
+    hint = "; is api_url right?" if answer.status == 404 else "."
+    return UnexpectedAnswer(f"The API answered HTTP {answer.status} for {answer.path}{hint}{quoted}")

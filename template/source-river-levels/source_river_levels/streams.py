@@ -56,6 +56,7 @@ class Since(NamedTuple):
     station: str
     moment: str
     gapless_from: str
+    chain: None = None  # one that fails holds back no other: every station has its own entry in the state
 
     def __str__(self) -> str:
         return f"readings of {self.station}"

@@ -11,7 +11,7 @@ import pytest
 import responses
 
 from source_river_levels.api import RiverLevelsApi
-from source_river_levels.runtime import Row, State, Stream
+from source_river_levels.runtime import Page, Row, State, Stream
 from source_river_levels.settings import read_settings
 
 NOW = datetime(2024, 3, 15, 12, tzinfo=timezone.utc)
@@ -52,7 +52,8 @@ def read() -> Callable[..., tuple[list[Row], list[State]]]:
             of_slice: list[Row] = []
             page_token, done = None, False
             while not done:
-                new, page_token = stream.parse(slice, stream.fetch(slice, page_token))
+                answer = stream.fetch(slice, page_token)
+                new, page_token = Page([]) if answer is None else stream.parse(slice, answer)
                 rows, of_slice, done = rows + new, of_slice + new, page_token is None
                 stream.checkpoint(state, slice, *([of_slice[0], of_slice[-1]] if of_slice else [None, None]), done)
                 states.append((len(rows), copy.deepcopy(state)))

@@ -53,6 +53,7 @@ def test_an_answer_without_a_list_of_rows_is_not_taken_for_none(body):
         (401, CredentialsError, "api_key"),
         (403, ConfigError, "may not read"),
         (404, UnexpectedAnswer, "api_url"),
+        (400, UnexpectedAnswer, r"HTTP 400 for /stations\. The API says"),
         (429, TransientError, "rate limit"),
         (503, TransientError, "503"),
     ],
