@@ -21,6 +21,8 @@ HOSTS = {"api.massive.com", "api.polygon.io"}  # the API answers under both name
 LARGEST_PAGE = 50_000  # rows that one answer of custom bars can have
 PAGE_TRIES = 3
 MOST_STUCK_PAGES = 20  # in a row that bring nothing new
+MOST_PAGES = 500  # of a list; the longest, the dividends of all stocks, has half as many
+MOST_VALUES = 750_000  # in an answer, by its commas: tiny ones take 100 times their size; 50,000 bars have 450,000
 GOOD = {"OK", "DELAYED"}  # DELAYED: the plan is not real time; the bars are good
 LONGEST_FILTER = 6000  # characters of a list of tickers in an address; servers take 8,000 in all
 SMALL = 4096  # bytes; an error sent with HTTP 200 is never longer
@@ -72,12 +74,15 @@ class StockApi:
         """What `made` makes of each row of all pages of GET path?query, one page at a time."""
         rows, page = self._page(made, path, query)
         yield from rows
-        seen, stuck, last = set(), 0, rows[-1:]
+        seen: set[str] = set()
+        stuck, last = 0, rows[-1:]
         while page is not None:
             rows, following = self._page(made, page)
             stuck = 0 if rows and rows[-1:] != last else stuck + 1
             if page in seen or stuck > MOST_STUCK_PAGES:
                 raise UnexpectedAnswer(f"The pages of {path} lead in a circle.")
+            if len(seen) == MOST_PAGES:
+                raise UnexpectedAnswer(f"The API sent over {MOST_PAGES} pages for {path}.")
             seen.add(page)
             yield from rows
             page, last = following, rows[-1:] or last
@@ -151,6 +156,8 @@ def parsed(answer: Answer) -> Any:
     """The JSON of an answer. Raises UnexpectedAnswer."""
     import orjson
 
+    if len(answer.body) > SMALL and answer.body.count(b",") > MOST_VALUES:
+        raise UnexpectedAnswer(f"The API sent over {MOST_VALUES:,} values for {answer.path}.")
     try:
         return orjson.loads(answer.body)
     except ValueError as error:

@@ -362,6 +362,11 @@ def test_details_that_are_no_object_are_noticed(server, connect, read, body):
     assert read(connect(streams.TickerDetails)).failed == ["AAPL"]
 
 
+def test_details_of_another_ticker_are_noticed(server, connect, read):
+    server.get(f"{API}/v3/reference/tickers/AAPL", json=ok() | {"results": DETAILS | {"ticker": "MSFT"}})
+    assert read(connect(streams.TickerDetails)).failed == ["AAPL"]
+
+
 def test_details_of_the_whole_market_are_refused(connect, read):
     with pytest.raises(ConfigError) as error:
         read(connect(streams.TickerDetails, tickers=[]))
@@ -548,6 +553,16 @@ def test_announcements_of_the_market_that_are_not_in_the_order_of_tickers_are_no
 ):
     server.get(API + path, json=ok(row, row | {"id": "2", "ticker": "MSFT"}, row | {"id": "3"}))
     assert read(connect(table, tickers=[])).failed == ["slices"]
+
+
+@ANNOUNCED
+@pytest.mark.parametrize("tickers", [[], ["AAPL"]], ids=["market", "listed"])
+def test_a_ticker_whose_announcements_do_not_end_is_given_up(
+    server, connect, read, monkeypatch, table, path, row, field, tickers
+):
+    monkeypatch.setattr(streams, "MOST_OF_A_TICKER", 30)
+    server.get(API + path, json=ok(*(row | {"id": str(number)} for number in range(31))))
+    assert read(connect(table, tickers=tickers)).failed == ["slices"]
 
 
 @ANNOUNCED

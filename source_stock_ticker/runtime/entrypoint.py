@@ -159,7 +159,7 @@ def _run(source: Source, args: argparse.Namespace, output: Output) -> Iterator[b
 
         config = _config(source, args, output, logger)
         catalog = configured_streams(read_json(args.catalog, "catalog"))
-        state = saved_states(read_text(args.state, "state")) if args.state else {}
+        state = saved_states(read_text(args.state, "state")) if args.state is not None else {}
         yield from source.read(logger, config, catalog, state)
 
 

@@ -41,6 +41,7 @@ STATE_WORTH = 20  # a STATE is due when the records since the last one are this 
 STATE_SECONDS = 10.0  # .. or so many seconds have passed
 CHUNK = 5_000  # rows that are encoded at once: an encoder needs twice the memory of what comes out
 MOST_STUCK_PAGES = 20  # in a row that bring nothing new
+MOST_PAGES = 10_000  # of a slice
 PARSE_TRIES = 3  # an answer that makes no sense is fetched again: some proxy may have cut it
 TELL_WAITS = 60.0  # seconds between two messages about the rate limit
 SHORT_WAIT = 1.5  # seconds; a shorter wait is not worth a message
@@ -165,7 +166,8 @@ class _StreamRead:
 
     def _blocks(self, slice: Any, turn: Turn) -> Iterator[Block]:
         """A worker's job: all pages of a slice. Raises a ConnectorError, or whatever a bug raises."""
-        page_token, seen, stuck, last = None, set(), 0, None
+        page_token, stuck, last = None, 0, None
+        seen: set[str] = set()
         while True:
             block, page_token = self._block(slice, page_token, turn)
             stuck = 0 if block.last is not None and block.last != last else stuck + 1
@@ -176,6 +178,8 @@ class _StreamRead:
                 return
             if page_token in seen or stuck > MOST_STUCK_PAGES:
                 raise UnexpectedAnswer(f"The pages of {slice} lead in a circle.", f"again {page_token}")
+            if len(seen) == MOST_PAGES:
+                raise UnexpectedAnswer(f"{slice} has over {MOST_PAGES:,} pages.", f"next {page_token}")
             seen.add(page_token)
 
     def _block(self, slice: Any, page_token: str | None, turn: Turn) -> tuple[Block, str | None]:

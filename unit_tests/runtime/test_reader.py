@@ -510,6 +510,20 @@ def test_pages_that_lead_in_a_circle_end_with_an_error(run):
     assert "The pages of part a lead in a circle." in found.errors[0]["message"]
 
 
+def test_pages_without_end_end_with_an_error(run, monkeypatch):
+    class Endless(Numbers):
+        def fetch(self, slice, page_token):
+            return int(page_token or 0)
+
+        def parse(self, slice, answer):
+            return Page([{"part": "a", "id": answer}], str(answer + 1))
+
+    monkeypatch.setattr("source_stock_ticker.runtime.reader.MOST_PAGES", 30)
+    found = run(Endless({"a": []}))
+    assert found.rows == [("a", id) for id in range(31)]
+    assert "part a has over 30 pages." in found.errors[0]["message"]
+
+
 # Waiting
 
 
