@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HOSTS = {"api.massive.com", "api.polygon.io"}  # the API answers under both names, and links to either
 LARGEST_PAGE = 50_000  # rows that one answer of custom bars can have
 PAGE_TRIES = 3
-MOST_STUCK_PAGES = 20  # in a row that bring nothing new
+MOST_STUCK_PAGES = 100  # in a row that bring nothing new
 MOST_PAGES = 500  # of a list; the longest, the dividends of all stocks, has half as many
 MOST_VALUES = 750_000  # in an answer, by its commas: tiny ones take 100 times their size; 50,000 bars have 450,000
 GOOD = {"OK", "DELAYED"}  # DELAYED: the plan is not real time; the bars are good
@@ -79,8 +79,10 @@ class StockApi:
         while page is not None:
             rows, following = self._page(made, page)
             stuck = 0 if rows and rows[-1:] != last else stuck + 1
-            if page in seen or stuck > MOST_STUCK_PAGES:
+            if page in seen:
                 raise UnexpectedAnswer(f"The pages of {path} lead in a circle.")
+            if stuck > MOST_STUCK_PAGES:
+                raise UnexpectedAnswer(f"The last {stuck} pages of {path} brought nothing new.")
             if len(seen) == MOST_PAGES:
                 raise UnexpectedAnswer(f"The API sent over {MOST_PAGES} pages for {path}.")
             seen.add(page)
@@ -108,7 +110,7 @@ class StockApi:
         """How the requests go; with the number of the last one that is planned also how long it still takes."""
         limit = self._client.rate_limit
         left = None if until_request is None else max(0, until_request - limit.given) * limit.interval
-        return Pace(limit.given, limit.seconds_left(), left)
+        return Pace(limit.given, limit.seconds_to_wait(), left)
 
     def next_path(self, body: Mapping[str, Any]) -> str | None:
         """Path and query of the page after this one; None on the last page. Raises UnexpectedAnswer.

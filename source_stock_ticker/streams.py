@@ -165,6 +165,7 @@ class Announced(NamedTuple):
     ticker: str
     rows: list[Row]
     fingerprint: str
+    chain: None = None  # each ticker has its own entry in the state
 
     def __str__(self) -> str:
         return self.ticker
@@ -275,6 +276,7 @@ class NewsSlice(NamedTuple):
     ticker: str
     windows: dict[str, str]  # of this sync: each ticker's first moment
     moments: list[str]  # the newest of the articles parsed so far, also those that another ticker's slice writes
+    chain: None = None  # each ticker has its own entry in the state
 
     def __str__(self) -> str:
         return f"news of {'the market' if self.ticker == MARKET else self.ticker}"

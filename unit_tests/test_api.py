@@ -427,7 +427,7 @@ def test_an_answer_of_too_many_values_is_refused_before_it_is_unpacked(value):
 
 
 def test_the_largest_honest_answer_is_none_of_too_many_values():
-    bar = '{"v":1748755.0,"vw":131.63,"o":130.465,"c":130.1,"h":133.4,"l":129.8,"t":1673240400000,"n":645365,"otc":true}'
+    bar = '{"v":1748755.0,"vw":131.63,"o":130.465,"c":130.1,"h":133.4,"l":129.8,"t":1673240400000,"n":64536,"otc":true}'
     body = ('{"status":"OK","resultsCount":50000,"results":[' + ",".join([bar] * 50_000) + "]}").encode()
     assert len(parsed(Answer(200, body, "/v2/aggs"))["results"]) == 50_000
 

@@ -254,7 +254,7 @@ def test_a_value_may_come_in_any_form_of_its_type(connect, sent, field, expected
 
 @pytest.mark.parametrize(
     "sent",
-    [{"frequency": 4.5}, {"frequency": "4"}, {"cash_amount": "0.24"}, {"currency": 5}, {"ex_dividend_date": None}],
+    [{"frequency": 4.5}, {"frequency": "4"}, {"cash_amount": "0.24"}, {"currency": 5}, {"ex_dividend_date": 5}],
 )
 def test_a_value_of_another_type_is_noticed(connect, sent):
     with pytest.raises(UnexpectedAnswer, match=f"The API sent dividends whose {next(iter(sent))} is of a wrong type."):
