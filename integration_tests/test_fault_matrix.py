@@ -300,7 +300,7 @@ FAULTS: dict[str, Fault] = {
         "circle",
         **NO_PAGES,
     ),
-    "next_urls without an end": Fault(ever_new_page, "circle", minutes=True, passes=False, **NO_PAGES),
+    "next_urls without an end": Fault(ever_new_page, "nothing new", minutes=True, passes=False, **NO_PAGES),
     "a next_url on another host": Fault(
         next_page(lambda url, path: ELSEWHERE.url.replace("localhost", "127.0.0.1") + path), "another host", **NO_PAGES
     ),

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 HOSTS = {"api.massive.com", "api.polygon.io"}  # the API answers under both names, and links to either
 LARGEST_PAGE = 50_000  # rows that one answer of custom bars can have
 PAGE_TRIES = 3
-MOST_STUCK_PAGES = 20  # in a row that bring nothing new
+MOST_STUCK_PAGES = 100  # in a row that bring nothing new
+MOST_PAGES = 500  # of a list; the longest, the dividends of all stocks, has half as many
+MOST_VALUES = 750_000  # in an answer, by its commas: tiny ones take 100 times their size; 50,000 bars have 450,000
 GOOD = {"OK", "DELAYED"}  # DELAYED: the plan is not real time; the bars are good
 LONGEST_FILTER = 6000  # characters of a list of tickers in an address; servers take 8,000 in all
 SMALL = 4096  # bytes; an error sent with HTTP 200 is never longer
@@ -72,12 +74,17 @@ class StockApi:
         """What `made` makes of each row of all pages of GET path?query, one page at a time."""
         rows, page = self._page(made, path, query)
         yield from rows
-        seen, stuck, last = set(), 0, rows[-1:]
+        seen: set[str] = set()
+        stuck, last = 0, rows[-1:]
         while page is not None:
             rows, following = self._page(made, page)
             stuck = 0 if rows and rows[-1:] != last else stuck + 1
-            if page in seen or stuck > MOST_STUCK_PAGES:
+            if page in seen:
                 raise UnexpectedAnswer(f"The pages of {path} lead in a circle.")
+            if stuck > MOST_STUCK_PAGES:
+                raise UnexpectedAnswer(f"The last {stuck} pages of {path} brought nothing new.")
+            if len(seen) == MOST_PAGES:
+                raise UnexpectedAnswer(f"The API sent over {MOST_PAGES} pages for {path}.")
             seen.add(page)
             yield from rows
             page, last = following, rows[-1:] or last
@@ -103,7 +110,7 @@ class StockApi:
         """How the requests go; with the number of the last one that is planned also how long it still takes."""
         limit = self._client.rate_limit
         left = None if until_request is None else max(0, until_request - limit.given) * limit.interval
-        return Pace(limit.given, limit.seconds_left(), left)
+        return Pace(limit.given, limit.seconds_to_wait(), left)
 
     def next_path(self, body: Mapping[str, Any]) -> str | None:
         """Path and query of the page after this one; None on the last page. Raises UnexpectedAnswer.
@@ -151,6 +158,8 @@ def parsed(answer: Answer) -> Any:
     """The JSON of an answer. Raises UnexpectedAnswer."""
     import orjson
 
+    if len(answer.body) > SMALL and answer.body.count(b",") > MOST_VALUES:
+        raise UnexpectedAnswer(f"The API sent over {MOST_VALUES:,} values for {answer.path}.")
     try:
         return orjson.loads(answer.body)
     except ValueError as error:

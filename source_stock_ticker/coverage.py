@@ -50,6 +50,7 @@ class SplitsSlice(NamedTuple):
 
     stale: list[str]
     known: SplitsByTicker
+    chain: None = None
 
     def __str__(self) -> str:
         return "the splits"
@@ -62,6 +63,7 @@ class TickerSlice(NamedTuple):
     first: date
     sync: Sync
     again: bool
+    chain: None = None  # each ticker has its own entry in the state
 
     def __str__(self) -> str:
         return self.ticker
@@ -86,6 +88,7 @@ class EndSlice(NamedTuple):
     """The last slice: asks for nothing, notes what only the whole of the sync can tell."""
 
     sync: Sync
+    chain: None = None
 
     def __str__(self) -> str:
         return "the end of the sync"

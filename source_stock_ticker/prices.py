@@ -235,6 +235,9 @@ class StockPrices(Stream):
         found = rows(slice.ticker, bars, size, adjusted)
         low, high = size.first_day(slice.first).isoformat(), sync.last_day.isoformat()
         if found and (found[0]["date"] < low or size.last_day_text(found[-1]["date"]) > high):
+            asked_for = self._settings.last_day.isoformat()  # by now `high` may be lower
+            if 2 * sum(low <= row["date"] <= asked_for for row in found) < len(found):
+                raise UnexpectedAnswer(f"The API sent bars of other days than were asked for, for {answer.path}.")
             # A bar is final only when its last day is over.
             found = [row for row in found if low <= row["date"] and size.last_day_text(row["date"]) <= high]
         if found:

@@ -12,6 +12,7 @@ News               a cursor of date and time; one row that belongs to several pa
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from datetime import date, datetime, time, timezone
 from itertools import groupby
 from operator import itemgetter
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .runtime.http_client import Answer
     from .settings import Settings
 
+MOST_OF_A_TICKER = 20_000  # announcements
 CHEAPER_ALONE = 12  # tickers; the whole list has some thirty pages, a ticker costs two requests
 
 
@@ -152,6 +154,8 @@ class TickerDetails(TableStream):
         if not isinstance(details, dict):
             results(answer, body)  # says what is wrong with it
             raise UnexpectedAnswer(f"The API sent no details for {answer.path}.")
+        if details.get("ticker") != slice:
+            raise UnexpectedAnswer(f"The API sent the details of another ticker for {answer.path}.")
         return Page([self.row(details)])
 
 
@@ -161,6 +165,7 @@ class Announced(NamedTuple):
     ticker: str
     rows: list[Row]
     fingerprint: str
+    chain: None = None  # each ticker has its own entry in the state
 
     def __str__(self) -> str:
         return self.ticker
@@ -194,7 +199,7 @@ class AnnouncedStream(TableStream):
             return  # "all is read up to a day to come": nothing to ask for
         wanted, finished = set(self._settings.tickers), set()
         for query in self._queries(field):
-            rows: Iterable[Row] = self._api.rows(self.path, query, self.row)
+            rows: Iterable[Row] = self._bounded(self._api.rows(self.path, query, self.row))
             if wanted:
                 rows = sorted((row for row in rows if row["ticker"] in wanted), key=itemgetter("ticker"))
             for ticker, announced in groupby(rows, key=itemgetter("ticker")):
@@ -205,6 +210,15 @@ class AnnouncedStream(TableStream):
                 mark = hashlib.blake2b(repr(own).encode(), digest_size=8).hexdigest()
                 if known.get(ticker) != mark:
                     yield Announced(ticker, own, mark)
+
+    def _bounded(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The rows. Raises UnexpectedAnswer for a ticker that does not end: until it does, its rows are in memory."""
+        sizes: Counter[str] = Counter()
+        for row in rows:
+            sizes[row["ticker"]] += 1
+            if sizes[row["ticker"]] > MOST_OF_A_TICKER:
+                raise UnexpectedAnswer(f"The API sent over {MOST_OF_A_TICKER:,} {self.name} of {row['ticker']}.")
+            yield row
 
     def _queries(self, field: str) -> Iterator[dict[str, Any]]:
         days = {f"{field}.gte": self._settings.start_date}
@@ -262,6 +276,7 @@ class NewsSlice(NamedTuple):
     ticker: str
     windows: dict[str, str]  # of this sync: each ticker's first moment
     moments: list[str]  # the newest of the articles parsed so far, also those that another ticker's slice writes
+    chain: None = None  # each ticker has its own entry in the state
 
     def __str__(self) -> str:
         return f"news of {'the market' if self.ticker == MARKET else self.ticker}"

@@ -50,7 +50,7 @@ def read() -> Callable[..., Reading]:
         reading = Reading([], [(0, copy.deepcopy(state))], [])
         failed_chains = set()
         for slice in _slices(stream, state, reading.failed):
-            chain = getattr(slice, "chain", None)
+            chain = getattr(slice, "chain", None if stream.cursor_field is None else "")
             if chain in failed_chains:
                 continue
             try:

@@ -410,6 +410,28 @@ def test_pages_that_bring_nothing_new_come_to_an_end(server, api):
         list(api.rows("/v1/things", {}))
 
 
+def test_pages_without_end_come_to_an_end(server, api, monkeypatch):
+    monkeypatch.setattr("source_stock_ticker.api.MOST_PAGES", 30)
+    for page in range(32):
+        body = {"status": "OK", "results": [{"id": page}], "next_url": f"{BASE}/v1/things?cursor={page + 1}"}
+        server.get(f"{BASE}/v1/things", json=body)
+    with pytest.raises(UnexpectedAnswer, match=r"over 30 pages for /v1/things"):
+        list(api.rows("/v1/things", {}))
+
+
+@pytest.mark.parametrize("value", ["{}", "[]", "1.5", '{"a":1}'])
+def test_an_answer_of_too_many_values_is_refused_before_it_is_unpacked(value):
+    body = ('{"status":"OK","results":[' + ",".join([value] * 800_000) + "]}").encode()
+    with pytest.raises(UnexpectedAnswer, match="over 750,000 values for /v1/things"):
+        parsed(Answer(200, body, "/v1/things"))
+
+
+def test_the_largest_honest_answer_is_none_of_too_many_values():
+    bar = '{"v":1748755.0,"vw":131.63,"o":130.465,"c":130.1,"h":133.4,"l":129.8,"t":1673240400000,"n":64536,"otc":true}'
+    body = ('{"status":"OK","resultsCount":50000,"results":[' + ",".join([bar] * 50_000) + "]}").encode()
+    assert len(parsed(Answer(200, body, "/v2/aggs"))["results"]) == 50_000
+
+
 # Filters
 
 

@@ -1005,6 +1005,12 @@ def test_bars_outside_of_the_window_are_left_out(connect):
     assert days_of(page.rows) == ["2024-03-01", "2024-03-14"]
 
 
+@pytest.mark.parametrize("days", [["2025-03-01", "2025-03-02", "2024-03-01"], ["1970-01-20"]])
+def test_an_answer_with_bars_of_other_days_above_all_is_not_taken_for_an_empty_one(connect, days):
+    with pytest.raises(UnexpectedAnswer, match="bars of other days"):
+        connect(StockPrices).parse(of_ticker(), answer(results=[{"t": ms(day)} for day in days]))
+
+
 @pytest.mark.parametrize(
     ("timespan", "sent", "kept"),
     [

@@ -254,7 +254,7 @@ def test_a_value_may_come_in_any_form_of_its_type(connect, sent, field, expected
 
 @pytest.mark.parametrize(
     "sent",
-    [{"frequency": 4.5}, {"frequency": "4"}, {"cash_amount": "0.24"}, {"currency": 5}, {"ex_dividend_date": None}],
+    [{"frequency": 4.5}, {"frequency": "4"}, {"cash_amount": "0.24"}, {"currency": 5}, {"ex_dividend_date": 5}],
 )
 def test_a_value_of_another_type_is_noticed(connect, sent):
     with pytest.raises(UnexpectedAnswer, match=f"The API sent dividends whose {next(iter(sent))} is of a wrong type."):
@@ -359,6 +359,11 @@ def test_an_address_without_details_is_not_blamed_on_the_ticker(server, connect,
 @pytest.mark.parametrize("body", [{"status": "OK"}, {"status": "OK", "results": []}, [], None])
 def test_details_that_are_no_object_are_noticed(server, connect, read, body):
     server.get(f"{API}/v3/reference/tickers/AAPL", json=body)
+    assert read(connect(streams.TickerDetails)).failed == ["AAPL"]
+
+
+def test_details_of_another_ticker_are_noticed(server, connect, read):
+    server.get(f"{API}/v3/reference/tickers/AAPL", json=ok() | {"results": DETAILS | {"ticker": "MSFT"}})
     assert read(connect(streams.TickerDetails)).failed == ["AAPL"]
 
 
@@ -548,6 +553,16 @@ def test_announcements_of_the_market_that_are_not_in_the_order_of_tickers_are_no
 ):
     server.get(API + path, json=ok(row, row | {"id": "2", "ticker": "MSFT"}, row | {"id": "3"}))
     assert read(connect(table, tickers=[])).failed == ["slices"]
+
+
+@ANNOUNCED
+@pytest.mark.parametrize("tickers", [[], ["AAPL"]], ids=["market", "listed"])
+def test_a_ticker_whose_announcements_do_not_end_is_given_up(
+    server, connect, read, monkeypatch, table, path, row, field, tickers
+):
+    monkeypatch.setattr(streams, "MOST_OF_A_TICKER", 30)
+    server.get(API + path, json=ok(*(row | {"id": str(number)} for number in range(31))))
+    assert read(connect(table, tickers=tickers)).failed == ["slices"]
 
 
 @ANNOUNCED

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Turn = Callable[[], AbstractContextManager[None]]
 
 P = TypeVar("P", bound="Sized")
+EVERY_SLICE = ""  # the chain of the slices that name none
 TICK = 1.0  # seconds after which a reader that waits is told that there is still nothing
 M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -8, -3, -1  # of mallopt(3)
 LARGE_BUFFER, KEPT = 1024 * 1024, 4 * 1024 * 1024  # bytes
@@ -140,7 +141,7 @@ class Ahead(Generic[P]):
             slot: Slot[P] | None = None
             error: Exception | None = None
             try:
-                slot = Slot(next(s for s in self._slices if getattr(s, "chain", None) not in self._left_out))
+                slot = Slot(next(s for s in self._slices if getattr(s, "chain", EVERY_SLICE) not in self._left_out))
             except StopIteration:
                 pass
             except Exception as what:

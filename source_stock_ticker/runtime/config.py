@@ -152,7 +152,8 @@ def misspelt(config: Any, schema: Mapping[str, Any]) -> Iterator[tuple[str, str]
         if key not in options:
             from difflib import get_close_matches
 
-            yield from ((key, meant) for meant in get_close_matches(key, options, 1, 0.8) if meant not in config)
+            alike = get_close_matches(key, options, 1, 0.8) or [name for name in options if name.startswith(key)]
+            yield from ((key, meant) for meant in alike[:1] if meant not in config)
 
 
 def _plainly_valid(value: Any, schema: Mapping[str, Any]) -> bool:

@@ -62,13 +62,15 @@ class Pace(NamedTuple):
 
 
 class Chained(Protocol):
-    """A slice that is tied to others. Most are not, and have no such attribute.
+    """What a slice may say of itself: which others it is tied to.
 
-    Slices are independent: when one fails, the others are read all the same. But where a state can only say "read up to
-    here", a failed slice must leave none behind it to be read: give those the same chain.
+    When a slice of an incremental stream fails, all behind it are left out, for a state that says "read up to here"
+    would hide the gap. A slice whose part of the state is its own says so by chain = None: it is read whatever happens
+    to the others. Any other value ties it to the slices with the same one. (Streams without a cursor have no state to
+    spoil: their slices are independent unless they say otherwise.)
     """
 
-    chain: Any  # not None; after a slice that failed, the slices of the same chain are left out
+    chain: Any
 
 
 class Stream:
@@ -89,7 +91,7 @@ class Stream:
     def slices(self, state: State) -> Iterator[Any]:
         """What there is to read, in order. May make requests; `state` is a copy of what `resume` gave.
 
-        Slices are independent, unless they are Chained.
+        When one fails, those behind it are left out, unless they say otherwise: see Chained.
         """
         yield self.name
 
@@ -102,16 +104,18 @@ class Stream:
         raise NotImplementedError
 
     def parse(self, slice: Any, answer: Any) -> Page:
-        """The answer's rows, as the schema describes them, in the order of the cursor. No requests.
+        """The answer's rows, as the schema describes them. No requests.
 
-        Raises UnexpectedAnswer for what the API's documentation does not allow; it is then fetched once more.
+        Raises UnexpectedAnswer for what the API's documentation does not allow; the answer is then fetched again, twice
+        at most.
         """
         raise NotImplementedError
 
     def checkpoint(self, state: State, slice: Any, first: Row | None, last: Row | None, done: bool) -> None:
-        """Note in `state` that the slice's rows from `first` to `last` have been written (None: it had none).
+        """Note in `state` what of the slice has been written so far: rows from `first` to `last` (None: it had none).
 
-        done: these were all. Reading on from `state` must give at least every row not yet written.
+        Called after every page, one without rows too; done: it was the last. Reading on from `state` must give at least
+        every row not yet written, also if this is the last call.
         """
 
     def row(self, item: Row) -> Row:
@@ -125,7 +129,8 @@ class Stream:
                 if type(value) is float and int in types and value.is_integer():
                     item[field] = int(value)  # 5.0 is how some JSON writers spell 5
                 else:
-                    raise UnexpectedAnswer(f"The API sent {self.name} whose {field} is of a wrong type.", repr(value))
+                    said = "is missing" if value is None else "is of a wrong type"
+                    raise UnexpectedAnswer(f"The API sent {self.name} whose {field} {said}.", f"{field}: {value!r}")
         return {field: item[field] for field in self._field_types if field in item}
 
     @cached_property

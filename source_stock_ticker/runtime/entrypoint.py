@@ -61,7 +61,11 @@ def launch(source: Source, version: str, argv: Sequence[str] | None = None) -> i
             return exit_code
     except Stopped as stopped:
         with suppress(CannotWrite):
-            output.write(messages.log("WARN", f"Stopped by {stopped}; a read goes on where its last STATE says."))
+            output.write(
+                messages.log(
+                    "WARN", f"Stopped by {stopped}; a read goes on from its last STATE, if it has written one."
+                )
+            )
         end_by(stopped.signum)
         return stopped.exit_code
     except CannotWrite as error:
@@ -159,7 +163,7 @@ def _run(source: Source, args: argparse.Namespace, output: Output) -> Iterator[b
 
         config = _config(source, args, output, logger)
         catalog = configured_streams(read_json(args.catalog, "catalog"))
-        state = saved_states(read_text(args.state, "state")) if args.state else {}
+        state = saved_states(read_text(args.state, "state")) if args.state is not None else {}
         yield from source.read(logger, config, catalog, state)
 
 

@@ -38,6 +38,7 @@ LARGEST_ANSWER = 16 * 1024 * 1024  # bytes, unpacked; the largest honest answer 
 FIRST_WAIT = 1.0  # seconds before the second try; doubled before each further one
 QUOTA_WAIT = 60.0  # seconds to stay silent after a 429 that does not say how long
 LONGEST_QUOTA_WAIT = 300.0  # seconds; an API that wants more silence than this has given up on us, so we do too
+LONGEST_SAID = 365 * 86_400.0  # seconds; a Retry-After may have 400 digits
 QUOTA_TRIES = 10
 # The first request is longer on its way (TCP, TLS) than those after it: 60 s apart here could be 59.8 s over there.
 MARGIN = 1.01
@@ -161,7 +162,8 @@ class HttpClient:
             # Looked up once: asked to do it itself, requests reads environment and files before every request (0.2 ms),
             # and would put the password of a ~/.netrc in the place of our key.
             session.trust_env = False
-            session.proxies = requests.utils.get_environ_proxies(url)
+            # Without TLS a proxy would read the key.
+            session.proxies = requests.utils.get_environ_proxies(url) if url.startswith("https:") else {}
             session.verify = next(filter(None, map(os.environ.get, CA_VARIABLES)), True)
             for scheme in ("https://", "http://"):
                 session.mount(scheme, _InTime(self._longest))
@@ -233,7 +235,7 @@ def _retry_after(response: requests.Response) -> float | None:
     value = response.headers.get("Retry-After", "").strip()
     try:
         if value.isdecimal():
-            return float(value)
+            return min(float(value), LONGEST_SAID)
         moment = parsedate_to_datetime(value) if value else None
         if moment is None:
             return None
@@ -246,6 +248,10 @@ def _retry_after(response: requests.Response) -> float | None:
 def _reason(error: requests.RequestException) -> str:
     """What went wrong on the way, for people."""
     text = repr(error)
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return "its certificate is by nobody whom this machine trusts (REQUESTS_CA_BUNDLE names a file of others)"
+    if "TLS CA certificate bundle" in text:
+        return f"the certificates that {' or '.join(CA_VARIABLES)} names cannot be read"
     if isinstance(error, requests.exceptions.SSLError):
         return "no secure connection (TLS) could be made (is https:// right for this address?)"
     if isinstance(error, requests.exceptions.ProxyError):

@@ -18,6 +18,7 @@ TEXT, DATA = {"message", "internal_message", "stack_trace"}, {"data", "stream_st
 # A shorter secret is taken out of texts but not out of data: there it would be found in honest values.
 SHORTEST_IN_DATA = 8
 OF_PHP, OF_GO = {ord("/"): "\\/"}, {ord(sign): f"\\u{ord(sign):04x}" for sign in "&<>"}
+OF_PAGES = {ord(sign): f"&#{ord(sign)};" for sign in "+\"'"}  # beside &amp; &lt; &gt;
 
 
 class Mask:
@@ -72,6 +73,7 @@ def _spellings(secrets: set[str]) -> list[str]:
         # Some writers of JSON (PHP's, Go's) escape more than they must, and web pages in another way.
         in_json |= {text.translate(more) for text in in_json for more in (OF_PHP, OF_GO)}
         found |= {html.escape(secret), html.escape(secret, quote=False)}
+        found.add(html.escape(secret, quote=False).translate(OF_PAGES))
         found |= in_json | {json.dumps(text)[1:-1] for text in in_json}
         found |= in_url | {re.sub("%..", lambda code: code[0].lower(), text) for text in in_url}
         for before in (1, 2):  # inside a longer text its base64 begins elsewhere, and its ends depend on the neighbours

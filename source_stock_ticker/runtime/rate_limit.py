@@ -49,7 +49,7 @@ class RateLimit:
         with self._lock:
             self._held = max(self._held, self._clock.monotonic() + seconds)
 
-    def seconds_left(self) -> float:
+    def seconds_to_wait(self) -> float:
         """How long until one of the waiting threads may go on; 0 if none waits."""
         with self._lock:
             return max(0.0, min(self._turns) - self._clock.monotonic()) if self._turns else 0.0

@@ -22,8 +22,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import messages
-from .ahead import Ahead
-from .errors import ConfigError, ConnectorError, CredentialsError, IncompleteSync, UnexpectedAnswer
+from .ahead import EVERY_SLICE, Ahead
+from .errors import (
+    ConfigError,
+    ConnectorError,
+    CredentialsError,
+    IncompleteSync,
+    TransientError,
+    UnexpectedAnswer,
+)
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -40,7 +47,8 @@ NEW_OBJECTS = 100_000  # between two looks for cycles: rows are in none, and a l
 STATE_WORTH = 20  # a STATE is due when the records since the last one are this many times its size ..
 STATE_SECONDS = 10.0  # .. or so many seconds have passed
 CHUNK = 5_000  # rows that are encoded at once: an encoder needs twice the memory of what comes out
-MOST_STUCK_PAGES = 20  # in a row that bring nothing new
+MOST_STUCK_PAGES = 100  # in a row that bring nothing new
+MOST_PAGES = 10_000  # of a slice
 PARSE_TRIES = 3  # an answer that makes no sense is fetched again: some proxy may have cut it
 TELL_WAITS = 60.0  # seconds between two messages about the rate limit
 SHORT_WAIT = 1.5  # seconds; a shorter wait is not worth a message
@@ -133,8 +141,8 @@ class _StreamRead:
             if slot is None:
                 yield from self._waiting()
                 continue
-            chain = getattr(slot.slice, "chain", None)
-            if chain is not None and any(chain == getattr(failed, "chain", None) for failed, _ in failures):
+            chain = self._chain(slot.slice)
+            if chain is not None and any(chain == self._chain(failed) for failed, _ in failures):
                 continue
             try:
                 first = last = None
@@ -163,9 +171,13 @@ class _StreamRead:
         if failures:
             raise _together(failures)
 
+    def _chain(self, slice: Any) -> Any:
+        return getattr(slice, "chain", None if self._stream.cursor_field is None else EVERY_SLICE)
+
     def _blocks(self, slice: Any, turn: Turn) -> Iterator[Block]:
         """A worker's job: all pages of a slice. Raises a ConnectorError, or whatever a bug raises."""
-        page_token, seen, stuck, last = None, set(), 0, None
+        page_token, stuck, last = None, 0, None
+        seen: set[str] = set()
         while True:
             block, page_token = self._block(slice, page_token, turn)
             stuck = 0 if block.last is not None and block.last != last else stuck + 1
@@ -174,8 +186,12 @@ class _StreamRead:
             del block  # large, and while the next page is made nobody here needs it
             if page_token is None:
                 return
-            if page_token in seen or stuck > MOST_STUCK_PAGES:
+            if page_token in seen:
                 raise UnexpectedAnswer(f"The pages of {slice} lead in a circle.", f"again {page_token}")
+            if stuck > MOST_STUCK_PAGES:
+                raise UnexpectedAnswer(f"The last {stuck} pages of {slice} brought nothing new.", f"next {page_token}")
+            if len(seen) == MOST_PAGES:
+                raise UnexpectedAnswer(f"{slice} has over {MOST_PAGES:,} pages.", f"next {page_token}")
             seen.add(page_token)
 
     def _block(self, slice: Any, page_token: str | None, turn: Turn) -> tuple[Block, str | None]:
@@ -254,5 +270,7 @@ def _together(failures: list[tuple[Any, Exception]]) -> Exception:
     if not names:
         return error
     more = f" and {len(names) - NAMED_FAILURES} more" if len(names) > NAMED_FAILURES else ""
-    text = f"Not read: {', '.join(names[:NAMED_FAILURES])}{more}. {error.message} The next sync begins there."
+    # What an outage has left out comes next time; an answer that makes no sense may make none then either.
+    hope = " The next sync begins there." if isinstance(error, TransientError) else ""
+    text = f"Not read: {', '.join(names[:NAMED_FAILURES])}{more}. {error.message}{hope}"
     return type(error)(text, error.detail)

@@ -13,6 +13,7 @@ from jsonschema import Draft7Validator
 from source_stock_ticker.runtime import ConfigError
 from source_stock_ticker.runtime.config import (
     _plainly_valid,
+    misspelt,
     read_json,
     read_spec,
     read_text,
@@ -228,6 +229,13 @@ def test_a_long_value_is_shown_by_its_first_words():
 
 def test_a_word_is_never_cut_because_the_mask_must_see_a_secret_whole_to_know_it():
     assert sentence({**GOOD, "names": "one " + "k" * 1000}) == 'names: "one... must be a list.'
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"), [("sizes", "size"), ("sinse", "since"), ("cou", "count"), ("whatever", None), ("size", None)]
+)
+def test_an_unknown_option_that_looks_like_one_is_told(key, meant):
+    assert list(misspelt({key: 1}, SCHEMA)) == ([(key, meant)] if meant else [])
 
 
 # Secrets

@@ -71,8 +71,9 @@ def test_a_whole_number_that_is_written_as_another_is_one(things):
 def test_a_value_of_a_type_that_the_schema_does_not_allow_is_refused_by_the_name_of_its_field(things, field, value):
     with pytest.raises(UnexpectedAnswer) as refused:
         things.row({"id": 1, field: value})
-    assert refused.value.message == f"The API sent things whose {field} is of a wrong type."
-    assert refused.value.detail == repr(value)
+    said = "is missing" if value is None else "is of a wrong type"
+    assert refused.value.message == f"The API sent things whose {field} {said}."
+    assert refused.value.detail == f"{field}: {value!r}"
 
 
 def test_a_field_that_may_not_be_null_may_not_be_absent_either(things):

@@ -429,6 +429,12 @@ def test_a_broken_catalog_or_state_is_an_error_and_nothing_is_read(run, read_of,
     assert (found.stderr, found.exit_code) == ("", 1)
 
 
+def test_an_empty_name_of_a_state_file_is_not_taken_for_none(run, read_of):
+    found = run(*read_of(), "--state", "")  # --state "$UNSET": to read everything again would be a surprise
+    assert found.of_type("record") == []
+    assert found.error["message"].startswith("state: ")
+
+
 # What belongs on stdout, and what never
 
 

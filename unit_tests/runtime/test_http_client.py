@@ -311,6 +311,14 @@ BROKEN = {
         requests.exceptions.SSLError("[SSL: WRONG_VERSION_NUMBER]"),
         "no secure connection (TLS) could be made (is https:// right for this address?)",
     ),
+    "certificate of a stranger": (
+        requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed"),
+        "its certificate is by nobody whom this machine trusts (REQUESTS_CA_BUNDLE names a file of others)",
+    ),
+    "no certificates": (
+        requests.ConnectionError("Could not find a suitable TLS CA certificate bundle, invalid path: /nope"),
+        "the certificates that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE or SSL_CERT_FILE names cannot be read",
+    ),
     "proxy": (
         requests.exceptions.ProxyError("Cannot connect to proxy."),
         "the proxy in the environment (HTTPS_PROXY) did not answer",
@@ -421,6 +429,14 @@ def test_a_proxy_of_the_environment_is_used(http, client, monkeypatch):
     answers(http, 200)
     client().get(URL)
     assert http.calls[0].request.req_kwargs["proxies"]["https"] == "http://proxy.example.com:3128"
+
+
+def test_no_proxy_sees_a_request_without_tls_for_it_could_read_the_key(http, client, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://proxy.example.com:3128")
+    http.get("http://localhost:8080/", body="letters")
+    client().get("http://localhost:8080/")
+    assert http.calls[0].request.req_kwargs["proxies"] == {}
 
 
 def test_a_host_that_the_environment_excepts_is_reached_without_proxy(http, client, monkeypatch):

@@ -1,6 +1,7 @@
 """No secret goes out, however it is spelled; and nothing but secrets is changed."""
 
 import base64
+import html
 import json
 import re
 from urllib.parse import quote, quote_plus
@@ -24,6 +25,13 @@ SPELLINGS = {
     "in JSON": lambda key: json.dumps({"key": key}),
     "in JSON that is not ASCII": lambda key: json.dumps({"key": key}, ensure_ascii=False),
     "in JSON in JSON": lambda key: json.dumps({"answer": json.dumps({"key": key})}),
+    "in JSON as PHP writes it": lambda key: json.dumps({"key": key}).replace("/", "\\/"),
+    "in JSON as Go writes it": lambda key: json.dumps(key).translate({ord(c): f"\\u{ord(c):04x}" for c in "<>&"}),
+    "in a web page": html.escape,
+    "in a web page as Go writes it": lambda key: html.escape(key, False).translate(
+        {ord(c): f"&#{ord(c)};" for c in "'\"+"}
+    ),
+    "in a URL in a URL": lambda key: quote(quote(key, safe=""), safe=""),
     "as Python shows it": lambda key: repr({"key": key}),
     "as Python shows it among other quotes": lambda key: repr(f'"it\'s {key}"'),
     "as Python shows bytes": lambda key: repr(key.encode()),

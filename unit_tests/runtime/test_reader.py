@@ -453,6 +453,51 @@ def test_a_chain_that_breaks_leaves_the_others_alone(run):
     assert found.rows == [("b", 1), ("d", 1), ("e", 1)]
 
 
+class Plain(Numbers):
+    """As one writes it who has not heard of chains: its slices are texts."""
+
+    def slices(self, state):
+        yield from self.parts
+
+    def fetch(self, slice, page_token):
+        return super().fetch(Part(slice, 0, None), page_token)
+
+    def parse(self, slice, answer):
+        return super().parse(Part(slice, 0, None), answer)
+
+    def checkpoint(self, state, slice, first, last, done):
+        if last:
+            state["read up to"] = last["id"]
+
+
+def test_a_slice_that_fails_keeps_those_behind_it_from_being_read_if_nothing_else_is_said(run):
+    found = run(Plain({"a": [[1]], "b": [OUTAGE], "c": [[3]], "d": [[4]]}))
+    assert found.rows == [("a", 1)]
+    assert found.states[-1] == {"read up to": 1}  # and so the next sync begins at b
+
+
+def test_without_a_cursor_there_is_no_state_to_spoil_and_the_others_are_read(run):
+    found = run(Plain({"a": [[1]], "b": [OUTAGE], "c": [[3]], "d": [[4]]}, cursor_field=None))
+    assert found.rows == [("a", 1), ("c", 3), ("d", 4)]
+
+
+def test_an_answer_that_makes_no_sense_raises_no_hope_for_the_next_sync(run):
+    found = run(Numbers({"a": [[1]], "b": [UnexpectedAnswer("The API sent nonsense.")]}))
+    assert found.errors[0]["message"] == "Not read: part b. The API sent nonsense."
+
+
+def test_pages_without_rows_come_to_an_end_though_each_is_another(run):
+    class Empty(Numbers):
+        def fetch(self, slice, page_token):
+            return int(page_token or 0)
+
+        def parse(self, slice, answer):
+            return Page([], str(answer + 1))
+
+    found = run(Empty({"a": []}))
+    assert "The last 101 pages of part a brought nothing new." in found.errors[0]["message"]
+
+
 def test_a_stream_that_there_is_not_is_told_with_those_there_are(run):
     catalog = [ConfiguredStream(name, None, False) for name in ("letters", "numbers")]
     found = run(Numbers({"a": [[1]]}), catalog=catalog)
@@ -508,6 +553,20 @@ def test_pages_that_lead_in_a_circle_end_with_an_error(run):
     found = run(Circle({"a": [[1], [2], [3]]}))
     assert found.rows == [("a", 1), ("a", 2), ("a", 3)]
     assert "The pages of part a lead in a circle." in found.errors[0]["message"]
+
+
+def test_pages_without_end_end_with_an_error(run, monkeypatch):
+    class Endless(Numbers):
+        def fetch(self, slice, page_token):
+            return int(page_token or 0)
+
+        def parse(self, slice, answer):
+            return Page([{"part": "a", "id": answer}], str(answer + 1))
+
+    monkeypatch.setattr("source_stock_ticker.runtime.reader.MOST_PAGES", 30)
+    found = run(Endless({"a": []}))
+    assert found.rows == [("a", id) for id in range(31)]
+    assert "part a has over 30 pages." in found.errors[0]["message"]
 
 
 # Waiting

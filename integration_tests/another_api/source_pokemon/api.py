@@ -59,7 +59,7 @@ class PokemonApi:
     def pace(self) -> Pace:
         """How the requests go."""
         limit = self._client.rate_limit
-        return Pace(limit.given, limit.seconds_left())
+        return Pace(limit.given, limit.seconds_to_wait())
 
 
 def page_of(answer: Answer) -> tuple[list[Row], str | None]:

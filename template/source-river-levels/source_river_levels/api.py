@@ -73,7 +73,7 @@ class RiverLevelsApi:
     def pace(self) -> Pace:
         """How the requests go."""
         limit = self._client.rate_limit
-        return Pace(limit.given, limit.seconds_left())
+        return Pace(limit.given, limit.seconds_to_wait())
 
 
 def page_of(answer: Answer, name: str) -> tuple[list[Row], str | None]:
