@@ -45,6 +45,8 @@ SET_UP = {
     "source .venv-airbyte/bin/activate",
     "pip install -e . 'airbyte-cdk>=7.39,<8' pytest",
 }
+# pytest and make write otherwise under these than in a person's terminal: whole lines in the summary, colours, folders.
+NOT_A_PERSONS = {"CI", "BUILD_NUMBER", "FORCE_COLOR", "PY_COLORS", "PYTEST_ADDOPTS", "MAKEFLAGS", "MAKELEVEL"}
 # What takes too long to be run from a page, or needs what not every machine has: each has a test of its own, and here
 # `make` is only asked whether it knows the target. (Docker commands: see Shell.)
 TARGETS = {"make test", "make lint", "make sandbox", "make help", "make lock"}
@@ -163,8 +165,9 @@ class Shell:
         self._exit_code, self._said = 0, ""  # of the last command
         self._sandboxes: list[subprocess.Popen[str]] = []
         self._addresses = [USUAL_ADDRESS]  # at which a sandbox was, the last one is the present
-        self._environment = {**os.environ, "PATH": f"{_virtual(environment)}:{os.environ['PATH']}", "COLUMNS": "80"}
-        self._environment |= {"VENV": str(environment)}
+        person = {name: value for name, value in os.environ.items() if name not in NOT_A_PERSONS}
+        path = f"{_virtual(environment)}:{person['PATH']}"
+        self._environment = person | {"PATH": path, "COLUMNS": "80", "VENV": str(environment)}
 
     def __enter__(self) -> Shell:
         return self
