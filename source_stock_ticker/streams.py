@@ -298,7 +298,7 @@ class News(TableStream):
         read = {}
         try:
             for ticker, (from_day, newest) in saved.get("read", {}).items():
-                if not _is_moment(newest) or newest < str(FIRST_YEAR):
+                if not isinstance(newest, str) or not _is_moment(newest) or newest < str(FIRST_YEAR):
                     raise ValueError(newest)
                 if (
                     ticker in (self._settings.tickers or (MARKET,))

@@ -835,7 +835,13 @@ DAMAGED = [None, [], "x", {"AAPL": None}, {"AAPL": 5}, {"AAPL": "2024-03-01T00:0
 
 @pytest.mark.parametrize(
     "read_until",
-    [*DAMAGED, {"AAPL": ["2024-01-02", "yesterday"]}, {"AAPL": ["soon", "2024-03-01T00:00:00Z"]}, {"AAPL": [1, 2]}],
+    [
+        *DAMAGED,
+        {"AAPL": ["2024-01-02", "yesterday"]},
+        {"AAPL": ["soon", "2024-03-01T00:00:00Z"]},
+        {"AAPL": [1, 2]},
+        {"AAPL": ["2024-01-02", {}]},
+    ],
 )
 def test_a_damaged_state_of_news_is_told(connect, read, server, read_until):
     Newspaper(server)

@@ -186,7 +186,8 @@ class _InTime(HTTPAdapter):
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         usual = HTTPSConnection if pool.scheme == "https" else HTTPConnection
-        pool.ConnectionCls = type("Connection", (usual,), {"response_class": partial(_Response, self._seconds)})
+        response_class = staticmethod(partial(_Response, self._seconds))
+        pool.ConnectionCls = type("Connection", (usual,), {"response_class": response_class})
         return pool
 
 
