@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .runtime import ConfigError, Source, Stream, UnexpectedAnswer
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 REQUESTS_A_WORKER = 20  # a minute, at the least: an answer takes some seconds at most
-PACKAGE = Path(__file__).parent
 
 
 class SourceStockTicker(Source):
@@ -23,9 +21,6 @@ class SourceStockTicker(Source):
 
     The other modules are imported where a command needs them: `spec` needs none, and requests takes 100 ms.
     """
-
-    # The built package carries the file; a checkout has it one folder up.
-    spec_file = next(path for path in (PACKAGE / "spec.yaml", PACKAGE.parent / "spec.yaml") if path.exists())
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> None:
         """Ask for the first ticker's bars: this proves key, plan, days and ticker by one request."""

@@ -11,7 +11,6 @@ import os
 import re
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigError, start_of
@@ -35,15 +34,18 @@ JUDGED = {"type", "properties", "required", "items", "enum", "pattern", "minimum
 SILENT = {"$schema", "title", "description", "default", "examples", "format", "order", "airbyte_secret"}
 
 
-def read_spec(path: Path) -> dict[str, Any]:
+def read_spec(path: str) -> dict[str, Any]:
     """The content of a spec.yaml: documentationUrl and connectionSpecification.
 
     What PyYAML made of it is kept in __pycache__, as Python keeps what it made of a module: 14 of 50 ms of a command.
     """
-    of_the_file = [path.stat().st_mtime_ns, path.stat().st_size]
-    kept = path.parent / "__pycache__" / f"{path.name}.json"
+    status = os.stat(path)
+    of_the_file = [status.st_mtime_ns, status.st_size]
+    folder, name = os.path.split(path)
+    kept = os.path.join(folder, "__pycache__", f"{name}.json")
     try:
-        of_the_kept, spec = json.loads(kept.read_bytes())
+        with open(kept, "rb") as file:
+            of_the_kept, spec = json.load(file)
         if of_the_kept == of_the_file and isinstance(spec, dict):
             return spec
     except (OSError, ValueError, TypeError):
@@ -51,26 +53,29 @@ def read_spec(path: Path) -> dict[str, Any]:
     spec = _parsed_spec(path)
     if not sys.dont_write_bytecode:
         with suppress(OSError):  # a disk that is read-only
-            kept.parent.mkdir(exist_ok=True)
-            written = kept.with_name(f"{kept.name}.{os.getpid()}")
-            written.write_text(json.dumps([of_the_file, spec]))
-            written.replace(kept)
+            os.makedirs(os.path.dirname(kept), exist_ok=True)
+            written = f"{kept}.{os.getpid()}"
+            with open(written, "w") as file:
+                json.dump([of_the_file, spec], file)
+            os.replace(written, kept)
     return spec
 
 
-def _parsed_spec(path: Path) -> dict[str, Any]:
+def _parsed_spec(path: str) -> dict[str, Any]:
     import yaml
 
     # The C parser takes 1.5 ms for our spec, the Python one 20.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    spec: dict[str, Any] = yaml.load(path.read_bytes(), loader)
+    with open(path, "rb") as file:
+        spec: dict[str, Any] = yaml.load(file, loader)
     return spec
 
 
 def read_text(path: str, what: str) -> str:
     """The text of a file that the user named as --config, --catalog or --state. Raises ConfigError."""
     try:
-        return Path(path).read_text("utf-8-sig")
+        with open(path, encoding="utf-8-sig") as file:
+            return file.read()
     except UnicodeDecodeError:
         raise ConfigError(f"{what}: {path} is not UTF-8 text.") from None
     except (OSError, ValueError) as error:

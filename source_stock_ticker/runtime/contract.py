@@ -19,8 +19,9 @@ The methods of a stream run in this order:
 from __future__ import annotations
 
 import json
+import os
+import sys
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from . import messages
@@ -29,6 +30,7 @@ from .errors import UnexpectedAnswer
 if TYPE_CHECKING:
     import logging
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from .catalog import ConfiguredStream
     from .state import SavedStates
@@ -173,7 +175,12 @@ class Source:
     `config` is always the user's config, valid against spec.yaml, without the optional fields left blank.
     """
 
-    spec_file: Path  # spec.yaml
+    @property
+    def spec_file(self) -> str:
+        """spec.yaml. The built package carries the file; a checkout has it one folder up."""
+        package = os.path.dirname(str(sys.modules[type(self).__module__].__file__))
+        carried = os.path.join(package, "spec.yaml")
+        return carried if os.path.exists(carried) else os.path.join(os.path.dirname(package), "spec.yaml")
 
     def spec(self, logger: logging.Logger | None = None) -> bytes:
         """The SPEC message: what spec.yaml says."""

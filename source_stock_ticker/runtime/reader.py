@@ -14,7 +14,6 @@ streams; what failed is not in the state, so the next read begins there.
 from __future__ import annotations
 
 import copy
-import gc
 import json
 import time
 import traceback
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
     from .state import SavedStates
 
 NOTHING_YET = b""
-NEW_OBJECTS = 100_000  # between two looks for cycles: rows are in none, and a look at every 700 took 8 % of a read
 STATE_WORTH = 20  # a STATE is due when the records since the last one are this many times its size ..
 STATE_SECONDS = 10.0  # .. or so many seconds have passed
 CHUNK = 5_000  # rows that are encoded at once: an encoder needs twice the memory of what comes out
@@ -80,7 +78,6 @@ def read(
 
     Raises IncompleteSync after the last message if a stream did not complete.
     """
-    gc.set_threshold(NEW_OBJECTS)
     by_name = {stream.name: stream for stream in streams}
     failed = []
     refused: CredentialsError | None = None

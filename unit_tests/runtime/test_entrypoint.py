@@ -57,8 +57,6 @@ class Numbers(Stream):
         state["last"] = last["id"]
 
 class Tiny(Source):
-    spec_file = Path(__file__).with_name("spec.yaml")
-
     def check(self, logger, config):
         self.streams(logger, config)
 

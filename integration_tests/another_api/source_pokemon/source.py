@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .runtime import Source, Stream
@@ -15,14 +14,10 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 WORKERS = 4  # requests that may be under way at once; rows come out in the same order whatever the number
-PACKAGE = Path(__file__).parent
 
 
 class SourcePokemon(Source):
     """The other modules are imported where a command needs them: `spec` needs none, and requests takes 100 ms."""
-
-    # The built package carries the file; a checkout has it one folder up.
-    spec_file = next(path for path in (PACKAGE / "spec.yaml", PACKAGE.parent / "spec.yaml") if path.exists())
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> None:
         """Ask for the first page of species: this proves address and key by one request."""
