@@ -17,9 +17,10 @@ KEY = "benchmark-key"
 
 
 class Contestant(NamedTuple):
-    """script: a file of peers/, or "" for this connector. environment: of the peers, or "" for this Python.
+    """script: a file of peers/, options of python ("-c pass"), or "" for this connector.
 
-    options: what differs in its config. command: what it does where the others do the case's command.
+    environment: of the peers, or "" for this Python. options: what differs in its config.
+    command: what it does where the others do the case's command.
     """
 
     name: str

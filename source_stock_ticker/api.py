@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from .runtime import ConfigError, CredentialsError, Pace, TransientError, UnexpectedAnswer, start_of
+from .runtime import ConfigError, CredentialsError, Pace, UnexpectedAnswer, start_of
 from .runtime.http_client import Answer, HttpClient
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ HOSTS = {"api.massive.com", "api.polygon.io"}  # the API answers under both name
 LARGEST_PAGE = 50_000  # rows that one answer of custom bars can have
 PAGE_TRIES = 3
 MOST_STUCK_PAGES = 100  # in a row that bring nothing new
-MOST_PAGES = 500  # of a list; the longest, the dividends of all stocks, has half as many
+MOST_LIST_PAGES = 500  # of a list; the longest, the dividends of all stocks, has half as many
 MOST_VALUES = 750_000  # in an answer, by its commas: tiny ones take 100 times their size; 50,000 bars have 450,000
 GOOD = {"OK", "DELAYED"}  # DELAYED: the plan is not real time; the bars are good
 LONGEST_FILTER = 6000  # characters of a list of tickers in an address; servers take 8,000 in all
@@ -47,7 +47,7 @@ class UnknownTicker(NotFound):
 class StockApi:
     """Asks the API. `base_url` without a slash at its end; only it ever gets the key.
 
-    Every method raises ConfigError (key, plan), TransientError (network, rate limit) or UnexpectedAnswer.
+    Every request raises ConfigError (key, plan), TransientError (network, rate limit) or UnexpectedAnswer.
     """
 
     def __init__(
@@ -71,7 +71,10 @@ class StockApi:
     def rows(
         self, path: str, query: Mapping[str, Any], made: Callable[[dict[str, Any]], dict[str, Any]] = dict
     ) -> Iterator[dict[str, Any]]:
-        """What `made` makes of each row of all pages of GET path?query, one page at a time."""
+        """What `made` makes of each row of all pages of GET path?query, one page at a time.
+
+        For the lists that `slices` needs: the runtime looks after the pages of a slice alone.
+        """
         rows, page = self._page(made, path, query)
         yield from rows
         seen: set[str] = set()
@@ -83,8 +86,8 @@ class StockApi:
                 raise UnexpectedAnswer(f"The pages of {path} lead in a circle.")
             if stuck > MOST_STUCK_PAGES:
                 raise UnexpectedAnswer(f"The last {stuck} pages of {path} brought nothing new.")
-            if len(seen) == MOST_PAGES:
-                raise UnexpectedAnswer(f"The API sent over {MOST_PAGES} pages for {path}.")
+            if len(seen) == MOST_LIST_PAGES:
+                raise UnexpectedAnswer(f"The API sent over {MOST_LIST_PAGES} pages for {path}.")
             seen.add(page)
             yield from rows
             page, last = following, rows[-1:] or last
@@ -233,6 +236,4 @@ def _refusal(answer: Answer) -> Exception:
         return kind(f"The API does not know {answer.path} (HTTP 404); is api_url right?{quoted}")
     if answer.status in (200, 400):
         return UnexpectedAnswer(f"The API refused {answer.path}.{quoted}", f"HTTP {answer.status}")
-    if answer.status >= 500:
-        return TransientError(f"The API failed (HTTP {answer.status}); try again later.{quoted}")
     return UnexpectedAnswer(f"The API answered HTTP {answer.status} for {answer.path}.{quoted}")

@@ -1,4 +1,4 @@
-"""Makes rows out of the API's bars: pure values in, values out. The hot path of a sync.
+"""Makes rows out of the API's bars, without network or state. The hot path of a sync.
 
 Every bar, whichever endpoint gave it, becomes the same row:
 

@@ -77,7 +77,7 @@ class DaySlice(NamedTuple):
     others: frozenset[str]  # tickers of the market that have slices of their own
     sync: Sync
     is_last: bool
-    # See runtime/contract.py, Chained: the state says "through", so a day that fails leaves none behind it to be read.
+    # All days share one "through", so after one that fails the later ones are left out (see contract.py, Chained).
     chain: str = "days"
 
     def __str__(self) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SETTLING = timedelta(days=5)  # so long after a split the API's bars may still be on the old basis
 # With no rate limit time counts: a grouped day has a megabyte, a ticker's bars a tenth of it.
 DAY_COST_WITHOUT_LIMIT = 10
-FRESH = "?"  # behind a split whose bars may not have moved yet
+FRESH = "?"  # after a split whose bars may not have moved yet
 SplitsByTicker = dict[str, list[str]]  # ticker -> its splits, each as "2005-02-28 1:2", sorted
 
 
@@ -34,15 +34,16 @@ class Plan(NamedTuple):
 def plan(first_days: Mapping[str, date], last_day: date, requests_per_minute: int) -> Plan:
     """The cheapest way to read each ticker from its first day to `last_day` (all days included).
 
-    Tickers that begin before the cut day cost a request each, weekdays from the cut on cost one each. The best cut is
-    some ticker's first day, or there is none; of equals the one with fewer grouped days, which are larger.
+    Tickers that begin before the cut day cost a request each, weekdays from the cut on one each (with no limit as much
+    as DAY_COST_WITHOUT_LIMIT). The best cut is some ticker's first day, or there is none; of equals the one with fewer
+    grouped days, which are larger.
     """
     day_cost = 1 if requests_per_minute else DAY_COST_WITHOUT_LIMIT
     best_cost, cut = len(first_days), None
-    behind = len(first_days)
+    before_cut = len(first_days)
     for day, count in sorted(Counter(first_days.values()).items(), reverse=True):
-        behind -= count
-        cost = behind + day_cost * weekdays_between(day, last_day)
+        before_cut -= count
+        cost = before_cut + day_cost * weekdays_between(day, last_day)
         if cost < best_cost:
             best_cost, cut = cost, day
     by_ticker = [ticker for ticker, day in first_days.items() if cut is None or day < cut]

@@ -172,8 +172,8 @@ class StockPrices(Stream):
         return None
 
     def _ticker_bars(self, slice: TickerSlice) -> Answer | None:
-        # Where the plan may begin by now: at today's start_date; and for a ticker that is read again, which began where
-        # the plan's history began when it was first read, as far back as any plan goes.
+        # The plan may have lost the first days since. Then try start_date; and, for a ticker read before, where each
+        # plan's history begins today, oldest first.
         edges = [years_before(self._settings.today, years) + ONE_DAY for years in PLANS if slice.again]
         edges = sorted({*edges, self._settings.start_date})
         first, *later = [slice.first, *(edge for edge in edges if slice.first < edge <= slice.sync.last_day)]
@@ -236,6 +236,7 @@ class StockPrices(Stream):
         low, high = size.first_day(slice.first).isoformat(), sync.last_day.isoformat()
         if found and (found[0]["date"] < low or size.last_day_text(found[-1]["date"]) > high):
             asked_for = self._settings.last_day.isoformat()  # by now `high` may be lower
+            # Some may lap over at the ends (weeks, months). If most do, it is the answer to another request.
             if 2 * sum(low <= row["date"] <= asked_for for row in found) < len(found):
                 raise UnexpectedAnswer(f"The API sent bars of other days than were asked for, for {answer.path}.")
             # A bar is final only when its last day is over.

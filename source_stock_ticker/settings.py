@@ -29,7 +29,7 @@ class Settings(NamedTuple):
     today: date
     start_date: date
     last_day: date
-    end_date: date | None  # as configured: what lies in the future is cut there
+    end_date: date | None  # as configured; may lie in the future (announcements do)
     bar_size: BarSize
     adjusted: bool
     lookback_days: int  # weekdays
@@ -114,7 +114,7 @@ def _address(url: str) -> str:
     except ValueError:
         host, parts = None, urlsplit("")
     if not host or parts.scheme not in ("http", "https") or set(url) & set("?#@"):
-        raise ConfigError("api_url: it must be an address like https://api.massive.com, without anything behind it.")
+        raise ConfigError("api_url: it must be an address like https://api.massive.com, without user name, ? or #.")
     if parts.scheme == "http" and host not in LOCAL_HOSTS:
         raise ConfigError("api_url: only https keeps your key secret on the way; http is for this machine alone.")
     return url.strip().rstrip("/")

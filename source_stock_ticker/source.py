@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .api import StockApi
     from .settings import Settings
 
-REQUESTS_A_WORKER = 20  # a minute, at the least: an answer takes some seconds at most
+REQUESTS_A_WORKER = 20  # a minute, and one worker more: an answer takes some seconds at most
 
 
 class SourceStockTicker(Source):

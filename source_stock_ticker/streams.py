@@ -201,6 +201,7 @@ class AnnouncedStream(TableStream):
         for query in self._queries(field):
             rows: Iterable[Row] = self._bounded(self._api.rows(self.path, query, self.row))
             if wanted:
+                # any_of promises no order, and groupby needs one.
                 rows = sorted((row for row in rows if row["ticker"] in wanted), key=itemgetter("ticker"))
             for ticker, announced in groupby(rows, key=itemgetter("ticker")):
                 if ticker in finished:

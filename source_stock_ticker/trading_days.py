@@ -20,7 +20,7 @@ def today_in_new_york() -> date:
     return datetime.now(NEW_YORK).date()
 
 
-def weekday_before(day: date, count: int = 1) -> date:
+def weekday_before(day: date, count: int) -> date:
     """The weekday `count` weekdays before `day`; with 0, `day` or the last weekday before it."""
     if day.weekday() >= SATURDAY:
         day -= timedelta(days=day.weekday() - SATURDAY + 1)

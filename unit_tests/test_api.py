@@ -411,7 +411,7 @@ def test_pages_that_bring_nothing_new_come_to_an_end(server, api):
 
 
 def test_pages_without_end_come_to_an_end(server, api, monkeypatch):
-    monkeypatch.setattr("source_stock_ticker.api.MOST_PAGES", 30)
+    monkeypatch.setattr("source_stock_ticker.api.MOST_LIST_PAGES", 30)
     for page in range(32):
         body = {"status": "OK", "results": [{"id": page}], "next_url": f"{BASE}/v1/things?cursor={page + 1}"}
         server.get(f"{BASE}/v1/things", json=body)

@@ -181,7 +181,7 @@ def test_a_bar_size_that_divides_its_day_is_taken(timespan, multiplier):
     assert read_settings(config(timespan=timespan, multiplier=multiplier), TODAY).bar_size == (timespan, multiplier)
 
 
-ADDRESS = "api_url: it must be an address like https://api.massive.com, without anything behind it."
+ADDRESS = "api_url: it must be an address like https://api.massive.com, without user name, ? or #."
 PLAIN_HTTP = "api_url: only https keeps your key secret on the way; http is for this machine alone."
 KEY = "api_key: it holds spaces or characters that no key has; copy it anew from your dashboard."
 

@@ -64,10 +64,6 @@ def test_weekdays_are_counted_back_over_weekends(day, count, expected):
     assert weekday_before(day, count) == expected
 
 
-def test_without_a_count_it_is_the_weekday_before():
-    assert weekday_before(MONDAY) == FRIDAY
-
-
 @given(DAYS, st.integers(1, 12))
 def test_the_nth_weekday_before_a_day_has_n_weekdays_from_it_to_the_day(day, count):
     found = weekday_before(day, count)

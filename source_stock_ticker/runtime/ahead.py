@@ -26,7 +26,7 @@ P = TypeVar("P", bound="Sized")
 EVERY_SLICE = ""  # the chain of the slices that name none
 TICK = 1.0  # seconds after which a reader that waits is told that there is still nothing
 M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -8, -3, -1  # of mallopt(3)
-LARGE_BUFFER, KEPT = 1024 * 1024, 4 * 1024 * 1024  # bytes
+LARGE_BUFFER, KEPT = 1024 * 1024, 4 * 1024 * 1024  # bytes: larger ones are given back at once; room that is kept
 MOST_BYTES = 8 * 1024 * 1024  # that may wait to be taken, besides one page of the slot that is being emptied
 
 
@@ -65,7 +65,7 @@ class Ahead(Generic[P]):
             threading.Thread(target=self._run, daemon=True).start()
 
     def slots(self) -> Generator[Slot[P] | None, None, None]:
-        """The slots in the slices' order; None while there is none yet. Going on leaves the slot."""
+        """The slots in the slices' order; None while there is none yet. Asking for the next drops the one before."""
         try:
             while True:
                 with self._changed:

@@ -100,7 +100,7 @@ def read_json(path: str, what: str) -> Any:
 
 
 def is_deep(value: Any) -> bool:
-    """Whether lists and objects are nested deeper than any honest file has them, and Python can copy them."""
+    """Whether lists and objects are nested deeper than any honest file has them, or than Python can copy."""
     level = [value]
     for _ in range(DEEPEST):
         level = [

@@ -3,7 +3,7 @@
     Source    the connector: can it connect (check), which tables has it (streams)
     Stream    one table: which slices to read, how to fetch and parse a page, where to resume
     Slice     one piece of a stream that is read, checkpointed and, if it must be, failed by itself: any
-              object, often just a text; str(slice) is what people are told of it (see Chained, too)
+              object, often just a text; str(slice) is its name in messages; for its `chain` see Chained
     Page      the rows of one answer, and what to fetch next
     state     a dict that JSON can hold: where a stream resumes. {} = from the start
 
@@ -25,7 +25,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from . import messages
-from .errors import UnexpectedAnswer
+from .config import JSON_TYPES, read_spec
+from .errors import UnexpectedAnswer, start_of
 
 if TYPE_CHECKING:
     import logging
@@ -37,15 +38,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 State = dict[str, Any]
-PYTHON_TYPES: dict[str, set[type]] = {
-    "string": {str},
-    "integer": {int},
-    "number": {int, float},
-    "boolean": {bool},
-    "array": {list},
-    "object": {dict},
-    "null": {type(None)},
-}
 
 
 class Page(NamedTuple):
@@ -64,9 +56,9 @@ class Pace(NamedTuple):
 
 
 class Chained(Protocol):
-    """What a slice may say of itself: which others it is tied to.
+    """What a slice may say of itself: which others it is tied to. (Not to be inherited: any slice may have a `chain`.)
 
-    When a slice of an incremental stream fails, all behind it are left out, for a state that says "read up to here"
+    When a slice of an incremental stream fails, all later ones are left out, for a state that says "read up to here"
     would hide the gap. A slice whose part of the state is its own says so by chain = None: it is read whatever happens
     to the others. Any other value ties it to the slices with the same one. (Streams without a cursor have no state to
     spoil: their slices are independent unless they say otherwise.)
@@ -76,7 +68,9 @@ class Chained(Protocol):
 
 
 class Stream:
-    """One table. A subclass sets the attributes and fills in slices, fetch and parse."""
+    """One table. A subclass sets the attributes and writes fetch and parse; slices if there is more than one; resume
+    and checkpoint if it has a cursor.
+    """
 
     name: str
     schema_folder: Path  # holds <name>.json, the JSON Schema (draft-07) of a row
@@ -91,17 +85,19 @@ class Stream:
         return saved
 
     def slices(self, state: State) -> Iterator[Any]:
-        """What there is to read, in order. May make requests; `state` is a copy of what `resume` gave.
+        """What there is to read. May make requests; `state` is a copy of what `resume` gave.
 
-        When one fails, those behind it are left out, unless they say otherwise: see Chained.
+        Their rows are written in this order, whatever the number of workers: a state that says "read up to here" is
+        true only once all earlier slices are written. When one fails, the later ones are left out, unless they say
+        otherwise: see Chained.
         """
         yield self.name
 
     def fetch(self, slice: Any, page_token: str | None) -> Any:
         """One answer from the network: the slice's first (None), or the page that `page_token` names.
 
-        None: this slice has no answer; it counts as read, with no rows. Raises a ConnectorError: ConfigError ends the
-        stream, any other error the slice.
+        None: this slice has no answer; it counts as read, with no rows. Raises a ConnectorError: CredentialsError ends
+        the sync, any other ConfigError the stream, any other error the slice.
         """
         raise NotImplementedError
 
@@ -123,7 +119,8 @@ class Stream:
     def row(self, item: Row) -> Row:
         """An item of an answer as a row: the fields that the schema has, each of a type that it allows.
 
-        A field that the item lacks is left out, or refused if it may not be null. Raises UnexpectedAnswer.
+        A field that the item lacks is left out, or refused if it may not be null. A whole number spelt 5.0 becomes 5,
+        in `item` too. What is inside a list or an object is not looked at. Raises UnexpectedAnswer.
         """
         for field, types in self._field_types.items():
             value = item.get(field)
@@ -132,14 +129,16 @@ class Stream:
                     item[field] = int(value)  # 5.0 is how some JSON writers spell 5
                 else:
                     said = "is missing" if value is None else "is of a wrong type"
-                    raise UnexpectedAnswer(f"The API sent {self.name} whose {field} {said}.", f"{field}: {value!r}")
+                    raise UnexpectedAnswer(
+                        f"The API sent {self.name} whose {field} {said}.", f"{field}: {start_of(repr(value))}"
+                    )
         return {field: item[field] for field in self._field_types if field in item}
 
     @cached_property
     def _field_types(self) -> dict[str, set[type]]:
         kinds = {field: schema["type"] for field, schema in self.json_schema()["properties"].items()}
         return {
-            field: set().union(*(PYTHON_TYPES[kind] for kind in ([given] if isinstance(given, str) else given)))
+            field: set().union(*(JSON_TYPES[kind] for kind in ([given] if isinstance(given, str) else given)))
             for field, given in kinds.items()
         }
 
@@ -183,9 +182,7 @@ class Source:
         return carried if os.path.exists(carried) else os.path.join(os.path.dirname(package), "spec.yaml")
 
     def spec(self, logger: logging.Logger | None = None) -> bytes:
-        """The SPEC message: what spec.yaml says."""
-        from .config import read_spec
-
+        """The SPEC message: what spec.yaml says. (`logger` is there because Airbyte's CDK has it.)"""
         return messages.spec(read_spec(self.spec_file))
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> None:

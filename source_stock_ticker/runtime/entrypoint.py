@@ -181,5 +181,5 @@ def _config(source: Source, args: argparse.Namespace, output: Output, logger: lo
     schema = read_spec(source.spec_file)["connectionSpecification"]
     output.mask = Mask(secrets(config, schema))
     for unknown, meant in misspelt(config, schema):
-        logger.warning("config: there is no option %s; %s is meant? It is left out.", unknown, meant)
+        logger.warning("config: there is no option %s; did you mean %s? It is ignored.", unknown, meant)
     return validated(config, schema)

@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 10.0, 30.0  # seconds: for the connection, and for the next byte
 ANSWER_TIMEOUT = 120.0  # seconds for a whole answer: a server that drips bytes must not hold us for ever
-IMPATIENCE = 25.0  # the same if there is but one try: somebody waits
+ONE_TRY_TIMEOUT = 25.0  # the same if there is but one try: somebody waits
 LARGEST_ANSWER = 16 * 1024 * 1024  # bytes, unpacked; the largest honest answer (50,000 rows) has about 6 MB
 FIRST_WAIT = 1.0  # seconds before the second try; doubled before each further one
 QUOTA_WAIT = 60.0  # seconds to stay silent after a 429 that does not say how long
 LONGEST_QUOTA_WAIT = 300.0  # seconds; an API that wants more silence than this has given up on us, so we do too
 LONGEST_SAID = 365 * 86_400.0  # seconds; a Retry-After may have 400 digits
-QUOTA_TRIES = 10
+QUOTA_TRIES = 10  # times in all that a request may be sent and be answered 429
 # The first request is longer on its way (TCP, TLS) than those after it: 60 s apart here could be 59.8 s over there.
 MARGIN = 1.01
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")  # a company's own certificate authorities
@@ -74,7 +74,7 @@ class HttpClient:
         self._authenticate = authenticate
         self._logger = logger
         self._tries = tries
-        self._longest = ANSWER_TIMEOUT if tries > 1 else IMPATIENCE
+        self._answer_timeout = ANSWER_TIMEOUT if tries > 1 else ONE_TRY_TIMEOUT
         self._throttled = throttled
         self._clock = clock
         self._local = threading.local()
@@ -87,7 +87,7 @@ class HttpClient:
         Raises TransientError when all tries failed, UnexpectedAnswer for a redirect or an endless body.
         """
         tries = self._tries if self._failed_in_a_row < GIVING_UP else 1
-        failed = throttled = 0
+        failed = times_throttled = 0
         while True:
             self.rate_limit.wait()
             try:
@@ -96,8 +96,8 @@ class HttpClient:
                 problem, detail, retry_after = _reason(error), repr(error), None
             else:
                 if self._throttled(answer):
-                    throttled += 1
-                    self._hold(throttled, retry_after, patient=tries > 1)
+                    times_throttled += 1
+                    self._hold(times_throttled, retry_after, patient=tries > 1)
                     continue
                 if answer.status != 408 and answer.status < 500:
                     self._failed_in_a_row = 0
@@ -110,13 +110,13 @@ class HttpClient:
                 raise TransientError(f"{_host(url)} did not serve us, tried {times}: {problem}.", detail)
             wait = min(FIRST_WAIT * 2 ** (failed - 1) + random.random() / 4, QUOTA_WAIT)
             wait = min(max(wait, retry_after or 0), LONGEST_QUOTA_WAIT)
-            until = max(wait, self.rate_limit.interval)
-            self._logger.warning("%s: %s; trying again in %.0f s.", _host(url), problem, until)
+            seconds = max(wait, self.rate_limit.interval)
+            self._logger.warning("%s: %s; trying again in %.0f s.", _host(url), problem, seconds)
             self._clock.sleep(wait)
 
-    def _hold(self, throttled: int, retry_after: float | None, patient: bool) -> None:
+    def _hold(self, times_throttled: int, retry_after: float | None, patient: bool) -> None:
         wait = QUOTA_WAIT + random.random() if retry_after is None else max(retry_after, FIRST_WAIT)
-        if not patient or throttled >= QUOTA_TRIES or wait > LONGEST_QUOTA_WAIT:
+        if not patient or times_throttled >= QUOTA_TRIES or wait > LONGEST_QUOTA_WAIT:
             self._failed_in_a_row += 1
             asked = "" if retry_after is None else f" It asks to wait {retry_after:.0f} s."
             raise TransientError(
@@ -166,7 +166,7 @@ class HttpClient:
             session.proxies = requests.utils.get_environ_proxies(url) if url.startswith("https:") else {}
             session.verify = next(filter(None, map(os.environ.get, CA_VARIABLES)), True)
             for scheme in ("https://", "http://"):
-                session.mount(scheme, _InTime(self._longest))
+                session.mount(scheme, _InTime(self._answer_timeout))
             self._local.session = session
         ours: requests.Session = self._local.session
         return ours
@@ -250,7 +250,9 @@ def _reason(error: requests.RequestException) -> str:
     """What went wrong on the way, for people."""
     text = repr(error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
-        return "its certificate is by nobody whom this machine trusts (REQUESTS_CA_BUNDLE names a file of others)"
+        return (
+            "no authority that this machine trusts signed its certificate (REQUESTS_CA_BUNDLE can name a file of more)"
+        )
     if "TLS CA certificate bundle" in text:
         return f"the certificates that {' or '.join(CA_VARIABLES)} names cannot be read"
     if isinstance(error, requests.exceptions.SSLError):

@@ -8,7 +8,8 @@ For each stream of the catalog:
     STREAM_STATUS COMPLETE, or INCOMPLETE and a TRACE ERROR
 
 A slice that fails does not stop the other slices, a stream that fails does not stop the other
-streams; what failed is not in the state, so the next read begins there.
+streams (a refused key does: those after it are INCOMPLETE, untried); what failed is not in the
+state, so the next read begins there.
 """
 
 from __future__ import annotations
@@ -55,10 +56,13 @@ NAMED_FAILURES = 5  # slices that an error message names; of more it says how ma
 
 @dataclass(frozen=True)
 class Block:
-    """A page's rows as RECORD lines, ready to write. size: how many; first, last: those at the ends, None if none."""
+    """A page's rows as RECORD lines, ready to write; len() is their bytes.
+
+    first, last: the rows at the ends, None if there is none; is_last: of its slice.
+    """
 
     lines: list[bytes]  # of CHUNK rows each
-    size: int
+    row_count: int
     first: Row | None
     last: Row | None
     is_last: bool
@@ -218,15 +222,15 @@ class _StreamRead:
             ) from None
 
     def _written(self, block: Block) -> Iterator[bytes]:
-        if not block.size:
+        if not block.row_count:
             return
         if not self._running:
             self._running = True
             yield messages.stream_status(self._stream.name, "RUNNING", self._configured.namespace)
         yield from block.lines
-        self._all_records += block.size
+        self._all_records += block.row_count
         self._progress.show(self._all_records, self._stream.pace())
-        self._records += block.size
+        self._records += block.row_count
         self._bytes += len(block)
 
     def _state_is_due(self) -> bool:
@@ -249,8 +253,8 @@ class _StreamRead:
         if seconds > SHORT_WAIT and time.monotonic() - self._told_wait > TELL_WAITS:
             self._told_wait = time.monotonic()
             self._logger.info("%s: waiting for the rate limit, %.0f s.", self._stream.name, seconds)
-            until = time.time() + seconds
-            yield messages.stream_status(self._stream.name, "RUNNING", self._configured.namespace, until)
+            reset = time.time() + seconds
+            yield messages.stream_status(self._stream.name, "RUNNING", self._configured.namespace, reset)
 
 
 def _meets_every_slice(error: Exception) -> bool:

@@ -404,7 +404,7 @@ def test_a_misspelt_option_is_told(run, config):
     found = run("check", "--config", config(doess="well"))
     assert found.of_type("log")[0] == {
         "level": "WARN",
-        "message": "config: there is no option doess; does is meant? It is left out.",
+        "message": "config: there is no option doess; did you mean does? It is ignored.",
     }
     assert found.of_type("connectionStatus") == [{"status": "SUCCEEDED"}]
 

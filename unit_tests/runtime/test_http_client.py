@@ -313,7 +313,7 @@ BROKEN = {
     ),
     "certificate of a stranger": (
         requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed"),
-        "its certificate is by nobody whom this machine trusts (REQUESTS_CA_BUNDLE names a file of others)",
+        "no authority that this machine trusts signed its certificate (REQUESTS_CA_BUNDLE can name a file of more)",
     ),
     "no certificates": (
         requests.ConnectionError("Could not find a suitable TLS CA certificate bundle, invalid path: /nope"),
@@ -396,7 +396,7 @@ def test_a_body_without_end_is_given_up_before_it_fills_the_memory(http, client)
 )
 def test_an_answer_that_drips_is_given_up(client, monkeypatch, first, drop):
     # Over a real connection, whose single waits are all short.
-    monkeypatch.setattr("source_stock_ticker.runtime.http_client.IMPATIENCE", 0.3)
+    monkeypatch.setattr("source_stock_ticker.runtime.http_client.ONE_TRY_TIMEOUT", 0.3)
 
     def serve():
         connection, _ = server.accept()

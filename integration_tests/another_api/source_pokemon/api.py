@@ -17,7 +17,6 @@ from .runtime import (
     CredentialsError,
     Pace,
     Row,
-    TransientError,
     UnexpectedAnswer,
     start_of,
 )
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 class PokemonApi:
     """Asks the API. `base_url` without a slash at its end; only it ever gets the key.
 
-    Every method raises ConfigError (key, plan), TransientError (network, rate limit) or UnexpectedAnswer.
+    Every request raises ConfigError (key, plan), TransientError (network, rate limit) or UnexpectedAnswer.
     """
 
     def __init__(
@@ -93,7 +92,5 @@ def _refusal(answer: Answer) -> ConnectorError:
         return CredentialsError(f"api_key: the API does not know this key (HTTP 401).{quoted}")
     if answer.status == 403:
         return ConfigError(f"Your key may not read this (HTTP 403).{quoted}")
-    if answer.status >= 500:
-        return TransientError(f"The API failed (HTTP {answer.status}); try again later.{quoted}")
     hint = "; is api_url right?" if answer.status == 404 else "."
     return UnexpectedAnswer(f"The API answered HTTP {answer.status} for {answer.path}{hint}{quoted}")

@@ -1,6 +1,6 @@
 """The tables. Each class says which pattern it is.
 
-Table       the columns of any table: what the two below share
+Table       what the two below share: API, settings, how an answer becomes rows
 Species     a list with pages, read in full each time
 Sightings   incremental: a cursor, read on from a checkpoint with a lookback
 """
