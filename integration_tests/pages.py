@@ -244,7 +244,8 @@ class Shell:
 
     def _image_commands(self) -> list[str]:
         """What may be done with the image: as `make image` names it, or under the version in metadata.yaml."""
-        made = subprocess.check_output(["make", "image", "--dry-run"], cwd=self._folder, encoding="utf-8").strip()
+        dry_run = ["make", "image", "--dry-run"]
+        made = subprocess.check_output(dry_run, cwd=self._folder, env=self._environment, encoding="utf-8").strip()
         data = yaml.safe_load((self._folder / "metadata.yaml").read_text("utf-8"))["data"]
         released = f"{data['dockerRepository']}:{data['dockerImageTag']}"
         pushed = released.replace("airbyte/", "registry.example.com/")

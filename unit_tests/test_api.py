@@ -25,7 +25,7 @@ def api() -> StockApi:
 
 
 def answer(body: object, status: int = 200) -> Answer:
-    return Answer(status, json.dumps(body).encode(), "/v1/things")
+    return Answer(status, json.dumps(body).encode(), "/v1/things", {})
 
 
 # Asking
@@ -289,7 +289,7 @@ def test_an_answer_of_another_shape_is_noticed(body):
 )
 def test_a_body_that_is_no_json_is_noticed(body, sentence):
     with pytest.raises(UnexpectedAnswer) as error:
-        parsed(Answer(200, body, "/v1/things"))
+        parsed(Answer(200, body, "/v1/things", {}))
     assert error.value.message == sentence
 
 
@@ -423,13 +423,13 @@ def test_pages_without_end_come_to_an_end(server, api, monkeypatch):
 def test_an_answer_of_too_many_values_is_refused_before_it_is_unpacked(value):
     body = ('{"status":"OK","results":[' + ",".join([value] * 800_000) + "]}").encode()
     with pytest.raises(UnexpectedAnswer, match="over 750,000 values for /v1/things"):
-        parsed(Answer(200, body, "/v1/things"))
+        parsed(Answer(200, body, "/v1/things", {}))
 
 
 def test_the_largest_honest_answer_is_none_of_too_many_values():
     bar = '{"v":1748755.0,"vw":131.63,"o":130.465,"c":130.1,"h":133.4,"l":129.8,"t":1673240400000,"n":64536,"otc":true}'
     body = ('{"status":"OK","resultsCount":50000,"results":[' + ",".join([bar] * 50_000) + "]}").encode()
-    assert len(parsed(Answer(200, body, "/v2/aggs"))["results"]) == 50_000
+    assert len(parsed(Answer(200, body, "/v2/aggs", {}))["results"]) == 50_000
 
 
 # Filters

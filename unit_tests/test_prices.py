@@ -987,7 +987,7 @@ def ms(day: str, hour: int = 0) -> int:
 
 
 def answer(**body: Any) -> Answer:
-    return Answer(200, json.dumps({"status": "OK", **body}).encode(), "/v2/aggs")
+    return Answer(200, json.dumps({"status": "OK", **body}).encode(), "/v2/aggs", {})
 
 
 def of_ticker(first: str = START) -> TickerSlice:

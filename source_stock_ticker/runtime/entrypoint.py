@@ -48,7 +48,8 @@ FILES = {
 _HELP = partial(argparse.RawDescriptionHelpFormatter, width=110)
 # Between two looks for cycles, in which neither rows nor modules are: a look at every 700 took 8 % of a long read.
 NEW_OBJECTS = 100_000
-EXIT_CODES = "exit codes: 0 done (a check that answers FAILED too), 1 failed, 2 the command line is wrong"
+EXIT_CODES = """exit codes: 0 done (a check that answers FAILED too), 1 failed, 2 the command line is wrong,
+130 stopped by Ctrl-C, 143 by SIGTERM, 141 nobody read on"""
 
 
 def launch(source: Source, version: str, argv: Sequence[str] | None = None) -> int:
@@ -64,12 +65,12 @@ def launch(source: Source, version: str, argv: Sequence[str] | None = None) -> i
             output.leave_signals_alone()  # or one that comes now would end in a traceback
             return exit_code
     except Stopped as stopped:
+        from .progress import tell
+
+        text = f"Stopped by {stopped}; a read goes on from its last STATE, if it has written one."
         with suppress(CannotWrite):
-            output.write(
-                messages.log(
-                    "WARN", f"Stopped by {stopped}; a read goes on from its last STATE, if it has written one."
-                )
-            )
+            output.write(messages.log("WARN", text))
+        tell(text)
         end_by(stopped.signum)
         return stopped.exit_code
     except CannotWrite as error:

@@ -27,7 +27,7 @@ from .rate_limit import RateLimit
 if TYPE_CHECKING:
     import logging
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .rate_limit import Clock
 
@@ -47,11 +47,15 @@ GIVING_UP = 3  # requests in a row that failed with all their tries; from then o
 
 
 class Answer(NamedTuple):
-    """An HTTP answer whose body has arrived in full. path: of the request, without host and query, for messages."""
+    """An HTTP answer whose body has arrived in full. path: of the request, without host and query, for messages.
+
+    headers: by name, in upper or lower case; some APIs say there which page comes next (Link).
+    """
 
     status: int
     body: bytes | bytearray
     path: str
+    headers: Mapping[str, str]
 
 
 class HttpClient:
@@ -146,7 +150,7 @@ class HttpClient:
                         f"{_host(url)} redirects to another address; set api_url to the API's own address.",
                         f"HTTP {response.status_code} to {start_of(response.headers['Location'])}",
                     )
-                answer = Answer(response.status_code, _body(response), _path(url))
+                answer = Answer(response.status_code, _body(response), _path(url), response.headers)
                 self._logger.debug("GET %s", url, extra={"status": answer.status, "bytes": len(answer.body)})
                 return answer, _retry_after(response)
         except requests.RequestException:

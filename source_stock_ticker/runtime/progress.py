@@ -16,13 +16,23 @@ OFTEN = 0.2  # seconds between two looks of the line
 CLEAR = "\r\x1b[K"  # to the start of the line, and what is there wiped out
 
 
+def _is_watched() -> bool:
+    return os.isatty(2) and not os.isatty(1)
+
+
+def tell(text: str) -> None:
+    """Put a sentence under the line."""
+    if _is_watched():
+        os.write(2, f"\n{text}\n".encode())
+
+
 class Progress:
     """The line of one stream. Does nothing where there is nobody to see it."""
 
     def __init__(self, stream: str) -> None:
         self._stream = stream
         self._shown = float("-inf")
-        self._visible = os.isatty(2) and not os.isatty(1)
+        self._visible = _is_watched()
 
     def show(self, rows: int, pace: Pace) -> None:
         """Rows written so far, and how the requests go."""

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -566,11 +567,28 @@ def test_a_reader_that_was_never_there_ends_the_process_quietly(start):
 # Who watches
 
 
+def shown_at(ours, terminal):
+    """All that was written to a terminal, when nobody else has it open any more."""
+    os.close(terminal)
+    shown = b""
+    with suppress(OSError):  # so Linux says that it is the end
+        while part := os.read(ours, 10_000):
+            shown += part
+    os.close(ours)
+    return shown
+
+
 def test_a_person_at_a_terminal_sees_how_the_read_goes_on(start, finish, read_of):
     ours, terminal = pty.openpty()
     found = finish(start(*read_of(), stderr=terminal))
-    shown = os.read(ours, 10_000)
-    os.close(ours)
-    os.close(terminal)
-    assert b"numbers: 3 rows" in shown
+    assert b"numbers: 3 rows" in shown_at(ours, terminal)
     assert found.rows == [1, 2, 3]
+
+
+def test_a_person_who_stops_a_read_is_told_so_though_the_output_goes_into_a_file(start, finish, read_of):
+    ours, terminal = pty.openpty()
+    process = start(*read_of("wait"), stderr=terminal)
+    lines = lines_until(process, b'{"type":"RECORD","record":{"stream":"numbers","data":{"id":2,')
+    process.send_signal(signal.SIGINT)
+    finish(process, lines)
+    assert b"\nStopped by SIGINT; a read goes on from its last STATE" in shown_at(ours, terminal).replace(b"\r", b"")

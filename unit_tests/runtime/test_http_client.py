@@ -88,7 +88,12 @@ def failure(client, url=URL):
 
 def test_an_answer_has_its_status_and_body_and_path(http, client):
     answers(http, 200, body=b'{"letters": []}')
-    assert client().get(URL) == (200, b'{"letters": []}', "/v1/letters")
+    assert client().get(URL)[:3] == (200, b'{"letters": []}', "/v1/letters")
+
+
+def test_an_answer_has_its_headers_which_may_name_the_next_page(http, client):
+    answers(http, 200, headers={"Link": f'<{URL}?page=2>; rel="next"'})
+    assert client().get(URL).headers["link"] == f'<{URL}?page=2>; rel="next"'
 
 
 def test_a_packed_body_is_unpacked(http, client):

@@ -8,7 +8,7 @@ Sightings   incremental: a cursor, read on from a checkpoint with a lookback
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .api import page_of
 from .runtime import ConfigError, Pace, Page, Row, State, Stream
@@ -50,8 +50,17 @@ class Species(Table):
         return self._api.get("/species", offset=page_token)
 
 
+class Since(NamedTuple):
+    """What was seen from a moment on."""
+
+    moment: int  # seconds since 1970
+
+    def __str__(self) -> str:
+        return f"sightings since {self.moment}"
+
+
 class Sightings(Table):
-    """What was seen. Pattern: a cursor, read on from a checkpoint.
+    """What was seen, oldest first. Pattern: a cursor, read on from a checkpoint.
 
     state = {"from": 1709251200, "seen_at": 1709510400}     all is read from .. to
     """
@@ -69,14 +78,14 @@ class Sightings(Table):
                 "state: that of sightings is not as this source writes it; clear it.", repr(error)
             ) from None
 
-    def slices(self, state: State) -> Iterator[int]:
+    def slices(self, state: State) -> Iterator[Since]:
         start = int(self._settings.start.timestamp())
-        yield max(start, state.get("seen_at", start) - self._settings.lookback_days * DAY)
+        yield Since(max(start, state.get("seen_at", start) - self._settings.lookback_days * DAY))
 
-    def fetch(self, slice: int, page_token: str | None) -> Answer:
-        return self._api.get("/sightings", **{"from": str(slice), "offset": page_token})
+    def fetch(self, slice: Since, page_token: str | None) -> Answer:
+        return self._api.get("/sightings", **{"from": str(slice.moment), "offset": page_token})
 
-    def checkpoint(self, state: State, slice: int, first: Row | None, last: Row | None, done: bool) -> None:
+    def checkpoint(self, state: State, slice: Since, first: Row | None, last: Row | None, done: bool) -> None:
         if last is not None:
-            state["from"] = state.get("from", slice)
+            state["from"] = state.get("from", slice.moment)
             state["seen_at"] = max(state.get("seen_at", 0), min(last["seen_at"], int(self._settings.now.timestamp())))

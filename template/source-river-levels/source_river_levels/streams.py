@@ -68,8 +68,9 @@ class Readings(Table):
     state = {"read": {"elm-bridge": ["2024-03-01T00:00:00Z", "2024-03-04T06:00:00Z"]}}
                                       all is read from here .. to the newest reading written
 
-    A station's readings come and are corrected for some days, so a sync begins `lookback_days` before the newest.
-    Moments are written as the API does, all in one way: so the order of the texts is the order in time.
+    A station's readings come and are corrected for some days, so a sync begins `lookback_days` before the newest. This
+    is right because the API gives them oldest first: what is written when a read breaks off is all up to its last row.
+    Moments in the state are all written in one way: so the order of the texts is the order in time.
     """
 
     name = "readings"
@@ -116,17 +117,18 @@ class Readings(Table):
             return
         _, before = state["read"].get(slice.station, ["", ""])
         # A clock that is ahead must not hide what is measured until then; and nothing moves the state back.
-        newest = max(before, min(last["measured_at"], _text(self._settings.now)))
+        newest = max(before, _text(min(_moment(last["measured_at"]), self._settings.now)))
         state["read"][slice.station] = [slice.gapless_from, newest]
 
 
 def _moment(text: str) -> datetime:
-    """The moment that a text of the API's says. Raises ValueError, also for one that is written in another way."""
-    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
-    if _text(moment) != text:
-        raise ValueError(text)
+    """The moment that a text of the API's says: 2024-03-01T06:00:00Z, .250Z, +01:00 (RFC 3339). Raises ValueError."""
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    if "T" not in text or moment.tzinfo is None:
+        raise ValueError(f"{text} does not say which moment it is")
     return moment
 
 
 def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    """In UTC, down to the second: what lies in that second is read again."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -44,7 +44,7 @@ def test_pages_that_lead_in_a_circle_are_left(api, server):
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"stations": {}}', b'{"stations": [1]}'])
 def test_an_answer_without_a_list_of_rows_is_not_taken_for_none(body):
     with pytest.raises(UnexpectedAnswer):
-        page_of(Answer(200, body, "/stations"), "stations")
+        page_of(Answer(200, body, "/stations", {}), "stations")
 
 
 @pytest.mark.parametrize(

@@ -47,14 +47,24 @@ def test_stations_are_read_page_by_page(connect, read, server):
 @pytest.mark.parametrize("row", [{}, {"id": None, "name": "A"}, {"id": 7, "name": "A"}])
 def test_a_field_of_a_wrong_type_is_refused(row, connect):
     with pytest.raises(UnexpectedAnswer, match="stations whose id"):
-        connect(Stations).parse("stations", Answer(200, json.dumps({"stations": [row]}).encode(), "/stations"))
+        connect(Stations).parse("stations", Answer(200, json.dumps({"stations": [row]}).encode(), "/stations", {}))
 
 
-@pytest.mark.parametrize("moment", ["yesterday", "2024-03-02", "2024-3-2T6:00:00Z", "2024-03-02T06:00:00+01:00"])
-def test_a_cursor_that_is_written_in_another_way_is_refused(moment, connect, read, measured):
+@pytest.mark.parametrize("moment", ["yesterday", "2024-03-02", "2024-3-2T6:00:00Z", "2024-03-02T06:00:00"])
+def test_a_cursor_that_is_no_moment_is_refused(moment, connect, read, measured):
     measured[0]["measured_at"] = moment
     with pytest.raises(UnexpectedAnswer, match="measured_at"):
         connect(Readings).row(measured[0])
+
+
+@pytest.mark.parametrize(
+    "moment", ["2024-03-05T07:00:00.250Z", "2024-03-05T07:00:00+00:00", "2024-03-05T08:00:00.123456+01:00"]
+)
+def test_the_state_has_the_cursor_in_one_way_however_the_api_writes_it(moment, connect, read, measured):
+    measured[3]["measured_at"] = moment
+    rows, states = read(connect(Readings))
+    assert rows == measured
+    assert states[-1][1]["read"]["a"][1] == "2024-03-05T07:00:00Z"
 
 
 def test_a_first_sync_reads_all_from_the_start_date_on(connect, read, measured):
