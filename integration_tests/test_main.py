@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import signal
 import socket
 import subprocess
@@ -242,6 +243,15 @@ def test_the_sample_state_resumes_three_days_before_it_ends(connector: Connector
     # It was read through 03-28; of the days before that, the last three weekdays are read again (03-25 was a holiday).
     again = ("2005-03-24", "2005-03-31")
     assert run.rows() == real_prices("AAPL", *again) + real_prices("MSFT", *again)
+
+
+def test_ctrl_c_before_the_connector_listens_for_it_leaves_no_traceback(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "main.py", tmp_path)
+    (tmp_path / "source_stock_ticker").mkdir()
+    at_import = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+    (tmp_path / "source_stock_ticker" / "__init__.py").write_text(at_import)
+    done = subprocess.run([sys.executable, "main.py", "spec"], cwd=tmp_path, capture_output=True)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
 
 
 def test_a_state_in_the_far_future_gives_a_state_and_no_rows(connector: Connector) -> None:

@@ -134,7 +134,9 @@ class StockApi:
         ours = urlsplit(self._base)
         # A proxy's link holds the path that our own address begins with; the API's does not.
         path = parts.path.removeprefix(ours.path) if parts.hostname == ours.hostname else parts.path
-        return f"{path}?{parts.query}" if parts.query else path
+        # Old links had the key in them, and it must be in no address.
+        query = "&".join(part for part in parts.query.split("&") if not part.lower().startswith("apikey="))
+        return f"{path}?{query}" if query else path
 
 
 def path_of(*segments: object) -> str:

@@ -25,7 +25,7 @@ NONE = type(None)  # of a field that a bar leaves out
 NUMBERS = {int, float, NONE}
 HOUR, MINUTE = 3_600_000, 60_000  # ms
 MINUTES = [f"{minute:02d}:00Z" for minute in range(60)]
-LATEST = 4_102_444_800_000  # ms: the year 2100; a bar after it is no bar
+EARLIEST, LATEST = 31_536_000_000, 4_102_444_800_000  # ms: the years 1971 (1970 are seconds, not ms) and 2100
 
 
 class BarSize(NamedTuple):
@@ -115,7 +115,7 @@ def _columns(what: str, bars: Sequence[Bar]) -> list[list[Any]]:
         elif types - ({bool, NONE} if field == "otc" else NUMBERS):
             raise UnexpectedAnswer(f"The API sent a bar of {what} whose {field} is of a wrong type.")
     moments: list[Any] = columns[0]
-    if None in moments or (moments and not 0 <= min(moments) <= max(moments) < LATEST):
+    if None in moments or (moments and not EARLIEST <= min(moments) <= max(moments) < LATEST):
         raise UnexpectedAnswer(f"The API sent a bar of {what} without a possible time.")
     return columns
 

@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .plan import SplitsByTicker
-from .runtime import ConfigError, Row, State
+from .runtime import ConfigError, Row, State, UnexpectedAnswer
 from .settings import MARKET
 from .trading_days import FIRST_YEAR, ONE_DAY, weekday_after, weekday_before, weekday_from
 
@@ -43,6 +43,7 @@ class Sync:
         self.expected: set[str] = set()  # tickers of which weeks are asked for, so that they should have bars ..
         self.with_bars: set[str] = set()  # .. and those that have
         self.quiet: set[str] = set()  # tickers whose last bar is old
+        self.ends: dict[str, str] = {}  # tickers, and the day of the last bar of the page written last
 
 
 class SplitsSlice(NamedTuple):
@@ -153,9 +154,14 @@ class Coverage:
                     read[ticker] = [read.get(ticker, read.get(MARKET))[0], None]
             case TickerSlice(ticker, first_asked, sync):
                 covered = read[ticker]
+                if last and last["date"] < sync.ends.get(ticker, ""):
+                    # The pages before had not all bars up to their last one.
+                    read[ticker] = [min(covered[0], first_asked.isoformat()), None]
+                    raise UnexpectedAnswer(f"The API sent the bars of {ticker} in another order than was asked for.")
                 if first:
                     self._note_begin(covered, ticker, first_asked, first["date"], sync)
                 if last:
+                    sync.ends[ticker] = last["date"]
                     day = date.fromisoformat(last["date"])
                     # Further pages may hold more bars of the last day: only the days before it are surely complete.
                     through = self._settings.bar_size.last_day(day) if done else weekday_before(day - ONE_DAY, 0)

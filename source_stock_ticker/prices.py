@@ -237,8 +237,13 @@ class StockPrices(Stream):
         if found and (found[0]["date"] < low or size.last_day_text(found[-1]["date"]) > high):
             asked_for = self._settings.last_day.isoformat()  # by now `high` may be lower
             # Some may lap over at the ends (weeks, months). If most do, it is the answer to another request.
-            if 2 * sum(low <= row["date"] <= asked_for for row in found) < len(found):
+            others = sum(not low <= row["date"] <= asked_for for row in found)
+            if 2 * others > len(found):
                 raise UnexpectedAnswer(f"The API sent bars of other days than were asked for, for {answer.path}.")
+            if others:
+                self._logger.warning(
+                    "stock_prices: %d bars of %s are of days that were not asked for; left out.", others, slice.ticker
+                )
             # A bar is final only when its last day is over.
             found = [row for row in found if low <= row["date"] and size.last_day_text(row["date"]) <= high]
         if found:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .api import UnknownTicker, any_of, parsed, path_of, results
 from .runtime import ConfigError, Pace, Page, Row, State, Stream, UnexpectedAnswer
 from .settings import MARKET
-from .trading_days import FIRST_YEAR, NEW_YORK, ONE_DAY, weekday_before
+from .trading_days import A_YEAR, FIRST_YEAR, NEW_YORK, ONE_DAY, weekday_before
 
 if TYPE_CHECKING:
     import logging
@@ -195,8 +195,10 @@ class AnnouncedStream(TableStream):
 
     def slices(self, state: State) -> Iterator[Announced]:
         field, known = str(self.cursor_field), state["fingerprints"]
-        if str(state.get(field, "")) > self._settings.today.isoformat():
-            return  # "all is read up to a day to come": nothing to ask for
+        if str(state.get(field, "")) > (self._settings.today + A_YEAR).isoformat():
+            # Airbyte's suites pass such a state and expect no rows. (A clock that was ahead by less does no harm.)
+            self._logger.warning("%s: the state says that all is read up to %s; clear it.", self.name, state[field])
+            return
         wanted, finished = set(self._settings.tickers), set()
         for query in self._queries(field):
             rows: Iterable[Row] = self._bounded(self._api.rows(self.path, query, self.row))
@@ -276,7 +278,9 @@ class NewsSlice(NamedTuple):
 
     ticker: str
     windows: dict[str, str]  # of this sync: each ticker's first moment
+    finished: set[str]  # of this sync: the tickers whose slices are written
     moments: list[str]  # the newest of the articles parsed so far, also those that another ticker's slice writes
+    left_to: dict[str, str]  # other tickers, and the moment of the first article that their slices write
     chain: None = None  # each ticker has its own entry in the state
 
     def __str__(self) -> str:
@@ -313,9 +317,10 @@ class News(TableStream):
     def slices(self, state: State) -> Iterator[NewsSlice]:
         last_day = min(self._settings.end_date or self._settings.today, self._settings.today).isoformat()
         windows = {ticker: self._since(state["read"].get(ticker)) for ticker in self._settings.tickers or (MARKET,)}
+        finished: set[str] = set()
         for ticker, since in windows.items():
             if since[:10] <= last_day:
-                yield NewsSlice(ticker, windows, [])
+                yield NewsSlice(ticker, windows, finished, [], {})
 
     def _since(self, read: list[str] | None) -> str:
         start = self._settings.start_date.isoformat()
@@ -341,7 +346,14 @@ class News(TableStream):
     def parse(self, slice: NewsSlice, answer: Answer) -> Page:
         rows, next_page_token = super().parse(slice, answer)
         slice.moments[:] = self._reached([*slice.moments, *(row["published_utc"] for row in rows)])[-1:]
-        return Page([row for row in rows if self._owner(row, slice) == slice.ticker], next_page_token)
+        own = []
+        for row in rows:
+            owner, moment = self._owner(row, slice), row["published_utc"]
+            if owner == slice.ticker:
+                own.append(row)
+            else:
+                slice.left_to[owner] = min(moment, slice.left_to.get(owner, moment))
+        return Page(own, next_page_token)
 
     def _owner(self, row: Row, slice: NewsSlice) -> str:
         """The ticker under which an article is written.
@@ -356,10 +368,14 @@ class News(TableStream):
     def checkpoint(self, state: State, slice: NewsSlice, first: Row | None, last: Row | None, done: bool) -> None:
         # Once all is written, the articles that stand under another ticker count too.
         moments = slice.moments if done else [last["published_utc"]] if last else []
+        # Not beyond what was left to a ticker that failed: it may be taken out of the config before it is read.
+        missing = [first for ticker, first in slice.left_to.items() if ticker not in slice.finished]
         if reached := self._reached(moments):
             start = self._settings.start_date.isoformat()
             from_day, newest = state["read"].get(slice.ticker, (start, ""))
-            state["read"][slice.ticker] = [from_day, max(reached[-1], newest)]
+            state["read"][slice.ticker] = [from_day, max(min([reached[-1], *missing]), newest)]
+        if done:
+            slice.finished.add(slice.ticker)
 
     def _reached(self, moments: list[str]) -> list[str]:
         """The moments that say how far the news have been read, in order: not those in the future or oddly written."""

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 NEW_YORK = ZoneInfo("America/New_York")
 FIRST_YEAR = 1970  # no exchange's data in the API is as old
 ONE_DAY = timedelta(days=1)
+A_YEAR = timedelta(days=366)
 SATURDAY = 5
 
 

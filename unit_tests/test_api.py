@@ -320,6 +320,9 @@ def test_a_link_of_the_api_is_followed_on_our_own_address(base, link):
         ("https://proxy.example/x", "https://proxy.example/v1/things?cursor=b", "/v1/things?cursor=b"),
         ("https://proxy.example/v1", "https://api.massive.com/v1/things?cursor=b", "/v1/things?cursor=b"),
         (BASE, f"{BASE}/v2/aggs/ticker/A%2FB/range/1/day/1/2", "/v2/aggs/ticker/A%2FB/range/1/day/1/2"),
+        # Old links had the key in them.
+        (BASE, f"{BASE}/v1/things?cursor=b%3D&apiKey=my-key&limit=5", "/v1/things?cursor=b%3D&limit=5"),
+        (BASE, f"{BASE}/v1/things?apikey=my-key", "/v1/things"),
     ],
 )
 def test_a_link_may_lead_to_our_own_host_and_its_path(base, link, path):

@@ -190,6 +190,7 @@ def test_a_ticker_stays_as_it_is_spelt(ticker):
         ("t", False, "whose t is no whole number"),
         ("t", -1, "without a possible time"),
         ("t", 1709874000000000, "without a possible time"),  # microseconds
+        ("t", 1709874000, "without a possible time"),  # seconds
         ("otc", "true", "whose otc is of a wrong type"),
         ("otc", 1, "whose otc is of a wrong type"),
     ],

@@ -999,13 +999,27 @@ def of_day(**first_days: str) -> DaySlice:
     return DaySlice(LAST, wanted, frozenset({"SLOW"}), Sync(LAST), True)
 
 
-def test_bars_outside_of_the_window_are_left_out(connect):
+def test_bars_outside_of_the_window_are_left_out_and_told(connect, caplog):
     days = ["2024-02-29", "2024-03-01", "2024-03-14", "2024-03-15"]
     page = connect(StockPrices).parse(of_ticker(), answer(results=[{"t": ms(day)} for day in days]))
     assert days_of(page.rows) == ["2024-03-01", "2024-03-14"]
+    assert "2 bars of AAPL are of days that were not asked for; left out" in caplog.text
 
 
-@pytest.mark.parametrize("days", [["2025-03-01", "2025-03-02", "2024-03-01"], ["1970-01-20"]])
+def test_pages_that_come_newest_first_are_noticed_and_all_is_read_again(connect):
+    stream, slice = connect(StockPrices), of_ticker()
+    state = stream.resume({})
+    newest, oldest = (
+        [{"date": f"2024-03-{day:02}"} for day in (13, 14)],
+        [{"date": f"2024-03-{day:02}"} for day in (5, 8)],
+    )
+    stream.checkpoint(state, slice, *newest, False)
+    with pytest.raises(UnexpectedAnswer, match="bars of AAPL in another order"):
+        stream.checkpoint(state, slice, *oldest, True)
+    assert state["read"] == {"AAPL": [START, None]}
+
+
+@pytest.mark.parametrize("days", [["2025-03-01", "2025-03-02", "2024-03-01"], ["1990-01-20"]])
 def test_an_answer_with_bars_of_other_days_above_all_is_not_taken_for_an_empty_one(connect, days):
     with pytest.raises(UnexpectedAnswer, match="bars of other days"):
         connect(StockPrices).parse(of_ticker(), answer(results=[{"t": ms(day)} for day in days]))

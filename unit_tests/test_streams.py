@@ -529,10 +529,19 @@ def test_announcements_that_lie_in_the_future_alone_leave_no_cursor_that_is_no_d
 
 
 @ANNOUNCED
-def test_a_cursor_far_in_the_future_asks_for_nothing(server, connect, read, table, path, row, field):
+def test_a_cursor_far_in_the_future_asks_for_nothing_and_says_so(
+    server, connect, read, caplog, table, path, row, field
+):
     saved = {field: "2999-12-31", "fingerprints": {}}
     assert read(connect(table), saved).state == saved
     assert len(server.calls) == 0
+    assert f"{table.name}: the state says that all is read up to 2999-12-31; clear it" in caplog.text
+
+
+@ANNOUNCED
+def test_a_cursor_of_a_clock_that_was_ahead_hides_nothing(server, connect, read, table, path, row, field):
+    server.get(API + path, json=ok(row))
+    assert len(read(connect(table), {field: "2024-12-30", "fingerprints": {}}).rows) == 1
 
 
 @ANNOUNCED
@@ -700,6 +709,18 @@ def test_an_article_about_two_tickers_comes_once(server, connect, read, page):
         page=page,
     )
     assert ids(read(connect(streams.News, tickers=["AAPL", "MSFT"])).rows) == ["a", "c", "b"]
+
+
+@pytest.mark.parametrize("page", [1, 1000])
+def test_what_was_left_to_a_ticker_that_failed_comes_though_it_is_taken_out_of_the_config(server, connect, read, page):
+    days = {"both 1": ("AAPL", "MSFT"), "own 2": ("MSFT",), "both 3": ("AAPL", "MSFT"), "own 4": ("MSFT",)}
+    articles = [article(name, f"2024-03-0{name[-1]}T00:00:00Z", *about) for name, about in days.items()]
+    newspaper = Newspaper(server, *articles, down="AAPL", page=page)
+    broken = read(connect(streams.News, tickers=["AAPL", "MSFT"], lookback_days=0))
+    assert set(ids(broken.rows)) == {"own 2", "own 4"}
+    newspaper.down = ""
+    rest = read(connect(streams.News, tickers=["MSFT"], lookback_days=0), broken.state)
+    assert set(ids(broken.rows + rest.rows)) == set(days)
 
 
 @pytest.mark.parametrize("page", [1, 1000])

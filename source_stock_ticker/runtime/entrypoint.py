@@ -55,10 +55,10 @@ EXIT_CODES = """exit codes: 0 done (a check that answers FAILED too), 1 failed, 
 def launch(source: Source, version: str, argv: Sequence[str] | None = None) -> int:
     """Run the command that argv (default: the process's own) names; messages go to stdout. -> exit code."""
     gc.set_threshold(NEW_OBJECTS)
-    args = _arguments(version, argv)
     output = Output()
-    output.stop_on_signals()
     try:
+        output.stop_on_signals()
+        args = _arguments(version, argv)
         # stdout belongs to the protocol: what somebody prints by mistake shows on stderr instead.
         with redirect_stdout(sys.stderr):
             exit_code = _exit_code(source, args, output)
@@ -69,7 +69,7 @@ def launch(source: Source, version: str, argv: Sequence[str] | None = None) -> i
 
         text = f"Stopped by {stopped}; a read goes on from its last STATE, if it has written one."
         with suppress(CannotWrite):
-            output.write(messages.log("WARN", text))
+            output.write_last(messages.log("WARN", text))
         tell(text)
         end_by(stopped.signum)
         return stopped.exit_code

@@ -144,6 +144,10 @@ class HttpClient:
                 proxies=session.proxies,
             )
             with response:
+                if response.status_code < 200:
+                    # Not to be read on, so that the connection is closed: the answer itself may still come on it, and
+                    # would be taken for that of the next request.
+                    raise requests.ConnectionError(f"HTTP {response.status_code}, and then no answer")
                 if response.is_redirect:
                     # Following it would send the key to wherever the answer says.
                     raise UnexpectedAnswer(

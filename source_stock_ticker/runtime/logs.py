@@ -43,4 +43,5 @@ def start_logging(output: Output, debug: bool) -> logging.Logger:
     root.handlers = [_LogMessages(output)]  # libraries' warnings become LOG messages too
     root.setLevel(logging.WARNING)
     logging.captureWarnings(True)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns, with a stack, of a header that it cannot read
     return logger

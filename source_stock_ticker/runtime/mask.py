@@ -18,6 +18,7 @@ TEXT, DATA = {"message", "internal_message", "stack_trace"}, {"data", "stream_st
 # A shorter secret is taken out of texts but not out of data: there it would be found in honest values.
 SHORTEST_IN_DATA = 8
 OF_PHP, OF_GO = {ord("/"): "\\/"}, {ord(sign): f"\\u{ord(sign):04x}" for sign in "&<>"}
+URL_SAFE = {ord("+"): "-", ord("/"): "_"}  # of base64
 OF_PAGES = {ord(sign): f"&#{ord(sign)};" for sign in "+\"'"}  # beside &amp; &lt; &gt;
 
 
@@ -76,11 +77,13 @@ def _spellings(secrets: set[str]) -> list[str]:
         found.add(html.escape(secret, quote=False).translate(OF_PAGES))
         found |= in_json | {json.dumps(text)[1:-1] for text in in_json}
         found |= in_url | {re.sub("%..", lambda code: code[0].lower(), text) for text in in_url}
-        for before in (1, 2):  # inside a longer text its base64 begins elsewhere, and its ends depend on the neighbours
-            inside = base64.b64encode(b"x" * before + raw)[before + 1 : -4].decode()
-            found |= {inside} if len(inside) >= SHORTEST_IN_DATA else set()
+        # In a longer text its base64 begins elsewhere, and its ends depend on the neighbours.
+        for before in range(3):
+            first, length = before + 1 if before else 0, before + len(raw)
+            inside = base64.b64encode(b"x" * before + raw).decode()[first : length // 3 * 4 + length % 3]
+            found |= {inside, inside.translate(URL_SAFE)} if len(inside) >= SHORTEST_IN_DATA else set()
         found |= {"".join(f"%{byte:02x}" for byte in raw), "".join(f"%{byte:02X}" for byte in raw)}
-        found |= {in_base64, in_base64.replace("+", "-").replace("/", "_")}
+        found |= {in_base64, in_base64.translate(URL_SAFE)}
     return sorted(found, key=len, reverse=True)
 
 

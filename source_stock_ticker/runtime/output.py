@@ -107,6 +107,11 @@ class Output:
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
 
+    def write_last(self, message: bytes) -> None:
+        """Write what there is to say after Stopped, which is not raised again."""
+        self._stopped_by = 0
+        self.write(message)
+
     def leave_signals_alone(self) -> None:
         """The work is done: from now on SIGTERM and SIGINT end the process at once."""
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -118,6 +123,6 @@ class Output:
         # A reader that has stalled would keep us in a write for ever.
         signal.signal(signal.SIGALRM, lambda *_: _give_up(signum))
         signal.setitimer(signal.ITIMER_REAL, LAST_WRITE)
+        self._stopped_by = signum  # also if it is raised here: what Python calls from its own depths loses exceptions
         if not self._in_write:
             raise Stopped(signum)
-        self._stopped_by = signum

@@ -421,6 +421,30 @@ def test_an_answer_that_drips_is_given_up(client, monkeypatch, first, drop):
         assert time.monotonic() - start < 20
 
 
+def test_an_answer_that_comes_after_a_103_is_not_taken_for_that_of_the_next_request(client):
+    def serve(connection, first):
+        with connection, suppress(OSError):
+            while asked := connection.recv(10_000).split(b" ")[1:2]:
+                if first:
+                    connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
+                    time.sleep(0.2)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + asked[0])
+                first = False
+
+    def accept():
+        first = True
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(server.accept()[0], first), daemon=True).start()
+                first = False
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=accept, daemon=True).start()
+        host, port = server.getsockname()
+        ours = client()
+        assert [ours.get(f"http://{host}:{port}{path}").body for path in ("/a", "/b", "/c")] == [b"/a", b"/b", b"/c"]
+
+
 def test_every_request_has_timeouts(http, client):
     answers(http, 200)
     client().get(URL)

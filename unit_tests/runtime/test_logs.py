@@ -60,6 +60,11 @@ def test_a_level_between_two_is_one_of_the_protocol_too(logged, level):
     assert message["level"] in LEVELS
 
 
+def test_that_a_header_cannot_be_read_is_no_news(logged):
+    name = "urllib3.connection"
+    assert logged(lambda _: logging.getLogger(name).warning("Failed to parse headers", exc_info=ValueError())) == []
+
+
 def test_what_is_logged_is_filled_in(logged):
     (message,) = logged(lambda logger: logger.info("Reading %s, %d rows.", "letters", 3))
     assert message["message"] == "Reading letters, 3 rows."

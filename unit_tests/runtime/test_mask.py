@@ -56,6 +56,19 @@ def test_a_secret_is_taken_out_in_every_spelling(spelling, key):
     assert spelled not in text
 
 
+@pytest.mark.parametrize("before", ["", "u", "us", "user:"])
+@pytest.mark.parametrize("after", ["", ":", "::", "\xff" * 6])
+@pytest.mark.parametrize("length", [22, 23, 24, 32])
+@pytest.mark.parametrize("alphabet", [None, b"-_"], ids=["usual", "for URLs"])
+def test_a_secret_inside_a_text_in_base64_is_taken_out(before, after, length, alphabet):
+    key = "Xy_-9aB3dE5gH7iK9mN1oPqRsTuVwXyZ"[:length]
+    around = len(base64.b64encode(f"{before}{after}".encode()))
+    spelled = base64.b64encode(f"{before}{key}{after}".encode(), alphabet).decode()
+    text = json.loads(Mask([key]).lines(messages.log("ERROR", spelled)))["log"]["message"]
+    assert "****" in text
+    assert len(text.replace("****", "")) <= around + 4  # of the key itself no more than its ends
+
+
 @pytest.mark.parametrize(
     "line",
     [

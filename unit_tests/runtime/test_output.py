@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -225,8 +226,20 @@ def test_records_that_wait_can_still_be_written_after_a_signal(pipe, stoppable):
     stoppable.write(RECORD)
     with pytest.raises(Stopped):
         send(signal.SIGTERM)
-    stoppable.flush()
+    with pytest.raises(Stopped):  # once more, as the first may have been lost
+        stoppable.flush()
     assert pipe.written() == RECORD
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_stop_that_python_has_lost_comes_with_the_next_write(pipe, stoppable):
+    thing = type("Thing", (), {})()
+    watch = weakref.ref(thing, lambda _: send(signal.SIGTERM))
+    del thing  # Python calls back, and ignores what is raised there
+    assert watch() is None
+    with pytest.raises(Stopped):
+        stoppable.write(LOG)
+    assert pipe.written() == LOG
 
 
 def test_a_process_that_is_ending_is_not_stopped_again(pipe, stoppable):
@@ -234,7 +247,7 @@ def test_a_process_that_is_ending_is_not_stopped_again(pipe, stoppable):
         send(signal.SIGINT)
     send(signal.SIGINT)  # somebody pressed Ctrl-C twice
     send(signal.SIGTERM)
-    stoppable.write(LOG)
+    stoppable.write_last(LOG)
     assert pipe.written() == LOG
 
 
