@@ -163,7 +163,7 @@ def parsed(answer: Answer) -> Any:
     """The JSON of an answer. Raises UnexpectedAnswer."""
     import orjson
 
-    if len(answer.body) > SMALL and answer.body.count(b",") > MOST_VALUES:
+    if len(answer.body) > MOST_VALUES and answer.body.count(b",") > MOST_VALUES:
         raise UnexpectedAnswer(f"The API sent over {MOST_VALUES:,} values for {answer.path}.")
     try:
         return orjson.loads(answer.body)

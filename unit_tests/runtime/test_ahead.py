@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from source_stock_ticker.runtime import ahead as ahead_module
 from source_stock_ticker.runtime.ahead import MOST_BYTES, Ahead
 
 SLICES = ["a", "b", "c", "d", "e", "f", "g", "h"]
@@ -118,6 +119,21 @@ def test_several_slices_are_worked_on_at_once():
         yield slice
 
     assert [error for _, _, error in collected(Ahead(iter("abcdef"), work, workers=3))] == [None] * 6
+
+
+def test_while_one_unpacks_no_other_worker_begins(monkeypatch):
+    monkeypatch.setattr(ahead_module, "PATIENCE", 0.1)
+    begun, begun_meanwhile = [], []
+
+    def work(slice, turn):
+        begun.append(slice)
+        with turn():
+            time.sleep(0.5)
+            begun_meanwhile.append(len(begun))
+        yield slice
+
+    collected(Ahead(iter("ab"), work, workers=4))
+    assert begun_meanwhile == [1, 2]
 
 
 def test_a_page_comes_out_before_the_next_one_is_there():
@@ -347,7 +363,7 @@ def test_leaving_while_the_next_slice_is_being_found_ends_the_workers(new_thread
 
     def work(slice, turn):
         begun.append(slice)
-        yield from pages_of(slice, turn)
+        yield from one_page(slice, turn)
 
     slots, _slot = first_slot(Ahead(slices(), work, workers=2))
     assert searching.wait(5)
