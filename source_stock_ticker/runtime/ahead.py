@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 P = TypeVar("P", bound="Sized")
 EVERY_SLICE = ""  # the chain of the slices that name none
 TICK = 1.0  # seconds after which a reader that waits is told that there is still nothing
-PATIENCE = 0.005  # seconds for which all wait for the network before one more worker begins
+PATIENCE = 0.01  # seconds that the network may cost before more workers begin, and between two of them
+MOST_PAGES = 8  # of a slot that may wait to be taken, if they are small
 M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -8, -3, -1  # of mallopt(3)
 LARGE_BUFFER, KEPT = 1024 * 1024, 4 * 1024 * 1024  # bytes: larger ones are given back at once; room that is kept
 MOST_BYTES = 8 * 1024 * 1024  # that may wait to be taken, besides one page of the slot that is being emptied
@@ -59,7 +60,7 @@ class Ahead(Generic[P]):
         self._no_more_slices = False
         self._left_out: set[Any] = set()  # chains of which no further slice is begun
         self._unpacking = False  # some worker has the turn
-        self._unpacked_at = time.monotonic()  # seconds; when the last one gave it back
+        self._waited = self._unpacked = 0.0  # seconds that the reader has waited, and that workers had the turn
         self._taking_a_slice = threading.Lock()
         self._changed = threading.Condition()
         self._workers_left = workers  # to begin
@@ -121,16 +122,20 @@ class Ahead(Generic[P]):
             raise slot.error
 
     def _wait_for(self, arrived: Callable[[], Any]) -> None:
-        """The reader waits, about a TICK at most, and begins more workers if it is the network that it waits for.
+        """The reader waits, about a TICK at most, and begins more workers while it is the network that it waits for.
 
-        While one unpacks, others would only be in its way: where the network takes no time, four workers take a tenth
-        longer than one.
+        While it is the unpacking, others would only be in its way: where the network takes no time, four workers take
+        a tenth longer than one.
         """
-        end = time.monotonic() + TICK
-        while not self._changed.wait_for(arrived, PATIENCE if self._workers_left else TICK) and time.monotonic() < end:
-            idle = not self._unpacking and time.monotonic() - self._unpacked_at > PATIENCE
-            if self._workers_left and idle:
+        begun = time.monotonic()
+        there, waited = False, 0.0
+        while not there and waited < TICK:
+            there = bool(self._changed.wait_for(arrived, PATIENCE if self._workers_left else TICK))
+            waited = time.monotonic() - begun
+            network = self._waited + waited - 2 * self._unpacked
+            if self._workers_left and network > PATIENCE and not self._unpacking:
                 self._begin_worker()
+        self._waited += waited
 
     def _run(self) -> None:
         while (slot := self._next_slot()) is not None:
@@ -183,17 +188,20 @@ class Ahead(Generic[P]):
         with self._changed:
             self._changed.wait_for(lambda: not self._unpacking and (slot.ended or self._has_room_for(slot)))
             self._unpacking = True
+        begun = time.monotonic()
         try:
             yield
         finally:
             with self._changed:
-                self._unpacking, self._unpacked_at = False, time.monotonic()
+                self._unpacking = False
+                self._unpacked += time.monotonic() - begun
                 self._changed.notify_all()
 
     def _has_room_for(self, slot: Slot[P]) -> bool:
-        # The slot that is being emptied always has: all the others wait for its end.
-        fits = self._waiting_bytes + self._last_page <= MOST_BYTES
-        return not slot.pages and (fits or slot is self._slots[0])
+        # The slot that is being emptied always has, for one page: all the others wait for its end.
+        if not slot.pages and slot is self._slots[0]:
+            return True
+        return len(slot.pages) < MOST_PAGES and self._waiting_bytes + self._last_page <= MOST_BYTES
 
 
 def _keep_memory_in_one_piece() -> None:

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from .errors import TransientError, UnexpectedAnswer, start_of
 from .rate_limit import RateLimit
@@ -166,7 +165,7 @@ class HttpClient:
         """
         if not hasattr(self._local, "connections"):  # the environment is read once: before every request it is 0.2 ms
             # Without TLS a proxy would read the key.
-            proxies = requests.utils.get_environ_proxies(url) if url.startswith("https:") else {}
+            proxies = requests.utils.get_environ_proxies(url) if url.lower().startswith("https:") else {}
             verify = next(filter(None, map(os.environ.get, CA_VARIABLES)), True)
             self._local.connections = _InTime(self._answer_timeout), {"proxies": proxies, "verify": verify}
         connections: tuple[HTTPAdapter, dict[str, Any]] = self._local.connections
@@ -182,14 +181,13 @@ class _InTime(HTTPAdapter):
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
-        self._seconds = seconds
+        self._response_class = partial(_Response, seconds)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         usual = pool.ConnectionCls
-        if usual in (HTTPConnection, HTTPSConnection):  # a new pool
-            response_class = staticmethod(partial(_Response, self._seconds))
-            pool.ConnectionCls = type("Connection", (usual,), {"response_class": response_class})
+        if usual.response_class is not self._response_class:  # a new pool, of whatever kind
+            pool.ConnectionCls = type("Connection", (usual,), {"response_class": staticmethod(self._response_class)})
         return pool
 
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from source_stock_ticker.runtime import ahead as ahead_module
-from source_stock_ticker.runtime.ahead import MOST_BYTES, Ahead
+from source_stock_ticker.runtime.ahead import MOST_BYTES, MOST_PAGES, Ahead
 
 SLICES = ["a", "b", "c", "d", "e", "f", "g", "h"]
 
@@ -121,6 +121,31 @@ def test_several_slices_are_worked_on_at_once():
     assert [error for _, _, error in collected(Ahead(iter("abcdef"), work, workers=3))] == [None] * 6
 
 
+def test_all_workers_begin_also_where_each_answer_takes_but_two_milliseconds():
+    threads = set()
+
+    def work(slice, turn):
+        threads.add(threading.current_thread())
+        time.sleep(0.002)
+        yield from one_page(slice, turn)
+
+    collected(Ahead(iter(range(300)), work, workers=4))
+    assert len(threads) == 4
+
+
+def test_small_pages_of_a_later_slice_need_not_wait_for_the_slices_before_it():
+    b_is_read = threading.Event()
+
+    def work(slice, turn):
+        if slice == "a":
+            assert b_is_read.wait(5)
+        yield from pages_of(slice, turn)
+        if slice == "b":
+            b_is_read.set()
+
+    assert [slice for slice, _, _ in collected(Ahead(iter("ab"), work, workers=2))] == ["a", "b"]
+
+
 def test_while_one_unpacks_no_other_worker_begins(monkeypatch):
     monkeypatch.setattr(ahead_module, "PATIENCE", 0.1)
     begun, begun_meanwhile = [], []
@@ -187,9 +212,9 @@ def test_only_a_few_pages_are_read_ahead_however_many_there_are(workers):
         next(pages)
     time.sleep(0.1)  # whoever reads too far has the time for it
     slots.close()
-    # Of each slice begun one page waits to be taken, and a worker may have the next one in hand.
+    # Of each slice begun a few pages wait to be taken, and a worker may have the next one in hand.
     assert len({slice for slice, _ in read}) <= 2 * workers
-    assert len(read) <= 100 + 2 * 2 * workers
+    assert len(read) <= 100 + 2 * workers * (MOST_PAGES + 1)
 
 
 def test_only_a_few_slices_are_begun_ahead_however_short_they_are():

@@ -453,10 +453,11 @@ def test_every_request_has_timeouts(http, client):
     assert 0 < read <= 60
 
 
-def test_a_proxy_of_the_environment_is_used(http, client, monkeypatch):
+@pytest.mark.parametrize("url", [URL, URL.replace("https:", "HTTPS:")])
+def test_a_proxy_of_the_environment_is_used(http, client, monkeypatch, url):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
     answers(http, 200)
-    client().get(URL)
+    client().get(url)
     assert http.calls[0].request.req_kwargs["proxies"]["https"] == "http://proxy.example.com:3128"
 
 

@@ -98,6 +98,7 @@ def test_each_row_is_a_record_in_the_order_given(messages_in):
 @example([{"a": 1}, {"b": 1}, {"a": 2}])
 @example([{"a": [{"b": 1}, {"a": 2}]}, {"a": 1}])
 @example([{"a": 1}, {"b": [{"c": 1}, {"a": 2}]}])
+@example([{":": 1, "},{": ":x"}, {"a": 2}])
 @example([{"a": [{"b": 1}, {"a": 2}]}, {}])
 @example([{"a": "},{"}, {"a": '},{"a":'}])
 def test_any_rows_come_out_as_they_went_in(rows):

@@ -202,11 +202,11 @@ def test_a_state_is_not_written_for_every_few_rows_when_it_is_large(run):
 
 def test_a_state_is_not_long_in_coming_when_rows_are_few(run, clock, monkeypatch):
     class Slow(Numbers):
-        """Each page takes eleven seconds; the state is worth many rows."""
+        """From page to page eleven seconds pass; the state is worth many rows."""
 
-        def fetch(self, slice, page_token):
+        def checkpoint(self, state, slice, first, last, is_last):
             clock.sleep(11)
-            return super().fetch(slice, page_token)
+            super().checkpoint(state, slice, first, last, is_last)
 
     monkeypatch.setattr("time.monotonic", clock.monotonic)
     few = run(Slow({"a": [[number] for number in range(1, 9)]}), saved={"b": "x" * 100_000}, workers=1)
