@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 USUAL_ADDRESS = "http://localhost:8080"
 IMAGE = "airbyte/source-stock-ticker:dev"
 LONGEST_COMMAND = 120  # seconds
+WITH_MAKE = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
 # The environment is there already.
 SET_UP = {

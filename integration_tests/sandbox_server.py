@@ -11,6 +11,7 @@ import struct
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +21,7 @@ AnySandbox = TypeVar("AnySandbox", bound="Sandbox")
 
 
 @dataclass(kw_only=True)
-class Sandbox:
+class Sandbox(ABC):
     """A server in a thread: `with Sandbox() as api:`, then api.url. A subclass says what it answers.
 
     Each attribute may be given at the start or set while it runs.
@@ -39,13 +40,13 @@ class Sandbox:
         self._faults: list[list[Any]] = []  # [fault, times left, part of the path]
         self._lock = threading.Lock()
 
+    @abstractmethod
     def answer(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
         """Code, headers and JSON body for a GET of `path` (with query). headers: the request's, names in lower case."""
-        raise NotImplementedError
 
+    @abstractmethod
     def error(self, code: int) -> Any:
         """The JSON body that goes with a code other than 200."""
-        raise NotImplementedError
 
     def __enter__(self: AnySandbox) -> AnySandbox:
         self.stopped.clear()  # it may be started again, and then has the port it had

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
-from pages import ALL_TESTS, FILE, SET_UP, TARGETS, Shell, blocks, commands, steps
+from pages import ALL_TESTS, FILE, SET_UP, TARGETS, WITH_MAKE, Shell, blocks, commands, steps
 
 ROOT = Path(__file__).resolve().parent.parent
-pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+pytestmark = WITH_MAKE
 
 SESSIONS = ["tutorial.md", "recipes.md", "airbyte.md"]  # pages to be followed from the top
 

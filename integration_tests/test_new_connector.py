@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from pages import WITH_MAKE
 
 if TYPE_CHECKING:
     from conftest import Connector
@@ -33,7 +34,7 @@ MOST_LINES = 120  # that are written to put another API into a copy, its sandbox
 
 Make = Callable[..., "subprocess.CompletedProcess[str]"]
 
-pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+pytestmark = WITH_MAKE
 
 
 def make_new(name: str, folder: Path | str) -> subprocess.CompletedProcess[str]:

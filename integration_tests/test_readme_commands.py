@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages import ALL_TESTS, IMAGE, SET_UP, TARGETS, Shell, commands, section
+from pages import ALL_TESTS, IMAGE, SET_UP, TARGETS, WITH_MAKE, Shell, commands, section
 from sandbox_api import SandboxApi
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,8 +31,6 @@ ELSEWHERE = {
     "make new NAME=pokemon DIR=../source-pokemon",  # the tutorial and test_new_connector.py
     "make new",
 }
-
-WITH_MAKE = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
 
 @pytest.fixture

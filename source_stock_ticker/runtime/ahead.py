@@ -132,8 +132,9 @@ class Ahead(Generic[P]):
         while not there and waited < TICK:
             there = bool(self._changed.wait_for(arrived, PATIENCE if self._workers_left else TICK))
             waited = time.monotonic() - begun
-            network = self._waited + waited - 2 * self._unpacked
-            if self._workers_left and network > PATIENCE and not self._unpacking:
+            # What was waited for is the unpacking and the network: the second must be the longer one.
+            network = self._waited + waited - self._unpacked
+            if self._workers_left and network > self._unpacked + PATIENCE and not self._unpacking:
                 self._begin_worker()
         self._waited += waited
 

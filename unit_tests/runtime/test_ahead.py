@@ -161,6 +161,21 @@ def test_while_one_unpacks_no_other_worker_begins(monkeypatch):
     assert begun_meanwhile == [1, 2]
 
 
+def test_where_unpacking_takes_longer_than_the_network_one_worker_does_it_all(monkeypatch):
+    monkeypatch.setattr(ahead_module, "PATIENCE", 0.1)
+    threads = set()
+
+    def work(slice, turn):
+        threads.add(threading.current_thread())
+        time.sleep(0.005)
+        with turn():
+            time.sleep(0.02)
+        yield str(slice)
+
+    collected(Ahead(iter(range(20)), work, workers=4))
+    assert len(threads) == 1
+
+
 def test_a_page_comes_out_before_the_next_one_is_there():
     first_taken = threading.Event()
 
