@@ -5,27 +5,48 @@ Facts are from the API's documentation (massive.com/docs) and from what its user
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
-from .runtime import ConfigError, CredentialsError, Pace, UnexpectedAnswer, start_of
-from .runtime.http_client import Answer, HttpClient
+from msgspec import UNSET, Struct, ValidationError, convert
+from msgspec.json import Decoder
+from requests import PreparedRequest
 
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from requests import PreparedRequest
+from .runtime.errors import ConfigError, CredentialsError, UnexpectedResponse, start_of
+from .runtime.http.client import HttpClient
+from .runtime.http.paging import follow
+from .runtime.http.rate_limit import RequestStats
+from .runtime.http.response import Response
+from .runtime.protocol.row_type import with_whole_numbers
+from .runtime.stream import Page
+from .trading_days import BarSize, weekday_before
 
 HOSTS = {"api.massive.com", "api.polygon.io"}  # the API answers under both names, and links to either
-LARGEST_PAGE = 50_000  # rows that one answer of custom bars can have
-PAGE_TRIES = 3
-MOST_STUCK_PAGES = 100  # in a row that bring nothing new
-MOST_LIST_PAGES = 500  # of a list; the longest, the dividends of all stocks, has half as many
-MOST_VALUES = 750_000  # in an answer, by its commas: tiny ones take 100 times their size; 50,000 bars have 450,000
+MAX_PAGE = 50_000  # rows that one response of custom bars can have
+MAX_LIST_PAGES = 500  # of a list; the longest, the dividends of all stocks, has half as many
 GOOD = {"OK", "DELAYED"}  # DELAYED: the plan is not real time; the bars are good
-LONGEST_FILTER = 6000  # characters of a list of tickers in an address; servers take 8,000 in all
-SMALL = 4096  # bytes; an error sent with HTTP 200 is never longer
+MAX_FILTER = 6000  # characters of a list of tickers in an address; servers take 8,000 in all
+MAX_ERROR = 4096  # bytes; an error sent with HTTP 200 is never longer
+
+R = TypeVar("R")
+
+
+class Body(Struct, Generic[R]):
+    """The envelope around what a response brings: its `results`, a list or an object; None if it has none."""
+
+    status: Any = UNSET
+    results: R | None = None
+    resultsCount: Any = None
+    count: Any = None
+    next_url: Any = UNSET
+    ticker: Any = UNSET
+    adjusted: Any = UNSET
+
+
+ROWS: Decoder[Body[list[dict[str, Any]]]] = Decoder(Body[list[dict[str, Any]]])
 
 
 class NotYet(ConfigError):
@@ -36,7 +57,7 @@ class TooOld(ConfigError):
     """The API refuses days that are older than the plan allows (HTTP 403, "timeframe")."""
 
 
-class NotFound(UnexpectedAnswer):
+class NotFound(UnexpectedResponse):
     """The API has no such address (HTTP 404)."""
 
 
@@ -47,7 +68,8 @@ class UnknownTicker(NotFound):
 class StockApi:
     """Asks the API. `base_url` without a slash at its end; only it ever gets the key.
 
-    Every request raises ConfigError (key, plan), TransientError (network, rate limit) or UnexpectedAnswer.
+    last_day: the last day that the API has, as far as it has shown. Threads may share an object.
+    Every request raises ConfigError (key, plan), TransientError (network, rate limit) or UnexpectedResponse.
     """
 
     def __init__(
@@ -58,80 +80,88 @@ class StockApi:
             request.headers["Authorization"] = f"Bearer {key}"
             return request
 
+        self.last_day = date.max
         self._base = base_url
+        self._logger = logger
+        self._planned: int | None = None  # number of the last request that is planned
         self._client = HttpClient(authenticate, logger, requests_per_minute, 5 if patient else 1, _throttled)
 
-    def get(self, path: str, query: Mapping[str, Any] | None = None) -> Answer:
-        """The answer to GET path?query."""
-        answer = self._client.get(self._base + path + (f"?{urlencode(query)}" if query else ""))
-        if answer.status != 200:
-            raise _refusal(answer)
-        return answer
+    def get(self, path: str, query: Mapping[str, Any] | None = None) -> Response:
+        """The response to GET path?query."""
+        response = self._client.get(self._base + path + (f"?{urlencode(query)}" if query else ""))
+        if response.status != 200:
+            raise _refusal(response)
+        return response
 
     def rows(
-        self, path: str, query: Mapping[str, Any], made: Callable[[dict[str, Any]], dict[str, Any]] = dict
+        self, path: str, query: Mapping[str, Any], make_row: Callable[[dict[str, Any]], dict[str, Any]] = dict
     ) -> Iterator[dict[str, Any]]:
-        """What `made` makes of each row of all pages of GET path?query, one page at a time.
+        """What `make_row` makes of each row of all pages of GET path?query: for the lists that `slices` needs."""
 
-        For the lists that `slices` needs: the runtime looks after the pages of a slice alone.
+        def page_at(next_path: str | None) -> Page:
+            body = read_body(self.get(next_path) if next_path else self.get(path, query), ROWS)
+            return Page(list(map(make_row, body.results or [])), self.next_path(body))
+
+        for page in follow(page_at, path, self._logger, MAX_LIST_PAGES):
+            yield from page.rows
+
+    def bars(
+        self, ticker: str, size: BarSize, first: date, last: date, adjusted: bool, limit: int = MAX_PAGE
+    ) -> Response | None:
+        """The first page of a ticker's custom bars, both days included; None if the API has no day from `first` on.
+
+        https://massive.com/docs/rest/stocks/aggregates/custom-bars
         """
-        rows, page = self._page(made, path, query)
-        yield from rows
-        seen: set[str] = set()
-        stuck, last = 0, rows[-1:]
-        while page is not None:
-            rows, following = self._page(made, page)
-            stuck = 0 if rows and rows[-1:] != last else stuck + 1
-            if page in seen:
-                raise UnexpectedAnswer(f"The pages of {path} lead in a circle.")
-            if stuck > MOST_STUCK_PAGES:
-                raise UnexpectedAnswer(f"The last {stuck} pages of {path} brought nothing new.")
-            if len(seen) == MOST_LIST_PAGES:
-                raise UnexpectedAnswer(f"The API sent over {MOST_LIST_PAGES} pages for {path}.")
-            seen.add(page)
-            yield from rows
-            page, last = following, rows[-1:] or last
-
-    def _page(
-        self,
-        made: Callable[[dict[str, Any]], dict[str, Any]],
-        path: str,
-        query: Mapping[str, Any] | None = None,
-        tries: int = PAGE_TRIES,
-    ) -> tuple[list[dict[str, Any]], str | None]:
-        """The rows of one page and the path of the next. An answer that makes no sense is fetched again."""
-        answer = self.get(path, query)
+        last = min(last, self.last_day)
+        if last < first:
+            return None
+        path = path_of(
+            "v2", "aggs", "ticker", ticker, "range", size.multiplier, size.timespan, size.first_day(first), last
+        )
         try:
-            body = parsed(answer)
-            return list(map(made, results(answer, body))), self.next_path(body)
-        except UnexpectedAnswer:
-            if tries == 1:
-                raise
-        return self._page(made, path, query, tries - 1)
+            return self.get(path, {"adjusted": lower(adjusted), "sort": "asc", "limit": limit})
+        except NotYet:
+            if last == self.last_day:
+                raise  # not even the day before: this is no matter of hours
+        self.last_day = min(self.last_day, weekday_before(last, 1))
+        return self.bars(ticker, size, first, last, adjusted, limit)
 
-    def pace(self, until_request: int | None = None) -> Pace:
-        """How the requests go; with the number of the last one that is planned also how long it still takes."""
-        limit = self._client.rate_limit
-        left = None if until_request is None else max(0, until_request - limit.given) * limit.interval
-        return Pace(limit.given, limit.seconds_to_wait(), left)
+    def day_bars(self, day: date, adjusted: bool) -> Response | None:
+        """One day's grouped bars, those of OTC tickers too, or None if the API does not have the day yet.
 
-    def next_path(self, body: Mapping[str, Any]) -> str | None:
-        """Path and query of the page after this one; None on the last page. Raises UnexpectedAnswer.
+        https://massive.com/docs/rest/stocks/aggregates/daily-market-summary
+        """
+        path = path_of("v2", "aggs", "grouped", "locale", "us", "market", "stocks", day)
+        try:
+            return self.get(path, {"adjusted": lower(adjusted), "include_otc": "true"})
+        except NotYet:
+            return None
+
+    def plan(self, requests: int) -> None:
+        """So many requests are still to be made, all in all."""
+        self._planned = self._client.rate_limit.given + requests
+
+    def request_stats(self) -> RequestStats:
+        """How the requests go; once they are planned, also how long they still take."""
+        return self._client.rate_limit.stats(self._planned)
+
+    def next_path(self, body: Body[Any]) -> str | None:
+        """Path and query of the page after this one; None on the last page. Raises UnexpectedResponse.
 
         The link is an absolute URL without the key. Only its path is followed, on our own address.
         """
-        link = body.get("next_url")
-        if link is None or link == "":
+        link = body.next_url
+        if link is UNSET or link is None or link == "":
             return None
         try:
             parts = urlsplit(link) if isinstance(link, str) else None
         except ValueError:
             parts = None
-        if parts is None or parts.hostname not in HOSTS | {urlsplit(self._base).hostname}:
-            raise UnexpectedAnswer(
+        ours = urlsplit(self._base)
+        if parts is None or parts.hostname not in HOSTS | {ours.hostname}:
+            raise UnexpectedResponse(
                 "The API's link to the next page (next_url) leads to another host.", start_of(str(link))
             )
-        ours = urlsplit(self._base)
         # A proxy's link holds the path that our own address begins with; the API's does not.
         path = parts.path.removeprefix(ours.path) if parts.hostname == ours.hostname else parts.path
         # Old links had the key in them, and it must be in no address.
@@ -144,13 +174,18 @@ def path_of(*segments: object) -> str:
     return "".join("/" + quote(str(segment), safe="") for segment in segments)
 
 
+def lower(flag: bool) -> str:
+    """A truth value as the API writes it: true, false."""
+    return str(flag).lower()
+
+
 def any_of(tickers: Iterable[str]) -> Iterator[str]:
     """Values for a `ticker.any_of` filter: the tickers joined by commas, cut to what an address holds."""
     chunk: list[str] = []
     length = 0
     for ticker in tickers:
         size = len(quote(ticker, safe="")) + len("%2C")
-        if chunk and length + size > LONGEST_FILTER:
+        if chunk and length + size > MAX_FILTER:
             yield ",".join(chunk)
             chunk, length = [], 0
         chunk.append(ticker)
@@ -159,83 +194,85 @@ def any_of(tickers: Iterable[str]) -> Iterator[str]:
         yield ",".join(chunk)
 
 
-def parsed(answer: Answer) -> Any:
-    """The JSON of an answer. Raises UnexpectedAnswer."""
-    import orjson
+def read_body(response: Response, decoder: Decoder[Body[R]], schema: Mapping[str, Any] | None = None) -> Body[R]:
+    """The body of a response, its `results` of the decoder's type. Raises UnexpectedResponse.
 
-    if len(answer.body) > MOST_VALUES and answer.body.count(b",") > MOST_VALUES:
-        raise UnexpectedAnswer(f"The API sent over {MOST_VALUES:,} values for {answer.path}.")
-    try:
-        return orjson.loads(answer.body)
-    except ValueError as error:
-        sent = "an empty body" if not answer.body.strip() else "something that is not JSON"
-        raise UnexpectedAnswer(
-            f"The API sent {sent} for {answer.path}.", f"{error}: {start_of(str(answer.body))}"
-        ) from None
-
-
-def results(answer: Answer, body: Any) -> list[dict[str, Any]]:
-    """The rows of an answer; empty if it has none: `results` is then absent, null or []. Raises UnexpectedAnswer.
-
-    An answer that is no success may lack `results` too, so its status is looked at first.
+    schema (JSON Schema): where whole numbers are wanted though some JSON writers spell them 5.0.
     """
-    if not isinstance(body, dict):
-        raise UnexpectedAnswer(f"The API sent no JSON object for {answer.path}.")
-    if str(body.get("status", "OK")) not in GOOD:
-        raise _refusal(answer)
-    rows = body.get("results")
-    if rows is None or rows == []:
-        says_so = rows == [] or "status" in body or "next_url" in body
-        if not says_so or body.get("resultsCount") or body.get("count"):
-            raise UnexpectedAnswer(f"The API sent no results for {answer.path}, and does not say that there are none.")
-        return []
-    if not isinstance(rows, list) or set(map(type, rows)) - {dict}:
-        raise UnexpectedAnswer(f"The API sent results that are no list of rows for {answer.path}.")
-    return rows
-
-
-def _error_text(answer: Answer) -> str:
-    """What an answer says went wrong: in `error` or `message`, if it is JSON at all."""
     try:
-        body = parsed(answer)
-    except UnexpectedAnswer:
+        body = response.json(decoder)
+    except ValidationError:
+        body = _second_look(response, decoder, schema or {})
+    # A response that is no success may lack `results` too, so its status is looked at first.
+    if body.status is not UNSET and str(body.status) not in GOOD:
+        raise _refusal(response)
+    if not body.results:
+        says_so = body.results is not None or body.status is not UNSET or body.next_url is not UNSET
+        if not says_so or body.resultsCount or body.count:
+            raise UnexpectedResponse(
+                f"The API sent no results for {response.path}, and does not say that there are none."
+            )
+    return body
+
+
+def _second_look(response: Response, decoder: Decoder[Body[R]], schema: Mapping[str, Any]) -> Body[R]:
+    """The body of a response that is not as the decoder wants it. Raises UnexpectedResponse."""
+    body = response.json()
+    if isinstance(body, dict) and str(body.get("status", "OK")) not in GOOD:
+        raise _refusal(response)
+    try:
+        return convert(with_whole_numbers(body, schema), decoder.type)
+    except ValidationError as error:
+        raise UnexpectedResponse(f"The API's response for {response.path} is not as documented: {error}.") from None
+
+
+def _error_text(response: Response) -> str:
+    """What a response says went wrong: in `error` or `message`, if it is JSON at all."""
+    try:
+        body = response.json()
+    except UnexpectedResponse:
         return ""
     text = (body.get("error") or body.get("message") or "") if isinstance(body, dict) else ""
     return start_of(str(text), 300)
 
 
-def _throttled(answer: Answer) -> bool:
+def _throttled(response: Response) -> bool:
     """Too many requests: HTTP 429, or the same text with HTTP 200 and status ERROR, as some users saw."""
-    if answer.status == 429:
+    if response.status == 429:
         return True
     return (
-        answer.status == 200
-        and len(answer.body) < SMALL
-        and b'"ERROR"' in answer.body
-        and "maximum requests per minute" in _error_text(answer)
+        response.status == 200
+        and len(response.body) < MAX_ERROR
+        and b'"ERROR"' in response.body
+        and "maximum requests per minute" in _error_text(response)
     )
 
 
-def _refusal(answer: Answer) -> Exception:
-    """The error for an answer that is no success. A 403 is told by its text: its code has four meanings."""
-    said = _error_text(answer)
+def _refusal(response: Response) -> Exception:
+    """The error for a response that is no success."""
+    said, path = _error_text(response), response.path
     quoted = f' The API says: "{said}"' if said else ""
-    if answer.status == 401:
-        return CredentialsError(
-            f"api_key: the API does not know this key (HTTP 401); check it in your dashboard.{quoted}"
+    match response.status:
+        case 401:
+            text = f"api_key: the API does not know this key (HTTP 401); check it in your dashboard.{quoted}"
+            return CredentialsError(text)
+        case 403:
+            return _forbidden(said, quoted)
+        case 404:
+            kind = UnknownTicker if "ticker not found" in said.lower() else NotFound
+            return kind(f"The API does not know {path} (HTTP 404); is api_url right?{quoted}")
+        case 200 | 400:
+            return UnexpectedResponse(f"The API refused {path}.{quoted}", f"HTTP {response.status}")
+    return UnexpectedResponse(f"The API answered HTTP {response.status} for {path}.{quoted}")
+
+
+def _forbidden(said: str, quoted: str) -> ConfigError:
+    """A 403 is told by its text: its code has several meanings."""
+    if "before end of day" in said:
+        return NotYet(f"end_date: your plan has no data of this day yet; choose an earlier day.{quoted}")
+    if "timeframe" in said:
+        return TooOld(
+            "start_date: your plan does not go back so far (or this machine's clock is ahead); "
+            f"choose a later start_date.{quoted}"
         )
-    if answer.status == 403:
-        if "before end of day" in said:
-            return NotYet(f"end_date: your plan has no data of this day yet; choose an earlier day.{quoted}")
-        if "timeframe" in said:
-            return TooOld(
-                "start_date: your plan does not go back so far (or this machine's clock is ahead); "
-                f"choose a later start_date.{quoted}"
-            )
-        return ConfigError(f"Your plan does not include this data (HTTP 403).{quoted}")
-    if answer.status == 404:
-        kind = UnknownTicker if "ticker not found" in said.lower() else NotFound
-        return kind(f"The API does not know {answer.path} (HTTP 404); is api_url right?{quoted}")
-    if answer.status in (200, 400):
-        return UnexpectedAnswer(f"The API refused {answer.path}.{quoted}", f"HTTP {answer.status}")
-    return UnexpectedAnswer(f"The API answered HTTP {answer.status} for {answer.path}.{quoted}")
+    return ConfigError(f"Your plan does not include this data (HTTP 403).{quoted}")

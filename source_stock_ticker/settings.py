@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from .bars import BarSize
-from .runtime import ConfigError, start_of
-from .trading_days import FIRST_YEAR, ONE_DAY, today_in_new_york, weekday_before, years_before
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from .runtime.errors import ConfigError, start_of
+from .trading_days import FIRST_YEAR, ONE_DAY, BarSize, last_weekday, today_in_new_york, years_before
 
 BAR_SIZES = {"minute": {1, 5, 10, 15, 30}, "hour": {1, 2, 4}, "day": {1}, "week": {1}, "month": {1}}
 FREE_PLAN_YEARS = 2  # of history
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}  # plain http only to these
-LONGEST_TICKER = 100  # characters
+MAX_TICKER_LENGTH = 100  # characters
 MARKET = "*"  # stands where a ticker would, for the whole market; so no ticker may be called that
 
 
@@ -43,7 +40,7 @@ def read_settings(config: Mapping[str, Any], today: date | None = None) -> Setti
     size = _bar_size(config.get("timespan", "day"), int(config.get("multiplier", 1)))
     end = _day(config, "end_date")
     # Today's bar is refused by some plans and still changes with the others.
-    last_day = weekday_before(today - ONE_DAY, 0)
+    last_day = last_weekday(today - ONE_DAY)
     # One day less than two years, or the plan's rolling edge would overtake a sync that begins before midnight.
     start = _day(config, "start_date") or years_before(today, FREE_PLAN_YEARS) + ONE_DAY
     if not config.get("start_date") and size.first_day(start) < start:
@@ -90,9 +87,9 @@ def _key(key: str) -> str:
 
 def _tickers(tickers: list[str]) -> tuple[str, ...]:
     for ticker in tickers:
-        if len(ticker) > LONGEST_TICKER:
+        if len(ticker) > MAX_TICKER_LENGTH:
             raise ConfigError(
-                f'tickers: "{start_of(ticker, LONGEST_TICKER)}" has {len(ticker)} characters, which no ticker has; '
+                f'tickers: "{start_of(ticker, MAX_TICKER_LENGTH)}" has {len(ticker)} characters, which no ticker has; '
                 "list each ticker by itself."
             )
         if not ticker or ticker in (MARKET, ".", "..") or ticker != ticker.strip() or not ticker.isprintable():

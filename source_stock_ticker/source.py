@@ -2,81 +2,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import logging
+from collections.abc import Mapping
+from typing import Any
 
-from .runtime import ConfigError, Source, Stream, UnexpectedAnswer
+from .api import ROWS, StockApi, read_body
+from .runtime.errors import ConfigError, UnexpectedResponse
+from .runtime.source import Source
+from .runtime.stream import Stream
+from .settings import Settings, read_settings
+from .streams.announcements import Dividends, Splits
+from .streams.news import News
+from .streams.prices.stream import StockPrices
+from .streams.reference import Exchanges, MarketHolidays, TickerDetails, Tickers
 
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Mapping
-
-    from .api import StockApi
-    from .settings import Settings
-
-REQUESTS_A_WORKER = 20  # a minute, and one worker more: an answer takes some seconds at most
+TABLES = (StockPrices, Dividends, Splits, News, Tickers, TickerDetails, Exchanges, MarketHolidays)
+REQUESTS_A_WORKER = 20  # a minute, and one worker more: a response takes some seconds at most
 
 
 class SourceStockTicker(Source):
-    """US stock prices from the API of Massive.
-
-    The other modules are imported where a command needs them: `spec` needs none, and requests takes 100 ms.
-    """
+    """US stock prices from the API of Massive."""
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> None:
         """Ask for the first ticker's bars: this proves key, plan, days and ticker by one request."""
-        from .api import NotYet, parsed, results
-        from .prices import StockPrices
-        from .settings import read_settings
-        from .trading_days import weekday_before
-
         settings = read_settings(config)
         # Impatient: a check answers, it does not sit out a rate limit or an outage.
         api = _api(settings, logger, patient=False)
-        prices = StockPrices(api, settings, logger)
-        prices.resume({})  # refuses what a read would refuse
+        StockPrices(api, settings, logger).resume({})  # refuses what a read would refuse
         if not settings.tickers or settings.start_date > settings.last_day:
             # The whole market, or no day to read yet: only the key can be proved, by the cheapest request.
-            answer = api.get("/v3/reference/tickers", {"limit": 1})
-            if not results(answer, parsed(answer)):
-                raise UnexpectedAnswer("The API lists no tickers at all.")
+            if not read_body(api.get("/v3/reference/tickers", {"limit": 1}), ROWS).results:
+                raise UnexpectedResponse("The API lists no tickers at all.")
             return
-        try:
-            answer = prices.bars(settings.tickers[0], settings.start_date, settings.last_day, limit=100)
-        except NotYet:  # a read steps back one day then, too
-            day_before = weekday_before(settings.last_day, 1)
-            if day_before < settings.start_date:
-                return  # no day is left to ask for: the key was accepted
-            answer = prices.bars(settings.tickers[0], settings.start_date, day_before, limit=100)
-        body = parsed(answer)
-        if not (results(answer, body) or body.get("next_url")):
-            days = f"{settings.start_date} to {settings.last_day}"
+        ticker, first, last = settings.tickers[0], settings.start_date, settings.last_day
+        response = api.bars(ticker, settings.bar_size, first, last, settings.adjusted, limit=100)
+        if response is None:
+            return  # the API has none of the days yet: the key was accepted
+        body = read_body(response, ROWS)
+        if not (body.results or body.next_url):
             raise ConfigError(
-                f"tickers: the API has no bars of {settings.tickers[0]} from {days}. "
+                f"tickers: the API has no bars of {ticker} from {first} to {last}. "
                 "Is it spelt as the exchange does (upper and lower case differ), and was it traded then?"
             )
 
-    def streams(self, logger: logging.Logger, config: Mapping[str, Any]) -> list[Stream]:
-        from . import streams
-        from .prices import StockPrices
-        from .settings import read_settings
-
+    def streams(self, logger: logging.Logger, config: Mapping[str, Any]) -> list[Stream[Any]]:
         settings = read_settings(config)
         api = _api(settings, logger)  # one for all: they share a rate limit
-        tables = (
-            StockPrices,
-            streams.Dividends,
-            streams.Splits,
-            streams.News,
-            streams.Tickers,
-            streams.TickerDetails,
-            streams.Exchanges,
-            streams.MarketHolidays,
-        )
-        return [table(api, settings, logger) for table in tables]
+        return [table(api, settings, logger) for table in TABLES]
 
     def workers(self, config: Mapping[str, Any]) -> int:
-        from .settings import read_settings
-
         settings = read_settings(config)
         # Behind a low limit one is enough: more would only stand in line, each with a request that may turn out vain.
         limit = settings.requests_per_minute
@@ -84,6 +58,4 @@ class SourceStockTicker(Source):
 
 
 def _api(settings: Settings, logger: logging.Logger, patient: bool = True) -> StockApi:
-    from .api import StockApi
-
     return StockApi(settings.api_url, settings.api_key, logger, settings.requests_per_minute, patient)

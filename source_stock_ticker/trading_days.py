@@ -7,6 +7,7 @@ holidays that is wrong once would cost data.
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta, timezone
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -21,14 +22,17 @@ def today_in_new_york() -> date:
     return datetime.now(NEW_YORK).date()
 
 
+def last_weekday(day: date) -> date:
+    """`day`, or the last weekday before it."""
+    return day - timedelta(days=max(0, day.weekday() - SATURDAY + 1))
+
+
 def weekday_before(day: date, count: int) -> date:
     """The weekday `count` weekdays before `day`; with 0, `day` or the last weekday before it."""
-    if day.weekday() >= SATURDAY:
-        day -= timedelta(days=day.weekday() - SATURDAY + 1)
-        count = max(0, count - 1)
-    for _ in range(count):
-        day -= timedelta(days=3) if day.weekday() == 0 else ONE_DAY
-    return day
+    weekday = last_weekday(day)
+    for _ in range(count if weekday == day else count - 1):
+        weekday -= timedelta(days=3) if weekday.weekday() == 0 else ONE_DAY
+    return weekday
 
 
 def weekday_from(day: date) -> date:
@@ -68,3 +72,28 @@ def start_of_day(day: str) -> str:
     """Midnight in New York at the start of that day (YYYY-MM-DD), in UTC as RFC 3339: 2005-02-28T05:00:00Z."""
     midnight = datetime.combine(date.fromisoformat(day), time(), NEW_YORK)
     return midnight.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class BarSize(NamedTuple):
+    """The time that one bar covers: `multiplier` times minute, hour, day, week (from Sunday) or month."""
+
+    timespan: str
+    multiplier: int
+
+    @property
+    def is_intraday(self) -> bool:
+        return self.timespan in ("minute", "hour")
+
+    def first_day(self, day: date) -> date:
+        """The first day of the bar that covers `day`."""
+        if self.timespan == "week":
+            return day - timedelta(days=(day.weekday() + 1) % 7)
+        return day.replace(day=1) if self.timespan == "month" else day
+
+    def last_day(self, day: date) -> date:
+        """The last day of the bar that begins on `day`; of a week or month its last weekday."""
+        if self.timespan == "week":
+            return last_weekday(day + timedelta(days=6))
+        if self.timespan == "month":
+            return last_weekday((day.replace(day=1) + timedelta(days=31)).replace(day=1) - ONE_DAY)
+        return day

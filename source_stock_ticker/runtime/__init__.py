@@ -1,26 +1,9 @@
-"""The Airbyte protocol for any source: the words that a connector's author needs. (HttpClient and
-Answer are in http_client.py: to import requests takes 100 ms, which `spec` is spared.)
+"""The Airbyte protocol for any source; it knows nothing of the connector above it.
 
-It knows nothing of the connector above it. To follow one `read`, open in this order: contract.py
-(what a connector supplies), entrypoint.py (the commands), reader.py (the sync).
+Read five files, and you know what it does: stream.py and source.py (what a connector supplies),
+errors.py (how it fails), entrypoint.py (the commands), reader.py (the sync). The rooms behind them:
+
+    protocol/    what Airbyte's lines and files look like
+    http/        how an API is asked
+    process/     how a process behaves: stdout, secrets, logs, progress, threads, signals, memory
 """
-
-from .contract import Pace, Page, Row, Source, State, Stream
-from .entrypoint import launch
-from .errors import ConfigError, ConnectorError, CredentialsError, TransientError, UnexpectedAnswer, start_of
-
-__all__ = [
-    "ConfigError",
-    "ConnectorError",
-    "CredentialsError",
-    "Pace",
-    "Page",
-    "Row",
-    "Source",
-    "State",
-    "Stream",
-    "TransientError",
-    "UnexpectedAnswer",
-    "launch",
-    "start_of",
-]

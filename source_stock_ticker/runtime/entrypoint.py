@@ -8,24 +8,18 @@ signals do: a shell, docker and Airbyte see 143 and 130
 from __future__ import annotations
 
 import argparse
-import gc
+import importlib
 import sys
-from contextlib import redirect_stdout, suppress
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
+from typing import NoReturn
 
-from . import messages
-from .errors import ConnectorError, IncompleteSync
-from .mask import Mask
-from .output import CannotWrite, Output, Stopped, end_by
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Iterator, Sequence
-    from typing import NoReturn
-
-    from .config import Config
-    from .contract import Source
+from .errors import ConfigError, IncompleteSync
+from .process.logs import start_logging
+from .process.memory import tune_memory
+from .process.output import CannotWrite, Output
+from .protocol import messages
+from .protocol.spec import read_spec
 
 # Name, what it writes, the files that it takes, and how one types them.
 COMMANDS = (
@@ -44,67 +38,65 @@ FILES = {
     "catalog": "which streams to read, and how: a configured catalog, as in sample_files/",
     "state": "where to go on: STATE lines of an earlier read (or all its output); without it, from the start",
 }
-# With a width of its own argparse need not ask for the terminal's, for which it imports 3 ms of modules.
-_HELP = partial(argparse.RawDescriptionHelpFormatter, width=110)
-# Between two looks for cycles, in which neither rows nor modules are: a look at every 700 took 8 % of a long read.
-NEW_OBJECTS = 100_000
 EXIT_CODES = """exit codes: 0 done (a check that answers FAILED too), 1 failed, 2 the command line is wrong,
 130 stopped by Ctrl-C, 143 by SIGTERM, 141 nobody read on"""
 
 
-def launch(source: Source, version: str, argv: Sequence[str] | None = None) -> int:
-    """Run the command that argv (default: the process's own) names; messages go to stdout. -> exit code."""
-    gc.set_threshold(NEW_OBJECTS)
+def launch(source: str, version: str, argv: Sequence[str] | None = None) -> int:
+    """Run the command that argv (default: the process's own) names; messages go to stdout. -> exit code.
+
+    source: where the Source's class is, "package.module:Class". It is imported when a command needs it; `spec` does
+    not.
+    """
     output = Output()
     try:
-        output.stop_on_signals()
+        output.signals.arm()
         args = _arguments(version, argv)
+        tune_memory()
         # stdout belongs to the protocol: what somebody prints by mistake shows on stderr instead.
         with redirect_stdout(sys.stderr):
-            exit_code = _exit_code(source, args, output)
-            output.leave_signals_alone()  # or one that comes now would end in a traceback
-            return exit_code
-    except Stopped as stopped:
-        from .progress import tell
-
-        text = f"Stopped by {stopped}; a read goes on from its last STATE, if it has written one."
-        with suppress(CannotWrite):
-            output.write_last(messages.log("WARN", text))
-        tell(text)
-        end_by(stopped.signum)
-        return stopped.exit_code
+            return _exit_code(source, args, output)
     except CannotWrite as error:
         if error.exit_code == 1:
             sys.stderr.write(f"{error}\n")
         return error.exit_code
     finally:
-        gc.freeze()  # or Python ends by a look for cycles in all that was imported: 25 ms of a check's 155
+        output.signals.disarm()
 
 
-def _exit_code(source: Source, args: argparse.Namespace, output: Output) -> int:
+def _exit_code(source: str, args: argparse.Namespace, output: Output) -> int:
     try:
-        for message in _run(source, args, output):
+        for message in _messages(source, args, output):
             output.write(message)
         return 0
     except IncompleteSync:
         return 1
     except ModuleNotFoundError as missing:
         text = f"{missing.name} is not installed for this Python: activate the environment, or pip install it."
-        output.write(messages.error(text, "config_error", repr(missing)))
+        output.write(messages.error(ConfigError(text, repr(missing))))
         return 1
     except Exception as error:
-        from .reader import error_message
-
-        output.write(error_message(error))
+        output.write(messages.error(error))
         return 1
     finally:
         output.flush()
 
 
+def _messages(source: str, args: argparse.Namespace, output: Output) -> Iterator[bytes]:
+    """The messages of the command. Raises ConnectorError, IncompleteSync, or whatever a bug raises."""
+    module, _, name = source.partition(":")
+    if args.command == "spec":
+        yield messages.spec(read_spec(module.partition(".")[0]))
+        return
+    logger = start_logging(output, args.debug)
+    connector = getattr(importlib.import_module(module), name)()
+    yield from connector.run(args.command, vars(args), logger, output)
+
+
 def _arguments(version: str, argv: Sequence[str] | None) -> argparse.Namespace:
     parser = _Parser(
         description="An Airbyte source. It writes Airbyte messages to stdout, one JSON object a line.",
-        formatter_class=_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     examples = [f"{parser.typed} {command} {example}".strip() for command, _, _, example in COMMANDS]
     parser.epilog = "\n  ".join(["examples:", *examples]) + f"\n\n{EXIT_CODES}"
@@ -117,7 +109,7 @@ def _arguments(version: str, argv: Sequence[str] | None) -> argparse.Namespace:
             help=purpose,
             description=f"Writes {purpose}.",
             epilog=f"example:\n  {example}\n\n{EXIT_CODES}",
-            formatter_class=_HELP,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.example = example
         for file in files:
@@ -145,42 +137,3 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
         self.exit(2, f"{self.prog}: {message}.\nFor example: {self.example}\nMore: {self.typed} --help\n")
-
-
-def _run(source: Source, args: argparse.Namespace, output: Output) -> Iterator[bytes]:
-    """The messages of the command. Raises ConnectorError, IncompleteSync, or whatever a bug raises."""
-    if args.command == "spec":
-        yield source.spec()  # no logger: logging takes 10 ms to import, a fifth of the whole
-        return
-    from .logs import start_logging
-
-    logger = start_logging(output, args.debug)
-    if args.command == "check":
-        try:
-            source.check(logger, _config(source, args, output, logger))
-            yield messages.connection_status(None)
-        except ConnectorError as problem:
-            yield messages.connection_status(problem.message)
-    elif args.command == "discover":
-        yield source.discover(logger, _config(source, args, output, logger))
-    else:
-        from .catalog import configured_streams
-        from .config import read_json, read_text
-        from .state import saved_states
-
-        config = _config(source, args, output, logger)
-        catalog = configured_streams(read_json(args.catalog, "catalog"))
-        state = saved_states(read_text(args.state, "state")) if args.state is not None else {}
-        yield from source.read(logger, config, catalog, state)
-
-
-def _config(source: Source, args: argparse.Namespace, output: Output, logger: logging.Logger) -> Config:
-    """The valid config. From here on no secret of it can be written."""
-    from .config import misspelt, read_json, read_spec, secrets, validated
-
-    config = read_json(args.config, "config")
-    schema = read_spec(source.spec_file)["connectionSpecification"]
-    output.mask = Mask(secrets(config, schema))
-    for unknown, meant in misspelt(config, schema):
-        logger.warning("config: there is no option %s; did you mean %s? It is ignored.", unknown, meant)
-    return validated(config, schema)

@@ -1,10 +1,10 @@
 """The failures a connector can have, told apart by who must act.
 
 ConnectorError
-├── ConfigError        the user, by changing the config       failure_type config_error
-│   └── CredentialsError   the same, and no stream can be read
-├── TransientError     nobody: the same again may work later  failure_type transient_error
-└── UnexpectedAnswer   us: the API said what we do not know   failure_type system_error
+├── ConfigError            the user, by changing the config       failure_type config_error
+│   └── CredentialsError       the same, and no stream can be read
+├── TransientError         nobody: the same again may work later  failure_type transient_error
+└── UnexpectedResponse     us: the API said what we do not know   failure_type system_error
 
 Any other exception is a bug of ours and ends as a system_error too. `IncompleteSync` is no
 failure of its own: each stream has told its failure by then, and only the exit code is left.
@@ -36,30 +36,33 @@ class ConfigError(ConnectorError):
 
 
 class CredentialsError(ConfigError):
-    """The key is not accepted. It is so for every stream, so none is tried after the first."""
+    """The key is not accepted. This holds for every stream, so none is tried after the first."""
 
 
 class TransientError(ConnectorError):
-    """The network or the API did not serve us, retries included; trying again later may help."""
+    """The network or the API failed, retries included; trying again later may help."""
 
     failure_type = "transient_error"
 
 
-class UnexpectedAnswer(ConnectorError):
-    """The API answered something that its documentation does not know."""
-
-
-def start_of(text: str, length: int = 200) -> str:
-    """The first words of a text, for a detail. Cut between words: the mask has to see a secret whole to know it."""
-    return text if len(text) <= length else " ".join(text[:length].split(" ")[:-1]) + "..."
-
-
-def without_stack(error: Exception) -> Exception:
-    """The same error; one of ours without its stack, which nobody is shown and which holds the wrong answer."""
-    if isinstance(error, ConnectorError):
-        error.__traceback__ = error.__cause__ = error.__context__ = None
-    return error
+class UnexpectedResponse(ConnectorError):
+    """The API sent something that its documentation does not describe."""
 
 
 class IncompleteSync(Exception):
     """Some stream did not complete; its INCOMPLETE status and its error have been written."""
+
+
+def start_of(text: str, length: int = 200) -> str:
+    """The beginning of a string, for a detail.
+
+    Cut between words: the secret filter recognizes a secret only when it sees all of it.
+    """
+    return text if len(text) <= length else " ".join(text[:length].split(" ")[:-1]) + "..."
+
+
+def without_stack(error: Exception) -> Exception:
+    """The same error; one of ours without its stack, which nobody is shown and which keeps the response in memory."""
+    if isinstance(error, ConnectorError):
+        error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error

@@ -1,67 +1,49 @@
-"""Fetches over HTTP with timeouts, retries and a rate limit, so that what comes back is an answer.
+"""Fetches over HTTP with timeouts, retries and a rate limit.
 
-Knows `requests` and nothing of any API: what an answer with a 4xx status means, its caller says.
+Knows `requests` and nothing of any API: what a response with a 4xx status means, its caller says. How
+often and after how long a request is tried again stands in retries.py.
 """
 
 from __future__ import annotations
 
-import http.client
-import io
+import logging
 import os
-import random
 import threading
 import time
-from datetime import timezone
-from email.utils import parsedate_to_datetime
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
-from .errors import TransientError, UnexpectedAnswer, start_of
-from .rate_limit import RateLimit
+from ..errors import TransientError, UnexpectedResponse, start_of
+from . import retries
+from .deadline import READ_TIMEOUT, DeadlineAdapter
+from .problems import CA_VARIABLES, problem
+from .rate_limit import Clock, RateLimit
+from .response import Response
 
-if TYPE_CHECKING:
-    import logging
-    import socket
-    from collections.abc import Callable, Mapping
-
-    from .rate_limit import Clock
-
-CONNECT_TIMEOUT, READ_TIMEOUT = 10.0, 30.0  # seconds: for the connection, and for the next byte
-ANSWER_TIMEOUT = 120.0  # seconds for a whole answer: a server that drips bytes must not hold us for ever
+CONNECT_TIMEOUT = 10.0  # seconds
+RESPONSE_TIMEOUT = 120.0  # seconds for a whole response
 ONE_TRY_TIMEOUT = 25.0  # the same if there is but one try: somebody waits
-LARGEST_ANSWER = 16 * 1024 * 1024  # bytes, unpacked; the largest honest answer (50,000 rows) has about 6 MB
-FIRST_WAIT = 1.0  # seconds before the second try; doubled before each further one
-QUOTA_WAIT = 60.0  # seconds to stay silent after a 429 that does not say how long
-LONGEST_QUOTA_WAIT = 300.0  # seconds; an API that wants more silence than this has given up on us, so we do too
-LONGEST_SAID = 365 * 86_400.0  # seconds; a Retry-After may have 400 digits
-QUOTA_TRIES = 10  # times in all that a request may be sent and be answered 429
+MAX_BODY = 16 * 1024 * 1024  # bytes, unpacked; the largest honest response (50,000 rows) has about 6 MB
 # The first request is longer on its way (TCP, TLS) than those after it: 60 s apart here could be 59.8 s over there.
 MARGIN = 1.01
-CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")  # a company's own certificate authorities
-GIVING_UP = 3  # requests in a row that failed with all their tries; from then on each has one try until one works
 
 
-class Answer(NamedTuple):
-    """An HTTP answer whose body has arrived in full. path: of the request, without host and query, for messages.
+class _Failure(NamedTuple):
+    """A try that brought no response, or one that says that the server failed."""
 
-    headers: by name, in upper or lower case; some APIs say there which page comes next (Link).
-    """
-
-    status: int
-    body: bytes | bytearray
-    path: str
-    headers: Mapping[str, str]
+    problem: str
+    detail: str
+    retry_after: float | None = None
 
 
 class HttpClient:
-    """GETs answers. Threads may share it: each has its own connection, all have one rate limit.
+    """GETs responses. Threads may share it: each has its own connections, all have one rate limit.
 
     authenticate: puts the credentials into a request (a `requests` auth callable), and so only into the requests
-    made here: redirects are never followed. throttled: says of an answer that it means "too many requests" though its
+    made here: redirects are never followed. throttled: says of a response that it means "too many requests" though its
     status is not 429. tries: how often a request is sent in all; with 1, a 429 is not waited for either.
     """
 
@@ -70,204 +52,119 @@ class HttpClient:
         authenticate: Callable[[requests.PreparedRequest], requests.PreparedRequest],
         logger: logging.Logger,
         requests_per_minute: int = 0,
-        tries: int = 5,
-        throttled: Callable[[Answer], bool] = lambda answer: answer.status == 429,
+        tries: int = retries.TRIES,
+        throttled: Callable[[Response], bool] = lambda response: response.status == 429,
         clock: Clock = time,
     ) -> None:
         self._authenticate = authenticate
         self._logger = logger
         self._tries = tries
-        self._answer_timeout = ANSWER_TIMEOUT if tries > 1 else ONE_TRY_TIMEOUT
         self._throttled = throttled
         self._clock = clock
         self._headers = {**requests.utils.default_headers(), "Accept": "application/json"}
-        self._local = threading.local()
+        self._of_this_thread = threading.local()
         self._failed_in_a_row = 0
         self.rate_limit = RateLimit(requests_per_minute / MARGIN, clock)
 
-    def get(self, url: str) -> Answer:
-        """The answer to GET url, whatever its status but 429, 408 and 5xx: those are tried again.
+    def get(self, url: str) -> Response:
+        """The response to GET url, whatever its status but 429, 408 and 5xx: those are tried again.
 
-        Raises TransientError when all tries failed, UnexpectedAnswer for a redirect or an endless body.
+        Raises TransientError when all tries failed, UnexpectedResponse for a redirect or an endless body.
         """
-        tries = self._tries if self._failed_in_a_row < GIVING_UP else 1
-        failed = times_throttled = 0
+        tries = self._tries if self._failed_in_a_row < retries.MAX_FAILED_IN_A_ROW else 1
+        failed = throttled = 0
         while True:
             self.rate_limit.wait()
-            try:
-                answer, retry_after = self._send(url)
-            except requests.RequestException as error:
-                problem, detail, retry_after = _reason(error), repr(error), None
+            outcome = self._try(url)
+            if isinstance(outcome, _Failure):
+                failed += 1
+                if failed >= tries:
+                    self._failed_in_a_row += 1
+                    times = "once" if failed == 1 else f"{failed} times"
+                    text = f"{_host(url)} did not serve us, tried {times}: {outcome.problem}."
+                    raise TransientError(text, outcome.detail)
+                self._pause(url, failed, outcome)
+            elif self._throttled(outcome):
+                throttled += 1
+                self._hold(retries.retry_after(outcome.headers), give_up=tries == 1 or throttled >= retries.QUOTA_TRIES)
             else:
-                if self._throttled(answer):
-                    times_throttled += 1
-                    self._hold(times_throttled, retry_after, patient=tries > 1)
-                    continue
-                if answer.status != 408 and answer.status < 500:
-                    self._failed_in_a_row = 0
-                    return answer
-                problem, detail = f"it answered HTTP {answer.status}", start_of(answer.body.decode(errors="replace"))
-            failed += 1
-            if failed >= tries:
-                self._failed_in_a_row += 1
-                times = "once" if failed == 1 else f"{failed} times"
-                raise TransientError(f"{_host(url)} did not serve us, tried {times}: {problem}.", detail)
-            wait = min(FIRST_WAIT * 2 ** (failed - 1) + random.random() / 4, QUOTA_WAIT)
-            wait = min(max(wait, retry_after or 0), LONGEST_QUOTA_WAIT)
-            seconds = max(wait, self.rate_limit.interval)
-            self._logger.warning("%s: %s; trying again in %.0f s.", _host(url), problem, seconds)
-            self._clock.sleep(wait)
+                self._failed_in_a_row = 0
+                return outcome
 
-    def _hold(self, times_throttled: int, retry_after: float | None, patient: bool) -> None:
-        wait = QUOTA_WAIT + random.random() if retry_after is None else max(retry_after, FIRST_WAIT)
-        if not patient or times_throttled >= QUOTA_TRIES or wait > LONGEST_QUOTA_WAIT:
+    def _try(self, url: str) -> Response | _Failure:
+        try:
+            response = self._send(url)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            return _Failure(problem(error), repr(error))
+        if (response.status == 408 or response.status >= 500) and not self._throttled(response):
+            said = start_of(response.body.decode(errors="replace"))
+            return _Failure(f"it answered HTTP {response.status}", said, retries.retry_after(response.headers))
+        return response
+
+    def _pause(self, url: str, failed: int, failure: _Failure) -> None:
+        wait = retries.seconds_before_next_try(failed, failure.retry_after)
+        seconds = max(wait, self.rate_limit.interval)
+        self._logger.warning("%s: %s; trying again in %.0f s.", _host(url), failure.problem, seconds)
+        self._clock.sleep(wait)
+
+    def _hold(self, asked: float | None, give_up: bool) -> None:
+        wait = retries.seconds_of_silence(asked)
+        if give_up or wait > retries.MAX_WAIT:
             self._failed_in_a_row += 1
-            asked = "" if retry_after is None else f" It asks to wait {retry_after:.0f} s."
+            asks = "" if asked is None else f" It asks to wait {asked:.0f} s."
             raise TransientError(
-                f"The API's rate limit is reached (HTTP 429).{asked} Wait a minute and try again, "
+                f"The API's rate limit is reached (HTTP 429).{asks} Wait a minute and try again, "
                 "or set requests_per_minute to what your plan allows."
             )
         self._logger.warning("The API's rate limit is reached: waiting %.0f s.", wait)
         self.rate_limit.hold(wait)
 
-    def _send(self, url: str) -> tuple[Answer, float | None]:
-        """One request -> its answer, and the seconds that it asks us to wait (Retry-After), if it does."""
+    def _send(self, url: str) -> Response:
         adapter, reached_by = self._connections(url)
-        try:
-            # Without a requests.Session: that one looks where a redirect leads and reads its body for that, puts the
-            # password of a ~/.netrc in the place of our key, and takes 0.1 ms a request to merge cookies and settings.
-            request = requests.PreparedRequest()
-            request.prepare("GET", url, headers=self._headers, auth=self._authenticate)
-            response = adapter.send(request, stream=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), **reached_by)
-            with response:
-                if response.status_code < 200:
-                    # Not to be read on, so that the connection is closed: the answer itself may still come on it, and
-                    # would be taken for that of the next request.
-                    raise requests.ConnectionError(f"HTTP {response.status_code}, and then no answer")
-                if response.is_redirect:
-                    # Following it would send the key to wherever the answer says.
-                    raise UnexpectedAnswer(
-                        f"{_host(url)} redirects to another address; set api_url to the API's own address.",
-                        f"HTTP {response.status_code} to {start_of(response.headers['Location'])}",
-                    )
-                answer = Answer(response.status_code, _body(response), _path(url), response.headers)
-                self._logger.debug("GET %s", url, extra={"status": answer.status, "bytes": len(answer.body)})
-                return answer, _retry_after(response)
-        except requests.RequestException:
-            raise
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise requests.ConnectionError(error) from error
+        # Without a requests.Session: that one looks where a redirect leads and reads its body for that, and puts the
+        # password of a ~/.netrc in the place of our key.
+        request = requests.PreparedRequest()
+        request.prepare("GET", url, headers=self._headers, auth=self._authenticate)
+        answer = adapter.send(request, stream=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), **reached_by)
+        with answer:
+            if answer.status_code < 200:
+                # Not to be read on, so that the connection is closed: the real response may still come on it, and
+                # would be taken for that of the next request.
+                raise requests.ConnectionError(f"HTTP {answer.status_code}, and then no answer")
+            if answer.is_redirect:
+                # Following it would send the key to wherever the response says.
+                raise UnexpectedResponse(
+                    f"{_host(url)} redirects to another address; set api_url to the API's own address.",
+                    f"HTTP {answer.status_code} to {start_of(answer.headers['Location'])}",
+                )
+            response = Response(answer.status_code, _body(answer), _path(url), answer.headers)
+        self._logger.debug("GET %s", url, extra={"status": response.status, "bytes": len(response.body)})
+        return response
 
-    def _connections(self, url: str) -> tuple[HTTPAdapter, dict[str, Any]]:
+    def _connections(self, url: str) -> tuple[DeadlineAdapter, dict[str, Any]]:
         """This thread's connections, and by which proxies and certificate authorities they reach the host.
 
         requests does not promise that threads may share connections.
         """
-        if not hasattr(self._local, "connections"):  # the environment is read once: before every request it is 0.2 ms
+        if not hasattr(self._of_this_thread, "connections"):
             # Without TLS a proxy would read the key.
             proxies = requests.utils.get_environ_proxies(url) if url.lower().startswith("https:") else {}
             verify = next(filter(None, map(os.environ.get, CA_VARIABLES)), True)
-            self._local.connections = _InTime(self._answer_timeout), {"proxies": proxies, "verify": verify}
-        connections: tuple[HTTPAdapter, dict[str, Any]] = self._local.connections
+            adapter = DeadlineAdapter(RESPONSE_TIMEOUT if self._tries > 1 else ONE_TRY_TIMEOUT)
+            self._of_this_thread.connections = adapter, {"proxies": proxies, "verify": verify}
+        connections: tuple[DeadlineAdapter, dict[str, Any]] = self._of_this_thread.connections
         return connections
 
 
-class _InTime(HTTPAdapter):
-    """Sends requests whose whole answer, from its first byte to its last, takes `seconds` at most.
-
-    The timeouts of requests are for one wait each: a server that drips its headers, or a packed body, never
-    exceeds them.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__()
-        self._response_class = partial(_Response, seconds)
-
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        usual = pool.ConnectionCls
-        if usual.response_class is not self._response_class:  # a new pool, of whatever kind
-            pool.ConnectionCls = type("Connection", (usual,), {"response_class": staticmethod(self._response_class)})
-        return pool
-
-
-class _Response(http.client.HTTPResponse):
-    def __init__(self, seconds: float, connection: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(connection, *args, **kwargs)
-        self.fp.close()
-        self.fp = io.BufferedReader(_Bytes(connection, time.monotonic() + seconds))
-
-
-class _Bytes(io.RawIOBase):
-    """What a connection receives until a deadline."""
-
-    def __init__(self, connection: socket.socket, deadline: float) -> None:
-        self._connection, self._deadline = connection, deadline
-        self._bytes = connection.makefile("rb", buffering=0)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("timed out")
-        self._connection.settimeout(min(READ_TIMEOUT, left))
-        return self._bytes.readinto(buffer)
-
-    def close(self) -> None:
-        self._bytes.close()
-        super().close()
-
-
-def _body(response: requests.Response) -> bytearray:
-    """The whole body, unpacked. Raises UnexpectedAnswer if there is no end to it."""
+def _body(answer: requests.Response) -> bytearray:
+    """The whole body, unpacked. Raises UnexpectedResponse if there is no end to it."""
     body = bytearray()  # grows in place: parts put together at the end would take the memory twice
     # read1 gives what is there: of a body that packs 100 MB into 100 KB no more is unpacked than we take.
-    while part := response.raw.read1(1 << 20, decode_content=True):
+    while part := answer.raw.read1(1 << 20, decode_content=True):
         body += part
-        if len(body) > LARGEST_ANSWER:
-            raise UnexpectedAnswer(f"{_host(response.url)} sent an answer of over {LARGEST_ANSWER >> 20} MB.")
+        if len(body) > MAX_BODY:
+            raise UnexpectedResponse(f"{_host(answer.url)} sent a response of over {MAX_BODY >> 20} MB.")
     return body
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Seconds of a Retry-After header, which holds a number or an HTTP date; None if it is absent or unreadable."""
-    value = response.headers.get("Retry-After", "").strip()
-    try:
-        if value.isdecimal():
-            return min(float(value), LONGEST_SAID)
-        moment = parsedate_to_datetime(value) if value else None
-        if moment is None:
-            return None
-        moment = moment.replace(tzinfo=moment.tzinfo or timezone.utc)  # HTTP dates are in UTC, said or not
-        return max(0.0, moment.timestamp() - time.time())
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _reason(error: requests.RequestException) -> str:
-    """What went wrong on the way, for people."""
-    text = repr(error)
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        return (
-            "no authority that this machine trusts signed its certificate (REQUESTS_CA_BUNDLE can name a file of more)"
-        )
-    if "TLS CA certificate bundle" in text:
-        return f"the certificates that {' or '.join(CA_VARIABLES)} names cannot be read"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "no secure connection (TLS) could be made (is https:// right for this address?)"
-    if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy in the environment (HTTPS_PROXY) did not answer"
-    if "NameResolution" in text or "getaddrinfo" in text:
-        return "there is no such host, or no network"
-    if isinstance(error, requests.Timeout) or "timed out" in text:
-        return "it did not answer in time"
-    if "refused" in text:
-        return "nothing listens at that address (connection refused)"
-    if "decode" in text or isinstance(error, requests.exceptions.ContentDecodingError):
-        return "it sent a body that cannot be unpacked"
-    return "the connection broke"
 
 
 def _path(url: str) -> str:

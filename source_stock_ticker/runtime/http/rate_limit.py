@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Clock(Protocol):
@@ -12,6 +12,19 @@ class Clock(Protocol):
 
     def monotonic(self) -> float: ...
     def sleep(self, seconds: float, /) -> None: ...
+
+
+class RequestStats(NamedTuple):
+    """How the requests go, for whoever watches a sync.
+
+    requests: sent so far. planned: their number when all is done, if it is known. seconds_to_wait: until the rate limit
+    lets the next one go. seconds_left: at least so long until all planned ones are sent.
+    """
+
+    requests: int = 0
+    planned: int | None = None
+    seconds_to_wait: float = 0.0
+    seconds_left: float | None = None
 
 
 class RateLimit:
@@ -53,3 +66,8 @@ class RateLimit:
         """How long until one of the waiting threads may go on; 0 if none waits."""
         with self._lock:
             return max(0.0, min(self._turns) - self._clock.monotonic()) if self._turns else 0.0
+
+    def stats(self, planned: int | None = None) -> RequestStats:
+        """How the requests go; planned: how many there will have been, from the first one on."""
+        left = None if planned is None else max(0, planned - self.given) * self.interval
+        return RequestStats(self.given, planned, self.seconds_to_wait(), left)

@@ -10,12 +10,9 @@ import json
 import logging
 import os
 import traceback
-from typing import TYPE_CHECKING
 
-from . import messages
-
-if TYPE_CHECKING:
-    from .output import Output
+from ..protocol import messages
+from .output import Output
 
 LEVELS = ((50, "FATAL"), (40, "ERROR"), (30, "WARN"), (20, "INFO"), (10, "DEBUG"))  # Python's numbers, from which on
 USUAL_FIELDS = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}

@@ -1,39 +1,45 @@
 """Takes secrets out of whatever is about to be written, in every spelling they can have.
 
-One `Mask` stands in front of stdout (output.py), so no other module has to remember it.
+One `SecretFilter` stands in front of stdout (output.py), so no other module has to remember it.
+
+Theory of operation. A secret leaks in the spelling of whoever words the message: as it is, or escaped for a URL, JSON,
+HTML, Python or base64. All spellings are worked out once. A line is searched for them as it is about to be
+written; one that holds none passes untouched, which a sign that occurs nowhere in the line tells soonest. Only a line
+that holds one is decoded, filtered string by string, and encoded again.
 """
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import re
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import quote, quote_plus
 
 STARS = "****"
 # Only what people or the API worded is masked: the protocol's own words must stay what they are.
 TEXT, DATA = {"message", "internal_message", "stack_trace"}, {"data", "stream_state"}
 # A shorter secret is taken out of texts but not out of data: there it would be found in honest values.
-SHORTEST_IN_DATA = 8
+MIN_LENGTH_IN_DATA = 8
 OF_PHP, OF_GO = {ord("/"): "\\/"}, {ord(sign): f"\\u{ord(sign):04x}" for sign in "&<>"}
 URL_SAFE = {ord("+"): "-", ord("/"): "_"}  # of base64
 OF_PAGES = {ord(sign): f"&#{ord(sign)};" for sign in "+\"'"}  # beside &amp; &lt; &gt;
 
 
-class Mask:
+class SecretFilter:
     """Masks the given secrets. With none it leaves everything as it is."""
 
     def __init__(self, secrets: Iterable[object] = ()) -> None:
         plain = {text for secret in secrets for text in (str(secret), str(secret).strip()) if text.strip()}
         self._in_text = _spellings(plain)
-        self._in_data = _spellings({secret for secret in plain if len(secret) >= SHORTEST_IN_DATA})
+        self._in_data = _spellings({secret for secret in plain if len(secret) >= MIN_LENGTH_IN_DATA})
         self._lines_to_look_at = {False: _as_written(self._in_text), True: _as_written(self._in_data)}
 
     def lines(self, lines: bytes, data: bool = False) -> bytes:
         """Protocol lines with **** for each secret in their texts and data; `data` says that they are RECORDs."""
-        # A sign that is nowhere in the lines tells it in a twentieth of the time of a whole spelling.
+        # To look for the signs first takes a twentieth of the time of looking for whole spellings.
         if not any(all(sign in lines for sign in signs) and s in lines for s, signs in self._lines_to_look_at[data]):
             return lines
         messages = (self._masked(json.loads(line), ()) for line in lines.splitlines())
@@ -56,39 +62,49 @@ class Mask:
 
 
 def _spellings(secrets: set[str]) -> list[str]:
-    """Every secret plain, as URLs, JSON, HTML, Python and base64 spell it; the longest first: none is cut up."""
-    if not secrets:
-        return []  # `spec` has none, and is spared 5 ms of imports
-    import base64
-    import html
-    from urllib.parse import quote, quote_plus
-
-    found = set()
-    for secret in secrets:
-        raw = secret.encode("utf-8", "surrogatepass")
-        in_json = {json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
-        in_url = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
-        in_url |= {quote(text, safe="") for text in in_url}  # an address inside another one
-        in_base64 = base64.b64encode(raw).decode().rstrip("=")
-        found |= {secret, repr(secret)[1:-1], repr(raw)[2:-1], secret.replace("'", "\\'")}
-        # Some writers of JSON (PHP's, Go's) escape more than they must, and web pages in another way.
-        in_json |= {text.translate(more) for text in in_json for more in (OF_PHP, OF_GO)}
-        found |= {html.escape(secret), html.escape(secret, quote=False)}
-        found.add(html.escape(secret, quote=False).translate(OF_PAGES))
-        found |= in_json | {json.dumps(text)[1:-1] for text in in_json}
-        found |= in_url | {re.sub("%..", lambda code: code[0].lower(), text) for text in in_url}
-        # In a longer text its base64 begins elsewhere, and its ends depend on the neighbours.
-        for before in range(3):
-            first, length = before + 1 if before else 0, before + len(raw)
-            inside = base64.b64encode(b"x" * before + raw).decode()[first : length // 3 * 4 + length % 3]
-            found |= {inside, inside.translate(URL_SAFE)} if len(inside) >= SHORTEST_IN_DATA else set()
-        found |= {"".join(f"%{byte:02x}" for byte in raw), "".join(f"%{byte:02X}" for byte in raw)}
-        found |= {in_base64, in_base64.translate(URL_SAFE)}
+    """Every spelling of every secret, the longest first: none is cut up."""
+    found = {spelling for secret in secrets for spelling in _spellings_of(secret)}
     return sorted(found, key=len, reverse=True)
 
 
+def _spellings_of(secret: str) -> set[str]:
+    raw = secret.encode("utf-8", "surrogatepass")
+    in_python = {secret, repr(secret)[1:-1], repr(raw)[2:-1], secret.replace("'", "\\'")}
+    return in_python | _in_urls(raw) | _in_json(secret) | _in_html(secret) | set(_in_base64(raw))
+
+
+def _in_urls(raw: bytes) -> set[str]:
+    found = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
+    found |= {quote(text, safe="") for text in found}  # an address inside another one
+    found |= {re.sub("%..", lambda code: code[0].lower(), text) for text in found}
+    return found | {"".join(f"%{byte:02x}" for byte in raw), "".join(f"%{byte:02X}" for byte in raw)}
+
+
+def _in_json(secret: str) -> set[str]:
+    found = {json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
+    # Some writers of JSON (PHP's, Go's) escape more than they must.
+    found |= {text.translate(more) for text in found for more in (OF_PHP, OF_GO)}
+    return found | {json.dumps(text)[1:-1] for text in found}  # JSON inside JSON
+
+
+def _in_html(secret: str) -> set[str]:
+    unquoted = html.escape(secret, quote=False)
+    return {html.escape(secret), unquoted, unquoted.translate(OF_PAGES)}
+
+
+def _in_base64(raw: bytes) -> Iterator[str]:
+    whole = base64.b64encode(raw).decode().rstrip("=")
+    yield from (whole, whole.translate(URL_SAFE))
+    # In a longer text its base64 begins elsewhere, and its ends depend on the neighbours.
+    for before in range(3):
+        first, length = before + 1 if before else 0, before + len(raw)
+        inside = base64.b64encode(b"x" * before + raw).decode()[first : length // 3 * 4 + length % 3]
+        if len(inside) >= MIN_LENGTH_IN_DATA:
+            yield from (inside, inside.translate(URL_SAFE))
+
+
 def _as_written(spellings: Iterable[str]) -> list[tuple[bytes, set[int]]]:
-    """How the spellings look inside a JSON line, escaped to ASCII (json) or not (orjson), and the signs of each."""
+    """How the spellings look inside a JSON line, escaped to ASCII (json) or not (msgspec), and the signs of each."""
     escaped = {json.dumps(s, ensure_ascii=ascii_only)[1:-1] for s in spellings for ascii_only in (True, False)}
     return [(text, set(text)) for text in sorted(text.encode("utf-8", "surrogatepass") for text in escaped)]
 

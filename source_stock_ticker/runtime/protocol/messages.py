@@ -1,19 +1,22 @@
-"""Makes every message of the Airbyte protocol, each as the JSON line that goes to stdout.
+"""Makes the messages of the Airbyte protocol, each as the JSON line that goes to stdout.
 
-A message has one form here: bytes, one line or more, each ending in a newline, ready to write. All
-functions are pure but for the clock. (Shapes: Airbyte protocol, airbyte_protocol.yaml.)
+A message has one form here: bytes, ready to write, ending in a newline. All functions are pure but for
+the clock. RECORDs, which come by the thousand, are made in records.py. (Shapes: airbyte_protocol.yaml.)
 """
 
 from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+import traceback
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+from ..errors import ConnectorError
 
-RECORD_START = b'{"type":"RECORD"'
+RECORD_START = b'{"type":"RECORD"'  # of every RECORD line, and of no other message
+FLUSH = b""  # no message: push out what waits in the buffer, for the next message will take a while
+BUG = "Something went wrong inside the connector; please report it with the log."
 
 
 def _line(message: Mapping[str, Any]) -> bytes:
@@ -52,35 +55,6 @@ def log(level: str, text: str, stack_trace: str | None = None) -> bytes:
     return _line({"type": "LOG", "log": body if stack_trace is None else {**body, "stack_trace": stack_trace}})
 
 
-def records(stream: str, rows: Sequence[Mapping[str, Any]], namespace: str | None = None) -> bytes:
-    """RECORD lines for `rows`, all stamped with the time of this call; b"" if there are none.
-
-    Raises TypeError for a value that JSON cannot hold.
-    """
-    if not rows:
-        return b""
-    import orjson  # 20 ms to import: `spec` and `discover` do without
-
-    head = RECORD_START + b',"record":{"stream":' + orjson.dumps(stream)
-    if namespace is not None:
-        head += b',"namespace":' + orjson.dumps(namespace)
-    head += b',"data":'
-    tail = b',"emitted_at":%d}}\n' % (time.time() * 1000)
-    # One call for all rows, cut where one ends and the next begins, takes 0.6 us a record. A call for each row takes
-    # 0.4 or 2.5, as the memory happens to lie.
-    data = orjson.dumps(rows)
-    first_names = set(map(next, map(iter, rows)))
-    between = b"},{" + orjson.dumps(next(iter(rows[0]), "")) + b":"
-    # Texts and rows inside a row can hold it too. As every row begins with it, there are then more parts than rows.
-    parts = data.split(between)
-    if not all(rows) or len(first_names) != 1 or len(parts) != len(rows):
-        return head + (tail + head).join(map(orjson.dumps, rows)) + tail
-    del data  # three copies of a page need not be in memory at once
-    parts[0] = head + parts[0][1:]  # without the brackets
-    parts[-1] = parts[-1][:-1] + tail
-    return (b"}" + tail + head + between[2:]).join(parts)
-
-
 def state(stream: str, stream_state: Mapping[str, Any], record_count: int, namespace: str | None = None) -> bytes:
     """STATE of one stream. record_count: its records since its previous STATE; the platform counts along."""
     body = {
@@ -102,20 +76,15 @@ def stream_status(stream: str, status: str, namespace: str | None = None, quota_
     return _trace("STREAM_STATUS", {"stream_status": body})
 
 
-def error(
-    text: str,
-    failure_type: str,
-    detail: str = "",
-    stack_trace: str = "",
-    stream: str | None = None,
-    namespace: str | None = None,
-) -> bytes:
-    """TRACE ERROR: `text` for the user; `detail` and `stack_trace` for developers."""
-    body: dict[str, Any] = {"message": text, "failure_type": failure_type}
-    if detail:
-        body["internal_message"] = detail
-    if stack_trace:
-        body["stack_trace"] = stack_trace
+def error(error: Exception, stream: str | None = None, namespace: str | None = None) -> bytes:
+    """TRACE ERROR for any exception; one that is not a ConnectorError is a bug, and only developers see its stack."""
+    if isinstance(error, ConnectorError):
+        body: dict[str, Any] = {"message": error.message, "failure_type": error.failure_type}
+        if error.detail:
+            body["internal_message"] = error.detail
+    else:
+        stack = "".join(traceback.format_exception(error))
+        body = {"message": BUG, "failure_type": "system_error", "internal_message": repr(error), "stack_trace": stack}
     if stream is not None:
         body["stream_descriptor"] = _descriptor(stream, namespace)
     return _trace("ERROR", {"error": body})

@@ -15,8 +15,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .config import is_deep
-from .errors import ConfigError
+from ..errors import ConfigError
+from .files import is_deep
 
 SavedStates = dict[tuple[str, str | None], dict[str, Any]]  # by stream name and namespace
 
@@ -63,15 +63,21 @@ def _states_of(message: Any) -> SavedStates:
     if kind == "STREAM" or (kind is None and "stream" in message):
         return dict([_stream_state(message.get("stream"))])
     if kind == "GLOBAL" or (kind is None and "global" in message):
-        shared = message.get("global")
-        streams = shared.get("stream_states") if isinstance(shared, dict) else None
-        if not isinstance(streams, list):
-            raise ConfigError('state: a GLOBAL state without its list "stream_states".')
-        return dict(map(_stream_state, streams))
-    legacy = message.get("data") if kind == "LEGACY" or "data" in message else message
-    if not isinstance(legacy, dict) or not all(isinstance(state, dict | None) for state in legacy.values()):
+        return _global_states(message.get("global"))
+    return _legacy_states(message.get("data") if kind == "LEGACY" or "data" in message else message)
+
+
+def _global_states(shared: Any) -> SavedStates:
+    streams = shared.get("stream_states") if isinstance(shared, dict) else None
+    if not isinstance(streams, list):
+        raise ConfigError('state: a GLOBAL state without its list "stream_states".')
+    return dict(map(_stream_state, streams))
+
+
+def _legacy_states(by_name: Any) -> SavedStates:
+    if not isinstance(by_name, dict) or not all(isinstance(state, dict | None) for state in by_name.values()):
         raise ConfigError("state: the file holds no state that an Airbyte source has written.")
-    return {(name, None): state or {} for name, state in legacy.items()}
+    return {(name, None): state or {} for name, state in by_name.items()}
 
 
 def _stream_state(stream: Any) -> tuple[tuple[str, str | None], dict[str, Any]]:

@@ -1,0 +1,63 @@
+"""Puts an end to a response that never ends.
+
+Theory of operation. The timeouts of requests are for one wait each: a server that drips its headers, or a
+packed body, byte by byte never exceeds them. So the connections made here read from the socket through
+`_UntilDeadline`, which before each read sets the socket's timeout to what is left of the whole response's time.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import time
+from functools import partial
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+
+READ_TIMEOUT = 30.0  # seconds for the next byte
+
+
+class DeadlineAdapter(HTTPAdapter):
+    """Sends requests whose whole response, from its first byte to its last, takes `seconds` at most."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._response_class = partial(_Response, seconds)
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        usual = pool.ConnectionCls
+        if usual.response_class is not self._response_class:  # a new pool, of whatever kind
+            pool.ConnectionCls = type("Connection", (usual,), {"response_class": staticmethod(self._response_class)})
+        return pool
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, seconds: float, connection: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(connection, *args, **kwargs)
+        self.fp.close()
+        self.fp = io.BufferedReader(_UntilDeadline(connection, time.monotonic() + seconds))
+
+
+class _UntilDeadline(io.RawIOBase):
+    """What a connection receives until a deadline."""
+
+    def __init__(self, connection: socket.socket, deadline: float) -> None:
+        self._connection, self._deadline = connection, deadline
+        self._bytes = connection.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._connection.settimeout(min(READ_TIMEOUT, left))
+        return self._bytes.readinto(buffer)
+
+    def close(self) -> None:
+        self._bytes.close()
+        super().close()

@@ -1,0 +1,60 @@
+"""Follows the pages of a list: one loop, for the slices that the reader reads and the lists that `slices` needs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, TypeVar
+
+from ..errors import UnexpectedResponse
+
+MAX_PAGES = 10_000
+MAX_UNCHANGED_PAGES = 100  # in a row that bring nothing new
+TRIES = 3  # a response that makes no sense is fetched again: some proxy may have cut it
+
+
+class LinkedPage(Protocol):
+    """What is asked of a page here: its last row (None: it has none), and what names the page behind it, if any."""
+
+    @property
+    def last(self) -> Any: ...
+    @property
+    def next_page_token(self) -> str | None: ...
+
+
+P = TypeVar("P", bound=LinkedPage)
+
+
+def follow(
+    page_at: Callable[[str | None], P], what: str, logger: logging.Logger, max_pages: int = MAX_PAGES
+) -> Iterator[P]:
+    """The pages of `what` (its name, for messages): page_at(None), then page_at(each page's next_page_token).
+
+    Raises UnexpectedResponse for pages that lead in a circle, that bring nothing new or that do not end, and when
+    `page_at` did so TRIES times for the same page.
+    """
+    token, seen, unchanged, last = None, set[str](), 0, None
+    while True:
+        page = _page(page_at, token, what, logger)
+        token, unchanged = page.next_page_token, unchanged + 1 if page.last in (None, last) else 0
+        last = last if page.last is None else page.last
+        yield page
+        del page  # large, and while the next one is made nobody here needs it
+        if token is None:
+            return
+        if token in seen:
+            raise UnexpectedResponse(f"The pages of {what} lead in a circle.", f"again {token}")
+        if unchanged > MAX_UNCHANGED_PAGES:
+            raise UnexpectedResponse(f"The last {unchanged} pages of {what} brought nothing new.", f"next {token}")
+        if len(seen) == max_pages:
+            raise UnexpectedResponse(f"{what} has over {max_pages:,} pages.", f"next {token}")
+        seen.add(token)
+
+
+def _page(page_at: Callable[[str | None], P], token: str | None, what: str, logger: logging.Logger) -> P:
+    for _ in range(TRIES - 1):
+        try:
+            return page_at(token)
+        except UnexpectedResponse as error:
+            logger.warning("%s: %s Fetching it again.", what, error.message)
+    return page_at(token)

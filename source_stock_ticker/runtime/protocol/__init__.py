@@ -1,0 +1,1 @@
+"""What Airbyte's lines and files look like: messages out; spec, config, catalog and state in."""

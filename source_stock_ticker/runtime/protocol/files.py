@@ -1,0 +1,51 @@
+"""Reads the files that the user names as --config, --catalog and --state."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+
+MAX_DEPTH = 100  # lists and objects inside each other
+
+
+def read_text(path: str, what: str) -> str:
+    """The text of a file; `what` names its option in messages. Raises ConfigError."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{what}: {path} is not UTF-8 text.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it cannot be opened"
+        raise ConfigError(f"{what}: {path} cannot be read ({reason}).") from None
+
+
+def read_json(path: str, what: str) -> Any:
+    """The JSON in a file. Raises ConfigError."""
+    text = read_text(path, what)
+    if not text.strip():
+        raise ConfigError(f"{what}: {path} is empty.")
+    try:
+        value = json.loads(text)
+        if is_deep(value):
+            raise RecursionError
+        return value
+    except ValueError as error:  # says what and where, and shows nothing of the content
+        raise ConfigError(f"{what}: {path} is not JSON ({error}).") from None
+    except RecursionError:
+        raise ConfigError(f"{what}: {path} is nested too deeply.") from None
+
+
+def is_deep(value: Any) -> bool:
+    """Whether lists and objects are nested deeper than any honest file has them, or than Python can copy."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            item
+            for one in level
+            if isinstance(one, list | dict)
+            for item in (one.values() if isinstance(one, dict) else one)
+        ]
+    return bool(level)

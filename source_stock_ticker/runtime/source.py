@@ -1,0 +1,94 @@
+"""What a connector supplies beside its streams: a Source. The commands check, discover and read follow from it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from . import reader
+from .errors import ConnectorError
+from .process.output import Output
+from .protocol import messages
+from .protocol.catalog import ConfiguredStream, configured_streams
+from .protocol.config import Config, misspelt, validated
+from .protocol.files import read_json, read_text
+from .protocol.spec import read_spec, secrets
+from .protocol.state import SavedStates, saved_states
+from .stream import Stream
+
+
+class Source:
+    """A connector. A subclass fills in check and streams; the four commands follow from them.
+
+    `config` is always the user's config, valid against spec.yaml, without the optional fields left blank.
+    """
+
+    def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> None:
+        """Return if a sync with this config would work; else raise the ConnectorError that says what to change.
+
+        Proves the credentials by a request, and answers within a minute.
+        """
+        raise NotImplementedError
+
+    def streams(self, logger: logging.Logger, config: Mapping[str, Any]) -> list[Stream[Any]]:
+        """The tables, in the order in which they are shown. No requests. Raises ConfigError."""
+        raise NotImplementedError
+
+    def workers(self, config: Mapping[str, Any]) -> int:
+        """How many requests may be under way at once."""
+        return 1
+
+    def spec(self, logger: logging.Logger | None = None) -> bytes:
+        """The SPEC message: what spec.yaml says. (`logger` is there because Airbyte's CDK has it.)"""
+        return messages.spec(self.specification)
+
+    def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> bytes:
+        """The CATALOG message: every stream with its schema."""
+        return messages.catalog(stream.catalog_entry() for stream in self.streams(logger, config))
+
+    def read(
+        self,
+        logger: logging.Logger,
+        config: Mapping[str, Any],
+        catalog: Sequence[ConfiguredStream],
+        state: SavedStates,
+    ) -> Iterator[bytes]:
+        """The messages of a read, in order. Raises IncompleteSync at the end if a stream did not complete."""
+        return reader.read(self.streams(logger, config), catalog, state, self.workers(config), logger)
+
+    def run(
+        self, command: str, files: Mapping[str, str | None], logger: logging.Logger, output: Output
+    ) -> Iterator[bytes]:
+        """The messages of check, discover or read; files: the paths given as --config, --catalog and --state.
+
+        Raises ConnectorError, IncompleteSync, or whatever a bug raises.
+        """
+        if command == "check":
+            try:
+                self.check(logger, self._config(files, logger, output))
+                yield messages.connection_status(None)
+            except ConnectorError as problem:
+                yield messages.connection_status(problem.message)
+        elif command == "discover":
+            yield self.discover(logger, self._config(files, logger, output))
+        else:
+            config = self._config(files, logger, output)
+            catalog = configured_streams(read_json(str(files["catalog"]), "catalog"))
+            state_file = files["state"]
+            state = {} if state_file is None else saved_states(read_text(state_file, "state"))
+            yield from self.read(logger, config, catalog, state)
+
+    def _config(self, files: Mapping[str, str | None], logger: logging.Logger, output: Output) -> Config:
+        """The valid config. From here on no secret of it can be written."""
+        config = read_json(str(files["config"]), "config")
+        schema = self.specification["connectionSpecification"]
+        output.hide(secrets(config, schema))
+        for unknown, meant in misspelt(config, schema):
+            logger.warning("config: there is no option %s; did you mean %s? It is ignored.", unknown, meant)
+        return validated(config, schema)
+
+    @property
+    def specification(self) -> dict[str, Any]:
+        """What spec.yaml says."""
+        return read_spec(type(self).__module__.partition(".")[0])

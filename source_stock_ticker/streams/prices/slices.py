@@ -1,0 +1,64 @@
+"""The pieces in which the prices are read: immutable values, in the order in which they come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import NamedTuple
+
+from .splits import SplitsByTicker
+
+
+class SplitsSlice(NamedTuple):
+    """The first slice: asks for nothing, notes which splits are known and what must be read again because of them."""
+
+    stale: tuple[str, ...]
+    known: SplitsByTicker
+
+    def __str__(self) -> str:
+        return "the splits"
+
+
+class TickerSlice(NamedTuple):
+    """Custom bars of one ticker from `first` up to the last day. reread: its rows have been read before."""
+
+    ticker: str
+    first: date
+    reread: bool
+
+    def __str__(self) -> str:
+        return self.ticker
+
+
+class DaySlice(NamedTuple):
+    """Grouped daily bars of one day. first_days: the tickers wanted from it, each from which day on; MARKET is all."""
+
+    day: date
+    first_days: Mapping[str, date]
+    others: frozenset[str]  # tickers of the market that have slices of their own
+    is_last: bool
+
+    def __str__(self) -> str:
+        return str(self.day)
+
+
+class DayNote(NamedTuple):
+    """What a day's response says beside the rows: does the API have the day, and which tickers that were asked for."""
+
+    has_bars: bool
+    tickers: frozenset[str]
+
+
+class EndSlice(NamedTuple):
+    """The last slice: asks for nothing, notes what only the whole of the sync can tell.
+
+    expected: tickers of which weeks were asked for, so that they should have bars.
+    """
+
+    expected: frozenset[str]
+
+    def __str__(self) -> str:
+        return "the end of the sync"
+
+
+PriceSlice = SplitsSlice | TickerSlice | DaySlice | EndSlice
