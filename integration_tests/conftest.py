@@ -302,6 +302,20 @@ def real_prices(api: SandboxApi) -> Callable[..., list[Row]]:
     return rows
 
 
+@pytest.fixture
+def right(real_prices: Callable[..., list[Row]]) -> Callable[..., dict[tuple, Row]]:
+    """right(tickers, first, last): the table as a full refresh would make it now.
+
+    A table is what a destination holds: rows by primary key, each sync's rows put over the earlier ones.
+    """
+
+    def table(tickers: Iterable[str], first: str, last: str, adjusted: bool = True) -> dict[tuple, Row]:
+        rows = [row for ticker in tickers for row in real_prices(ticker, first, last, adjusted)]
+        return {(row["stock_ticker"], row["timestamp"]): row for row in rows}
+
+    return table
+
+
 def price_row(ticker: str, day: sandbox_data.Day, adjusted: bool) -> Row:
     midnight = time.gmtime(sandbox_data.clock(day.date) / 1000)
     return {

@@ -25,7 +25,7 @@ TESTED = [FIVE_MINUTES, "With your own key", "In docker"]
 
 # What a test here does in its own way.
 ELSEWHERE = {
-    "python main.py --help",  # unit_tests/runtime/test_entrypoint.py
+    "python main.py --help",  # unit_tests/runtime/entrypoint/
     "python integration_tests/sandbox_api.py",  # test_the_sandbox_says_where_it_is
     "make demo",  # test_the_demo_shows_the_four_commands
     "make new NAME=pokemon DIR=../source-pokemon",  # the tutorial and test_new_connector.py

@@ -28,7 +28,7 @@ SHARED = """
     .ci/run .dockerignore .gitignore .vscode/launch.json Dockerfile LICENSE MANIFEST.in Makefile
     acceptance-test-config.yml main.py metadata.yaml pyproject.toml requirements.lock requirements.txt
     secrets/.gitkeep secrets/README.md setup.py
-    source_stock_ticker/py.typed source_stock_ticker/runtime/*.py unit_tests/runtime/*.py
+    source_stock_ticker/py.typed source_stock_ticker/runtime/*.py unit_tests/runtime/**/*.py
     integration_tests/demo.py integration_tests/sandbox_server.py
     unit_tests/test_layout.py unit_tests/test_metadata.py unit_tests/test_readme.py unit_tests/test_spec.py
 """

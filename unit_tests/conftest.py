@@ -90,6 +90,11 @@ def _pages(stream: Stream, slice: Any) -> Iterator[tuple[list[Row], bool]]:
 
 
 @pytest.fixture
+def api() -> StockApi:
+    return StockApi("https://api.massive.com", "my-key", logging.getLogger("unit_tests"))
+
+
+@pytest.fixture
 def slept(monkeypatch) -> list[float]:
     """The seconds of every sleep; none of them really passes."""
     seconds: list[float] = []

@@ -1,0 +1,81 @@
+"""The tiny connector in a folder of its own, and functions that run it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from tiny_connector import CATALOG, CONNECTOR, KEY, ROOT, SCHEMA, SPEC, Run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where the connector and the files for it are."""
+    folder = tmp_path_factory.mktemp("connector")
+    for name, text in {
+        "main.py": CONNECTOR,
+        "spec.yaml": SPEC,
+        "numbers.json": json.dumps(SCHEMA),
+        "catalog.json": json.dumps(CATALOG),
+    }.items():
+        (folder / name).write_text(text, "utf-8")
+    return folder
+
+
+@pytest.fixture
+def start(folder, tmp_path):
+    """A function that starts the connector with these arguments, as in a fresh shell in another folder."""
+    started = []
+
+    def start(*arguments, stdout=subprocess.PIPE, stderr=None, **environment):
+        process = subprocess.Popen(
+            [sys.executable, folder / "main.py", *arguments],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE if stderr is None else stderr,
+            bufsize=0,  # what lines_until has not read must be left for communicate
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def finish(messages_in):
+    """A function: a process -> its Run, once it has ended."""
+
+    def finish(process, already_read=b""):
+        stdout, stderr = process.communicate(timeout=20)
+        return Run(messages_in(already_read + stdout), (stderr or b"").decode(), process.returncode)
+
+    return finish
+
+
+@pytest.fixture
+def run(start, finish):
+    return lambda *arguments, **environment: finish(start(*arguments, **environment))
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A function that writes a config file and names it."""
+
+    def config(content=None, **fields):
+        file = tmp_path / "config.json"
+        file.write_bytes(content if content is not None else json.dumps({"key": KEY, **fields}).encode())
+        return str(file)
+
+    return config
+
+
+@pytest.fixture
+def read_of(folder, config):
+    """A function: the arguments of a read by a connector that does so."""
+    return lambda does="well": ("read", "--config", config(does=does), "--catalog", str(folder / "catalog.json"))

@@ -1,0 +1,33 @@
+"""A client whose clock does not really sleep, the network it sees, and no proxies of this machine."""
+
+import logging
+
+import pytest
+import responses
+from letters_server import CA_VARIABLES, KEY
+
+from source_stock_ticker.runtime.http_client import HttpClient
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", *CA_VARIABLES):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture
+def http():
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as http:
+        yield http
+
+
+@pytest.fixture
+def client(clock):
+    """A function that makes a client with these options, whose time is the fake clock's."""
+
+    def authenticate(request):
+        request.headers["Authorization"] = f"Bearer {KEY}"
+        return request
+
+    return lambda **options: HttpClient(authenticate, logging.getLogger("airbyte"), clock=clock, **options)

@@ -1,0 +1,162 @@
+"""Which messages a read gives and in which order, that their counts add up, and when they are let out."""
+
+import json
+import logging
+import threading
+
+import pytest
+from numbers_stream import ALL, ALL_ROWS, FAT, Numbers, Read
+
+from source_stock_ticker.runtime import (
+    Pace,
+)
+from source_stock_ticker.runtime.catalog import ConfiguredStream
+from source_stock_ticker.runtime.reader import read
+
+# A good read
+
+
+def test_a_read_is_started_and_running_and_complete(run):
+    found = run(Numbers({"a": [[1, 2]]}))
+    assert found.kinds == ["STARTED", "RUNNING", "RECORD", "STATE", "COMPLETE"]
+    assert not found.failed
+
+
+def test_all_rows_come_in_the_order_of_slices_and_pages(run):
+    assert run(Numbers(ALL)).rows == ALL_ROWS
+
+
+@pytest.mark.parametrize("workers", [1, 3, 16])
+def test_the_number_of_workers_changes_nothing(run, workers):
+    stream = Numbers({name: [[1, 2], [3], [4, 5]] for name in "abcdefghijkl"})
+    assert run(stream, workers=workers).rows == [(name, id) for name in "abcdefghijkl" for id in range(1, 6)]
+
+
+def test_a_stream_is_running_once_before_its_first_record(run):
+    kinds = run(Numbers(ALL)).kinds
+    assert kinds.count("RUNNING") == 1
+    assert kinds.index("RUNNING") < kinds.index("RECORD")
+
+
+@pytest.mark.parametrize("parts", [{}, {"a": [[]]}])
+def test_a_stream_without_rows_is_not_running_and_still_writes_a_state(run, parts):
+    assert run(Numbers(parts)).kinds == ["STARTED", "STATE", "COMPLETE"]
+
+
+def test_a_full_refresh_writes_states_too(run):
+    assert run(Numbers(ALL), catalog=[ConfiguredStream("numbers", None, False)]).states[-1] == {"a": 3, "b": 1, "c": 6}
+
+
+def test_the_last_state_comes_after_the_last_record(run):
+    assert run(Numbers(ALL)).kinds[-2:] == ["STATE", "COMPLETE"]
+    assert run(Numbers(ALL)).states[-1] == {"a": 3, "b": 1, "c": 6}
+
+
+def test_a_checkpoint_comes_after_its_records(run):
+    written: dict[str, int] = {}
+    for message in run(Numbers(ALL)).messages:
+        if message["type"] == "RECORD":
+            written[message["record"]["data"]["part"]] = message["record"]["data"]["id"]
+        if message["type"] == "STATE":
+            assert message["state"]["stream"]["stream_state"] == written
+
+
+def test_the_counts_of_the_states_add_up(run):
+    counted = 0
+    for message in run(Numbers(ALL)).messages:
+        counted += message["type"] == "RECORD"
+        if message["type"] == "STATE":
+            assert message["state"]["sourceStats"]["recordCount"] == counted
+            counted = 0
+    assert counted == 0
+
+
+def test_a_long_slice_has_states_on_its_way(run):
+    found = run(Numbers({"a": [[1, 2], [3, 4], [5, 6], [7, 8]]}))
+    assert len(found.states) > 2
+
+
+def test_a_state_is_not_written_for_every_few_rows_when_it_is_large(run):
+    parts = {f"part {number}": [[1]] for number in range(300)}
+    found = run(Numbers(parts), saved=dict.fromkeys(parts, 0))
+    state_bytes = sum(len(json.dumps(state)) for state in found.states)
+    assert state_bytes < len(parts) * len(FAT)
+
+
+def test_a_state_is_not_long_in_coming_when_rows_are_few(run, clock, monkeypatch):
+    class Slow(Numbers):
+        """From page to page eleven seconds pass; the state is worth many rows."""
+
+        def checkpoint(self, state, slice, first, last, is_last):
+            clock.sleep(11)
+            super().checkpoint(state, slice, first, last, is_last)
+
+    monkeypatch.setattr("time.monotonic", clock.monotonic)
+    few = run(Slow({"a": [[number] for number in range(1, 9)]}), saved={"b": "x" * 100_000}, workers=1)
+    # One is written at once and one at the end; these are those between.
+    assert len(few.states) > 3
+
+
+def test_a_checkpoint_hears_of_the_first_and_the_last_row_of_its_slice(run):
+    stream = Numbers({"a": [[1, 2], [3]], "b": [[]]})
+    run(stream)
+    assert stream.checkpoints == [("a", 1, 2, False), ("a", 1, 3, True), ("b", None, None, True)]
+
+
+def test_an_empty_last_page_does_not_make_the_last_row_forgotten(run):
+    stream = Numbers({"a": [[1, 2], []]})
+    run(stream)
+    assert stream.checkpoints[-1] == ("a", 1, 2, True)
+
+
+def test_an_answer_of_none_is_a_slice_without_rows(run):
+    class Nothing(Numbers):
+        def fetch(self, slice, page_token):
+            return None
+
+    stream = Nothing({"a": [[1]]})
+    assert run(stream).kinds == ["STARTED", "STATE", "COMPLETE"]
+    assert stream.checkpoints == [("a", None, None, True)]
+
+
+# Waiting
+
+
+def test_a_stream_that_waits_for_the_rate_limit_says_so_once(caplog, messages_in):
+    told = threading.Event()
+
+    class Waiting(Numbers):
+        def fetch(self, slice, page_token):
+            assert told.wait(5)
+            return super().fetch(slice, page_token)
+
+        def pace(self):
+            return Pace(seconds_to_wait=0.0 if told.is_set() else 30.0)
+
+    caplog.set_level("INFO", "airbyte")
+    lines = b""
+    catalog = [ConfiguredStream("numbers", None, True)]
+    for line in read([Waiting({"a": [[1]], "b": [[1]]})], catalog, {}, 2, logging.getLogger("airbyte")):
+        lines += line
+        if b"RATE_LIMITED" in line:
+            told.set()
+    found = Read(messages_in(lines), False)
+    assert found.kinds == ["STARTED", "RUNNING", "RUNNING", "RECORD", "STATE", "RECORD", "STATE", "COMPLETE"]
+    assert caplog.messages == ["numbers: waiting for the rate limit, 30 s."]
+
+
+def test_who_waits_for_a_page_lets_out_what_is_written():
+    asked = threading.Event()
+
+    class Slow(Numbers):
+        def fetch(self, slice, page_token):
+            assert slice.name == "a" or asked.wait(5)
+            return super().fetch(slice, page_token)
+
+    lines = []
+    catalog = [ConfiguredStream("numbers", None, True)]
+    for line in read([Slow({"a": [[1]], "b": [[1]]})], catalog, {}, 2, logging.getLogger("airbyte")):
+        lines.append(line)
+        if line == b"" and any(line.startswith(b'{"type":"RECORD"') for line in lines):
+            asked.set()
+    assert asked.is_set()

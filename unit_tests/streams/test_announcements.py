@@ -1,0 +1,271 @@
+"""Dividends and splits: what is asked for, and that a sync sends what has changed and nothing else."""
+
+import json
+import re
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from known_answers import API, DIVIDEND, SPLIT, ok, queries
+
+from source_stock_ticker import streams
+from source_stock_ticker.runtime import ConfigError
+
+ANNOUNCED = pytest.mark.parametrize(
+    ("table", "path", "row", "field"),
+    [
+        (streams.Dividends, "/stocks/v1/dividends", DIVIDEND, "ex_dividend_date"),
+        (streams.Splits, "/stocks/v1/splits", SPLIT, "execution_date"),
+    ],
+    ids=["dividends", "splits"],
+)
+
+
+@ANNOUNCED
+def test_announcements_are_asked_for_from_the_start_on_the_future_included(
+    server, connect, read, table, path, row, field
+):
+    server.get(API + path, json=ok())
+    read(connect(table, tickers=["AAPL", "BRK.B"], start_date="2024-01-02"))
+    assert queries(server) == [
+        {
+            "ticker.any_of": "AAPL,BRK.B",
+            f"{field}.gte": "2024-01-02",
+            "sort": f"ticker.asc,{field}.asc",
+            "limit": "5000",
+        }
+    ]
+
+
+@ANNOUNCED
+def test_an_end_date_cuts_the_announcements(server, connect, read, table, path, row, field):
+    server.get(API + path, json=ok())
+    read(connect(table, start_date="2024-01-02", end_date="2024-02-29"))
+    assert queries(server)[0][f"{field}.lte"] == "2024-02-29"
+
+
+@ANNOUNCED
+def test_the_whole_market_has_no_filter_of_tickers(server, connect, read, table, path, row, field):
+    server.get(API + path, json=ok(row, row | {"id": "2", "ticker": "ZZZ"}))
+    assert len(read(connect(table, tickers=[])).rows) == 2
+    assert "ticker.any_of" not in queries(server)[0]
+
+
+@ANNOUNCED
+def test_what_has_not_changed_is_not_sent_again(server, connect, read, table, path, row, field):
+    server.get(API + path, json=ok(row))
+    first = read(connect(table))
+    assert read(connect(table), first.state).rows == []
+
+
+@ANNOUNCED
+def test_the_same_rows_in_another_order_have_not_changed(server, connect, read, table, path, row, field):
+    other = row | {"id": "2", field: "2024-02-20"}
+    server.get(API + path, json=ok(row, other))
+    server.get(API + path, json=ok(dict(reversed(other.items())), row))
+    first = read(connect(table))
+    assert read(connect(table), first.state).rows == []
+
+
+@ANNOUNCED
+def test_an_announcement_that_arrives_late_is_sent(server, connect, read, table, path, row, field):
+    server.get(API + path, json=ok(row | {field: "2024-06-03"}))
+    server.get(API + path, json=ok(row | {"id": "late", field: "2024-03-01"}, row | {field: "2024-06-03"}))
+    first = read(connect(table))
+    assert "late" in {row["id"] for row in read(connect(table), first.state).rows}
+
+
+@ANNOUNCED
+def test_an_announcement_that_is_corrected_is_sent(server, connect, read, table, path, row, field):
+    server.get(API + path, json=ok(row))
+    server.get(API + path, json=ok(row | {"historical_adjustment_factor": 0.5}))
+    first = read(connect(table))
+    assert [row["historical_adjustment_factor"] for row in read(connect(table), first.state).rows] == [0.5]
+
+
+@ANNOUNCED
+def test_an_announcement_that_is_withdrawn_has_the_others_of_its_ticker_sent(
+    server, connect, read, table, path, row, field
+):
+    server.get(API + path, json=ok(row, row | {"id": "2", field: "2024-02-20"}))
+    server.get(API + path, json=ok(row))
+    first = read(connect(table))
+    assert [row["id"] for row in read(connect(table), first.state).rows] == [row["id"]]
+
+
+@ANNOUNCED
+def test_only_the_ticker_that_has_changed_is_sent(server, connect, read, table, path, row, field):
+    other = row | {"id": "2", "ticker": "MSFT"}
+    server.get(API + path, json=ok(row, other))
+    server.get(API + path, json=ok(row, other | {"historical_adjustment_factor": 0.5}))
+    first = read(connect(table, tickers=["AAPL", "MSFT"]))
+    second = read(connect(table, tickers=["AAPL", "MSFT"]), first.state)
+    assert {row["ticker"] for row in second.rows} == {"MSFT"}
+
+
+@ANNOUNCED
+def test_a_new_ticker_is_sent_from_its_start(server, connect, read, table, path, row, field):
+    server.get(API + path, json=ok(row))
+    server.get(API + path, json=ok(row, row | {"id": "2", "ticker": "MSFT"}))
+    first = read(connect(table))
+    assert [row["id"] for row in read(connect(table, tickers=["AAPL", "MSFT"]), first.state).rows] == ["2"]
+
+
+@ANNOUNCED
+def test_an_earlier_start_date_sends_what_lies_before(server, connect, read, table, path, row, field):
+    server.get(API + path, json=ok(row))
+    server.get(API + path, json=ok(row | {"id": "old", field: "2023-02-01"}, row))
+    first = read(connect(table, start_date="2024-01-02"))
+    second = read(connect(table, start_date="2023-01-02"), first.state)
+    assert "old" in {row["id"] for row in second.rows}
+
+
+@ANNOUNCED
+def test_a_ticker_that_was_removed_and_comes_back_is_sent_again(server, connect, read, table, path, row, field):
+    server.get(API + path, json=ok(row))
+    both = connect(table, tickers=["AAPL", "MSFT"])
+    without = read(connect(table, tickers=["MSFT"]), read(both).state)
+    assert without.state["fingerprints"] == {}
+    assert len(read(both, without.state).rows) == 1
+
+
+@ANNOUNCED
+def test_from_every_checkpoint_on_no_announcement_is_lost(server, connect, read, table, path, row, field):
+    server.get(API + path, json=ok(*(row | {"id": str(n), "ticker": f"T{n // 2}"} for n in range(6))))
+    whole = read(connect(table, tickers=[]))
+    for written, state in whole.checkpoints:
+        rest = read(connect(table, tickers=[]), state)
+        assert {row["id"] for row in whole.rows[:written] + rest.rows} == set("012345")
+
+
+@ANNOUNCED
+def test_the_cursor_does_not_follow_announcements_into_the_future(server, connect, read, table, path, row, field):
+    server.get(API + path, json=ok(row, row | {"id": "2", field: "2024-06-03"}))
+    assert read(connect(table)).state[field] == row[field]
+
+
+@ANNOUNCED
+def test_an_announcement_for_today_moves_the_cursor_to_today(server, connect, read, table, path, row, field):
+    server.get(API + path, json=ok(row | {field: "2024-03-15"}))
+    assert read(connect(table)).state[field] == "2024-03-15"
+
+
+@ANNOUNCED
+def test_the_cursor_does_not_go_back(server, connect, read, table, path, row, field):
+    server.get(API + path, json=ok(row))
+    assert read(connect(table), {field: "2024-03-01", "fingerprints": {}}).state[field] == "2024-03-01"
+
+
+@ANNOUNCED
+def test_announcements_that_lie_in_the_future_alone_leave_no_cursor_that_is_no_date(
+    server, connect, read, table, path, row, field
+):
+    server.get(API + path, json=ok(row | {field: "2024-06-03"}))
+    assert read(connect(table)).state.get(field) != ""
+
+
+@ANNOUNCED
+def test_a_cursor_far_in_the_future_asks_for_nothing_and_says_so(
+    server, connect, read, caplog, table, path, row, field
+):
+    saved = {field: "2999-12-31", "fingerprints": {}}
+    assert read(connect(table), saved).state == saved
+    assert len(server.calls) == 0
+    assert f"{table.name}: the state says that all is read up to 2999-12-31; clear it" in caplog.text
+
+
+@ANNOUNCED
+def test_a_cursor_of_a_clock_that_was_ahead_hides_nothing(server, connect, read, table, path, row, field):
+    server.get(API + path, json=ok(row))
+    assert len(read(connect(table), {field: "2024-12-30", "fingerprints": {}}).rows) == 1
+
+
+@ANNOUNCED
+def test_a_cursor_that_has_reached_today_does_not_stop_asking(server, connect, read, table, path, row, field):
+    server.get(API + path, json=ok(row))
+    assert len(read(connect(table), {field: "2024-03-15", "fingerprints": {}}).rows) == 1
+
+
+@ANNOUNCED
+def test_announcements_of_others_are_left_out(server, connect, read, table, path, row, field):
+    server.get(API + path, json=ok(row, row | {"id": "2", "ticker": "aapl"}))
+    assert [row["id"] for row in read(connect(table)).rows] == [row["id"]]
+
+
+@ANNOUNCED
+def test_announcements_of_the_market_that_are_not_in_the_order_of_tickers_are_noticed(
+    server, connect, read, table, path, row, field
+):
+    server.get(API + path, json=ok(row, row | {"id": "2", "ticker": "MSFT"}, row | {"id": "3"}))
+    assert read(connect(table, tickers=[])).failed == ["slices"]
+
+
+@ANNOUNCED
+@pytest.mark.parametrize("tickers", [[], ["AAPL"]], ids=["market", "listed"])
+def test_a_ticker_whose_announcements_do_not_end_is_given_up(
+    server, connect, read, monkeypatch, table, path, row, field, tickers
+):
+    monkeypatch.setattr(streams, "MOST_OF_A_TICKER", 30)
+    server.get(API + path, json=ok(*(row | {"id": str(number)} for number in range(31))))
+    assert read(connect(table, tickers=tickers)).failed == ["slices"]
+
+
+@ANNOUNCED
+def test_announcements_of_listed_tickers_may_come_in_any_order(server, connect, read, table, path, row, field):
+    server.get(API + path, json=ok(row, row | {"id": "2", "ticker": "MSFT"}, row | {"id": "3"}))
+    assert len(read(connect(table, tickers=["AAPL", "MSFT"])).rows) == 3
+
+
+@ANNOUNCED
+def test_many_tickers_are_asked_for_in_parts_and_none_is_lost(server, connect, read, table, path, row, field):
+    tickers = [f"TICKER{n}" for n in range(1000)]
+
+    def answer(request):
+        asked = dict(parse_qsl(urlsplit(request.url).query))["ticker.any_of"].split(",")
+        return 200, {}, json.dumps(ok(*(row | {"id": ticker, "ticker": ticker} for ticker in asked)))
+
+    server.add_callback("GET", re.compile(re.escape(API + path)), callback=answer)
+    rows = read(connect(table, tickers=tickers)).rows
+    assert sorted(row["ticker"] for row in rows) == sorted(tickers)
+    assert len(server.calls) > 1
+
+
+@ANNOUNCED
+@pytest.mark.parametrize("fingerprints", [[], "x", None, 5])
+def test_a_damaged_state_of_announcements_is_told(connect, table, path, row, field, fingerprints):
+    with pytest.raises(ConfigError, match=f"state: that of {table.name} is not as this source writes it"):
+        connect(table).resume({field: "2024-03-01", "fingerprints": fingerprints})
+
+
+@ANNOUNCED
+@pytest.mark.parametrize("cursor", [None, 5, "never"])
+def test_a_cursor_that_is_no_date_is_told_and_not_taken_for_the_future(
+    server, connect, read, table, path, row, field, cursor
+):
+    server.get(API + path, json=ok(row))
+    with pytest.raises(ConfigError, match=f"state: that of {table.name} is not as this source writes it"):
+        read(connect(table), {field: cursor, "fingerprints": {}})
+
+
+@pytest.mark.parametrize("empty", [{}, {"id": None}, {"id": ""}])
+@pytest.mark.parametrize(
+    ("table", "row", "expected"),
+    [
+        (streams.Dividends, DIVIDEND, "AAPL-2024-02-09-recurring-0.24"),
+        (streams.Splits, SPLIT, "AAPL-2024-02-05-1.0-4.0"),
+    ],
+)
+def test_a_row_without_an_id_gets_one_from_what_tells_it_apart(connect, table, row, expected, empty):
+    sent = {field: value for field, value in row.items() if field != "id"} | empty
+    assert connect(table).row(sent)["id"] == expected
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "one_way", "another"),
+    [
+        (streams.Splits, SPLIT, {"split_from": 1, "split_to": 4}, {"split_from": 1.0, "split_to": 4.0}),
+        (streams.Dividends, DIVIDEND, {"cash_amount": 1}, {"cash_amount": 1.0}),
+    ],
+)
+def test_an_id_that_we_make_is_the_same_in_whatever_form_its_numbers_come(connect, table, row, one_way, another):
+    stream = connect(table)
+    assert stream.row(row | one_way | {"id": None})["id"] == stream.row(row | another | {"id": None})["id"]

@@ -1,0 +1,146 @@
+"""What holds for every stream beside the prices: fields, schema, key, types, and no empty table by mistake."""
+
+import json
+import re
+
+import jsonschema
+import pytest
+from known_answers import API, ARTICLE, DETAILS, DIVIDEND, EXCHANGES, HOLIDAYS, SPLIT, TICKER, ok
+
+from source_stock_ticker import streams
+from source_stock_ticker.prices import StockPrices
+from source_stock_ticker.runtime import UnexpectedAnswer
+
+# name: class, path, answer, rows, config
+TABLES = {
+    "dividends": (streams.Dividends, "/stocks/v1/dividends", ok(DIVIDEND), [DIVIDEND]),
+    "splits": (streams.Splits, "/stocks/v1/splits", ok(SPLIT), [SPLIT]),
+    "news": (streams.News, "/v2/reference/news", ok(ARTICLE), [ARTICLE]),
+    "ticker_details": (streams.TickerDetails, "/v3/reference/tickers/AAPL", ok() | {"results": DETAILS}, [DETAILS]),
+    "exchanges": (streams.Exchanges, "/v3/reference/exchanges", ok(*EXCHANGES), EXCHANGES),
+    "market_holidays": (streams.MarketHolidays, "/v1/marketstatus/upcoming", HOLIDAYS, HOLIDAYS),
+    "tickers": (streams.Tickers, "/v3/reference/tickers", ok(TICKER), [TICKER, TICKER]),  # active, delisted
+}
+EACH_TABLE = pytest.mark.parametrize(("table", "path", "body", "rows"), list(TABLES.values()), ids=list(TABLES))
+
+
+# Every table
+
+
+@EACH_TABLE
+def test_an_answer_gives_rows_with_the_apis_own_fields(server, connect, read, table, path, body, rows):
+    server.get(API + path, json=body)
+    properties = connect(table).json_schema()["properties"]
+    assert read(connect(table)).rows == [{f: row[f] for f in properties if f in row} for row in rows]
+
+
+@EACH_TABLE
+def test_a_row_is_as_its_schema_says(server, connect, read, table, path, body, rows):
+    server.get(API + path, json=body)
+    validator = jsonschema.Draft7Validator(connect(table).json_schema())
+    assert not [error.message for row in read(connect(table)).rows for error in validator.iter_errors(row)]
+
+
+@EACH_TABLE
+def test_no_field_of_a_known_answer_is_lost(server, connect, read, table, path, body, rows):
+    server.get(API + path, json=body)
+    assert set().union(*rows) <= set(connect(table).json_schema()["properties"])
+
+
+@EACH_TABLE
+def test_a_field_that_nobody_declared_is_left_out(server, connect, read, table, path, body, rows):
+    text = (
+        json.dumps(body).replace('"name"', '"odd_field": 1, "name"').replace('"ticker":', '"odd_field": 1, "ticker":')
+    )
+    server.get(API + path, body=text)
+    assert "odd_field" not in set().union(*read(connect(table)).rows)
+
+
+@EACH_TABLE
+def test_the_primary_key_tells_the_known_rows_apart(connect, table, path, body, rows):
+    key = connect(table).primary_key
+    distinct = {json.dumps(row, sort_keys=True) for row in rows}
+    assert not key or len({tuple(row[field] for field in key) for row in rows}) == len(distinct)
+
+
+@EACH_TABLE
+def test_a_required_field_that_is_absent_is_noticed(server, connect, read, table, path, body, rows):
+    required = connect(table).json_schema()["required"][-1]  # the id of some tables may be absent
+    server.get(API + path, body=json.dumps(body).replace(f'"{required}":', '"another":'))
+    reading = read(connect(table))
+    assert (reading.rows, bool(reading.failed)) == ([], True)
+
+
+@EACH_TABLE
+def test_optional_fields_may_be_absent(server, connect, read, table, path, body, rows):
+    keep = {*connect(table).json_schema()["required"], "tickers"}
+    bare = [{field: row[field] for field in row if field in keep} for row in rows]
+    results = (
+        bare[0] if table is streams.TickerDetails else bare[: len(bare) // 2 or 1] if table is streams.Tickers else bare
+    )
+    server.get(API + path, json=bare if isinstance(body, list) else body | {"results": results})
+    assert read(connect(table)).rows == bare
+
+
+@pytest.mark.parametrize("table", [streams.Exchanges, streams.MarketHolidays, streams.News, streams.Dividends])
+def test_a_table_that_does_not_exist_is_no_empty_table(server, connect, read, table):
+    server.get(re.compile(API), status=404, body="404 page not found")
+    assert len(read(connect(table)).failed) == 1
+
+
+@pytest.mark.parametrize("table", [streams.Exchanges, streams.News, streams.Tickers, streams.Splits, streams.Dividends])
+@pytest.mark.parametrize("body", [{"status": "OK"}, {"status": "OK", "results": None}, {"status": "OK", "results": []}])
+def test_a_table_may_be_empty(server, connect, read, table, body):
+    server.get(re.compile(API), json=body)
+    reading = read(connect(table))
+    assert (reading.rows, reading.failed) == ([], [])
+
+
+@EACH_TABLE
+def test_an_error_with_a_good_status_is_no_empty_table(server, connect, read, table, path, body, rows):
+    server.get(API + path, json={"status": "ERROR", "error": "Something is wrong."})
+    assert read(connect(table)).failed
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "cursor"),
+    [
+        (StockPrices, ("stock_ticker", "timestamp"), "timestamp"),
+        (streams.Dividends, ("id",), "ex_dividend_date"),
+        (streams.Splits, ("id",), "execution_date"),
+        (streams.News, ("id",), "published_utc"),
+        (streams.Tickers, (), None),
+        (streams.TickerDetails, ("ticker",), None),
+        (streams.Exchanges, ("id", "name"), None),
+        (streams.MarketHolidays, ("exchange", "date"), None),
+    ],
+)
+def test_a_table_has_the_key_and_the_cursor_that_the_docs_say(table, key, cursor):
+    assert (tuple(table.primary_key), table.cursor_field) == (key, cursor)
+
+
+# Types
+
+
+@pytest.mark.parametrize(
+    ("sent", "field", "expected"),
+    [
+        ({"frequency": 4.0}, "frequency", 4),
+        ({"cash_amount": 1}, "cash_amount", 1),
+        ({"cash_amount": 2.4e-1}, "cash_amount", 0.24),
+        ({"currency": None}, "currency", None),
+        ({"ticker": "TRUE"}, "ticker", "TRUE"),
+    ],
+)
+def test_a_value_may_come_in_any_form_of_its_type(connect, sent, field, expected):
+    found = connect(streams.Dividends).row(DIVIDEND | sent)[field]
+    assert (found, type(found)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [{"frequency": 4.5}, {"frequency": "4"}, {"cash_amount": "0.24"}, {"currency": 5}, {"ex_dividend_date": 5}],
+)
+def test_a_value_of_another_type_is_noticed(connect, sent):
+    with pytest.raises(UnexpectedAnswer, match=f"The API sent dividends whose {next(iter(sent))} is of a wrong type."):
+        connect(streams.Dividends).row(DIVIDEND | sent)

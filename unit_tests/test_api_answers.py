@@ -1,0 +1,223 @@
+"""What the API's answers mean, and how its pages are followed."""
+
+import json
+import logging
+
+import pytest
+import responses
+
+from source_stock_ticker.api import StockApi, parsed, results
+from source_stock_ticker.runtime import UnexpectedAnswer
+from source_stock_ticker.runtime.http_client import Answer
+
+BASE = "https://api.massive.com"
+LOGGER = logging.getLogger("unit_tests")
+
+
+def answer(body: object, status: int = 200) -> Answer:
+    return Answer(status, json.dumps(body).encode(), "/v1/things", {})
+
+
+# Answers
+
+
+@pytest.mark.parametrize(
+    "body", [{"status": "OK"}, {"status": "OK", "results": None}, {"results": []}, {"status": "OK", "resultsCount": 0}]
+)
+def test_results_may_be_absent_null_or_empty(body):
+    assert results(answer(body), body) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"message": "Endpoint request timed out"},
+        {"results": None},
+        {"status": "OK", "resultsCount": 5},
+        {"status": "OK", "results": [], "resultsCount": 5},
+        {"status": "OK", "results": {}},
+        {"status": "OK", "results": ""},
+        {"status": "OK", "results": False},
+    ],
+)
+def test_an_answer_that_does_not_say_that_there_is_nothing_is_not_empty(body):
+    with pytest.raises(UnexpectedAnswer):
+        results(answer(body), body)
+
+
+@pytest.mark.parametrize("status", ["OK", "DELAYED"])
+def test_late_data_is_good_data(status):
+    body = {"status": status, "results": [{"id": 1}]}
+    assert results(answer(body), body) == [{"id": 1}]
+
+
+@pytest.mark.parametrize("status", ["ERROR", "NOT_AUTHORIZED", "NOT_FOUND", "ok?", None])
+def test_an_answer_that_is_no_success_is_not_taken_for_an_empty_one(status):
+    body = {"status": status}
+    with pytest.raises(UnexpectedAnswer, match="refused /v1/things"):
+        results(answer(body), body)
+
+
+@pytest.mark.parametrize("body", [[], "text", 5, None, {"results": {"id": 1}}, {"results": "x"}, {"results": [1]}])
+def test_an_answer_of_another_shape_is_noticed(body):
+    with pytest.raises(UnexpectedAnswer):
+        results(answer(body), body)
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b"", "The API sent an empty body for /v1/things."),
+        (b" \n", "The API sent an empty body for /v1/things."),
+        (b"<html></html>", "The API sent something that is not JSON for /v1/things."),
+        (b'{"results": [', "The API sent something that is not JSON for /v1/things."),
+        (b'{"c": NaN}', "The API sent something that is not JSON for /v1/things."),
+    ],
+)
+def test_a_body_that_is_no_json_is_noticed(body, sentence):
+    with pytest.raises(UnexpectedAnswer) as error:
+        parsed(Answer(200, body, "/v1/things", {}))
+    assert error.value.message == sentence
+
+
+# Pages
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://api.massive.com/v1/things?cursor=b",
+        "https://api.massive.com:443/v1/things?cursor=b",
+        "https://api.polygon.io/v1/things?cursor=b",
+        "https://api.polygon.io:443/v1/things?cursor=b",
+        "https://API.MASSIVE.COM/v1/things?cursor=b",
+        "http://api.massive.com/v1/things?cursor=b",
+    ],
+)
+@pytest.mark.parametrize("base", [BASE, "https://api.polygon.io", "http://localhost:8080", "https://proxy.example/x"])
+def test_a_link_of_the_api_is_followed_on_our_own_address(base, link):
+    assert StockApi(base, "my-key", LOGGER).next_path({"next_url": link}) == "/v1/things?cursor=b"
+
+
+@pytest.mark.parametrize(
+    ("base", "link", "path"),
+    [
+        ("http://localhost:8080", "http://localhost:8080/v1/things?cursor=b", "/v1/things?cursor=b"),
+        ("https://proxy.example/x", "https://proxy.example/x/v1/things?cursor=b", "/v1/things?cursor=b"),
+        ("https://proxy.example/x", "https://proxy.example/v1/things?cursor=b", "/v1/things?cursor=b"),
+        ("https://proxy.example/v1", "https://api.massive.com/v1/things?cursor=b", "/v1/things?cursor=b"),
+        (BASE, f"{BASE}/v2/aggs/ticker/A%2FB/range/1/day/1/2", "/v2/aggs/ticker/A%2FB/range/1/day/1/2"),
+        # Old links had the key in them.
+        (BASE, f"{BASE}/v1/things?cursor=b%3D&apiKey=my-key&limit=5", "/v1/things?cursor=b%3D&limit=5"),
+        (BASE, f"{BASE}/v1/things?apikey=my-key", "/v1/things"),
+    ],
+)
+def test_a_link_may_lead_to_our_own_host_and_its_path(base, link, path):
+    assert StockApi(base, "my-key", LOGGER).next_path({"next_url": link}) == path
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://evil.example/v1/things?cursor=b",
+        "https://api.massive.com.evil.example/v1/things",
+        "https://api.massive.com@evil.example/v1/things",
+        "https://evil.example/api.massive.com/v1/things",
+        "//evil.example/v1/things",
+        "/v1/things?cursor=b",
+        "cursor=b",
+        "https://[evil",
+        17,
+        ["https://api.massive.com/v1/things"],
+        {"cursor": "b"},
+    ],
+)
+def test_a_link_that_leads_elsewhere_is_refused(api, link):
+    with pytest.raises(UnexpectedAnswer, match="leads to another host"):
+        api.next_path({"next_url": link})
+
+
+@pytest.mark.parametrize("body", [{}, {"next_url": None}, {"next_url": ""}])
+def test_without_a_link_a_page_is_the_last(api, body):
+    assert api.next_path(body) is None
+
+
+def test_all_pages_are_read_with_the_key_on_each(server, api):
+    server.get(f"{BASE}/v1/things", json={"results": [{"id": 1}], "next_url": f"{BASE}:443/v1/more?cursor=b"})
+    server.get(
+        f"{BASE}/v1/more",
+        json={"results": [{"id": 2}], "next_url": "https://api.polygon.io/v1/more?cursor=c"},
+        match=[responses.matchers.query_param_matcher({"cursor": "b"})],
+    )
+    server.get(
+        f"{BASE}/v1/more",
+        json={"results": [{"id": 3}]},
+        match=[responses.matchers.query_param_matcher({"cursor": "c"})],
+    )
+    assert [row["id"] for row in api.rows("/v1/things", {"limit": 1})] == [1, 2, 3]
+    assert {call.request.headers["Authorization"] for call in server.calls} == {"Bearer my-key"}
+
+
+def test_an_empty_page_that_has_a_link_is_not_the_last(server, api):
+    server.get(f"{BASE}/v1/things", json={"next_url": f"{BASE}/v1/more?cursor=b"})
+    server.get(f"{BASE}/v1/more", json={"results": [{"id": 2}]})
+    assert list(api.rows("/v1/things", {})) == [{"id": 2}]
+
+
+def test_a_page_that_makes_no_sense_is_fetched_again(server, api):
+    server.get(f"{BASE}/v1/things", body='{"results": [{"id')
+    server.get(f"{BASE}/v1/things", json={"results": [{"id": 1}]})
+    assert list(api.rows("/v1/things", {})) == [{"id": 1}]
+
+
+def test_a_page_that_never_makes_sense_is_given_up(server, api):
+    server.get(f"{BASE}/v1/things", body='{"results": [{"id')
+    with pytest.raises(UnexpectedAnswer, match="not JSON"):
+        list(api.rows("/v1/things", {}))
+    assert len(server.calls) == 3
+
+
+def test_no_page_is_asked_for_before_it_is_wanted(server, api):
+    server.get(f"{BASE}/v1/things", json={"results": [{"id": 1}], "next_url": f"{BASE}/v1/more"})
+    assert next(api.rows("/v1/things", {})) == {"id": 1}
+    assert len(server.calls) == 1
+
+
+@pytest.mark.parametrize("pages", [["a"], ["a", "b"]])
+def test_pages_that_lead_in_a_circle_are_noticed(server, api, pages):
+    server.get(f"{BASE}/v1/things", json={"next_url": f"{BASE}/v1/{pages[0]}"})
+    for page, following in zip(pages, pages[1:] + pages[:1], strict=True):
+        server.get(f"{BASE}/v1/{page}", json={"next_url": f"{BASE}/v1/{following}"})
+    with pytest.raises(UnexpectedAnswer, match="in a circle"):
+        list(api.rows("/v1/things", {}))
+
+
+def test_pages_that_bring_nothing_new_come_to_an_end(server, api):
+    for page in range(30):
+        body = {"status": "OK", "results": [{"id": 1}], "next_url": f"{BASE}/v1/things?cursor={page + 1}"}
+        server.get(f"{BASE}/v1/things", json=body)
+    with pytest.raises(UnexpectedAnswer, match="in a circle"):
+        list(api.rows("/v1/things", {}))
+
+
+def test_pages_without_end_come_to_an_end(server, api, monkeypatch):
+    monkeypatch.setattr("source_stock_ticker.api.MOST_LIST_PAGES", 30)
+    for page in range(32):
+        body = {"status": "OK", "results": [{"id": page}], "next_url": f"{BASE}/v1/things?cursor={page + 1}"}
+        server.get(f"{BASE}/v1/things", json=body)
+    with pytest.raises(UnexpectedAnswer, match=r"over 30 pages for /v1/things"):
+        list(api.rows("/v1/things", {}))
+
+
+@pytest.mark.parametrize("value", ["{}", "[]", "1.5", '{"a":1}'])
+def test_an_answer_of_too_many_values_is_refused_before_it_is_unpacked(value):
+    body = ('{"status":"OK","results":[' + ",".join([value] * 800_000) + "]}").encode()
+    with pytest.raises(UnexpectedAnswer, match="over 750,000 values for /v1/things"):
+        parsed(Answer(200, body, "/v1/things", {}))
+
+
+def test_the_largest_honest_answer_is_none_of_too_many_values():
+    bar = '{"v":1748755.0,"vw":131.63,"o":130.465,"c":130.1,"h":133.4,"l":129.8,"t":1673240400000,"n":64536,"otc":true}'
+    body = ('{"status":"OK","resultsCount":50000,"results":[' + ",".join([bar] * 50_000) + "]}").encode()
+    assert len(parsed(Answer(200, body, "/v2/aggs", {}))["results"]) == 50_000
