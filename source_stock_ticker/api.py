@@ -200,7 +200,7 @@ def read_body(response: Response, decoder: Decoder[Body[R]], schema: Mapping[str
     schema (JSON Schema): where whole numbers are wanted though some JSON writers spell them 5.0.
     """
     try:
-        body = response.json(decoder)
+        body = response.decoded(decoder)
     except ValidationError:
         body = _second_look(response, decoder, schema or {})
     # A response that is no success may lack `results` too, so its status is looked at first.

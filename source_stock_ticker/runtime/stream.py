@@ -22,8 +22,8 @@ What fails, and what becomes of the rest (group: see `Stream.group`):
     ConfigError, bug  the same                      left out                  the same              1
     CredentialsError  the same                      left out; no further      the same              1
                                                     stream is tried
-The stream then is INCOMPLETE and names the slices in a TRACE ERROR; the streams behind it are read. Its last STATE holds
-all that was written and nothing that was not, so the next read begins at what failed.
+The stream then is INCOMPLETE and names the slices in a TRACE ERROR; the streams behind it are read. Its last STATE
+holds all that was written and nothing that was not, so the next read begins at what failed.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from ..errors import UnexpectedResponse, start_of
 
 T = TypeVar("T")
 MAX_VALUES = 750_000  # in a response, by its commas: tiny ones take 100 times their size; 50,000 bars have 450,000
-ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+ANYTHING = msgspec.json.Decoder(Any)
 
 
 class Response(NamedTuple):
@@ -22,19 +22,24 @@ class Response(NamedTuple):
     path: str
     headers: Mapping[str, str]
 
-    def json(self, decoder: msgspec.json.Decoder[T] = ANY) -> T:
-        """The body, decoded; with a decoder of a type also held against it. Raises UnexpectedResponse.
+    def json(self) -> Any:
+        """What the body holds. Raises UnexpectedResponse."""
+        try:
+            return self.decoded(ANYTHING)
+        except msgspec.ValidationError as error:
+            raise UnexpectedResponse(f"The API sent a number out of range for {self.path}.", str(error)) from None
 
-        A value of another type than the decoder wants raises msgspec.ValidationError, for the caller to look again.
+    def decoded(self, decoder: msgspec.json.Decoder[T]) -> T:
+        """The body as the decoder's type. Raises UnexpectedResponse if it is not JSON.
+
+        JSON of another type raises msgspec.ValidationError, for the caller to look again.
         """
         if len(self.body) > MAX_VALUES and self.body.count(b",") > MAX_VALUES:
             raise UnexpectedResponse(f"The API sent over {MAX_VALUES:,} values for {self.path}.")
         try:
             return decoder.decode(self.body)
         except msgspec.ValidationError:
-            if decoder is not ANY:
-                raise
-            raise UnexpectedResponse(f"The API sent a number out of range for {self.path}.") from None
+            raise
         except (ValueError, RecursionError) as error:
             sent = "something that is not JSON" if self.body.strip() else "an empty body"
             detail = f"{error}: {start_of(str(self.body))}"

@@ -24,7 +24,7 @@ MAX_FAILED_IN_A_ROW = 3  # requests that failed with all their tries; from then 
 
 def seconds_before_next_try(failed: int, asked: float | None) -> float:
     """After `failed` tries; asked: seconds of a Retry-After header, if there was one."""
-    backoff = min(FIRST_WAIT * 2 ** (failed - 1) + random.random() / 4, QUOTA_WAIT)
+    backoff = min(FIRST_WAIT * 2.0 ** (failed - 1) + random.random() / 4, QUOTA_WAIT)
     return min(max(backoff, asked or 0), MAX_WAIT)
 
 

@@ -56,7 +56,7 @@ class Output:
                 self.flush()
 
     def flush(self) -> None:
-        """Write what waits. Raises CannotWrite in the main thread: a worker's log line is no place to end the process."""
+        """Write what waits. Raises CannotWrite, in the main thread: a worker is no place to end the process."""
         in_main_thread = threading.current_thread() is threading.main_thread()
         whole_lines: AbstractContextManager[None] = self.signals.held_back() if in_main_thread else nullcontext()
         with self._lock, whole_lines:

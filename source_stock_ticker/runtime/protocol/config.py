@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from jsonschema import Draft7Validator, ValidationError
+from jsonschema import Draft7Validator
 
 from ..errors import ConfigError, start_of
 
@@ -54,7 +54,7 @@ def misspelt(config: Any, schema: Schema) -> Iterator[tuple[str, str]]:
             yield from ((key, meant) for meant in alike[:1] if meant not in config)
 
 
-def _sentence(error: ValidationError, schema: Schema) -> str:
+def _sentence(error: Any, schema: Schema) -> str:
     rule = str(error.validator)
     if rule == "required":
         return _missing(error)
@@ -65,31 +65,31 @@ def _sentence(error: ValidationError, schema: Schema) -> str:
     return f"{field}: {shown} {_RULES.get(rule, _other)(error)}."
 
 
-def _missing(error: ValidationError) -> str:
+def _missing(error: Any) -> str:
     name = next(name for name in error.validator_value if name not in error.instance)
     said = error.schema.get("properties", {}).get(name, {})
     described = said.get("description") or said.get("title") or "what the spec asks for."
     return f"{'.'.join([*map(str, error.path), name])}: is missing; it is: {described}"
 
 
-def _form(error: ValidationError) -> str:
+def _form(error: Any) -> str:
     is_date = error.schema.get("format") == "date"
     form = "YYYY-MM-DD" if is_date else f"a text that matches {error.validator_value}"
     examples = error.schema.get("examples")
     return f"must be written as {form}" + (f", for example {examples[0]}" if examples else "")
 
 
-def _kind(error: ValidationError) -> str:
+def _kind(error: Any) -> str:
     wanted = error.validator_value
     kinds = [wanted] if isinstance(wanted, str) else wanted
     return "must be " + " or ".join(KINDS.get(kind, f"a {kind}") for kind in kinds)
 
 
-def _other(error: ValidationError) -> str:
+def _other(error: Any) -> str:
     return f"does not fit the spec ({error.validator})"
 
 
-_RULES: dict[str, Callable[[ValidationError], str]] = {
+_RULES: dict[str, Callable[[Any], str]] = {
     "type": _kind,
     "enum": lambda error: f"must be one of {', '.join(map(str, error.validator_value))}",
     "minimum": lambda error: f"must be {error.validator_value} or more",
@@ -98,7 +98,7 @@ _RULES: dict[str, Callable[[ValidationError], str]] = {
 }
 
 
-def _holds_secrets(error: ValidationError, schema: Schema) -> bool:
+def _holds_secrets(error: Any, schema: Schema) -> bool:
     """Whether the value in question is a secret, lies in one or may hold one."""
     for step in error.path:
         if schema.get("airbyte_secret"):

@@ -115,7 +115,7 @@ class Coverage:
 
     def _after_page(self, read: dict[str, Days], stream_slice: TickerSlice, written: Written, last_day: date) -> None:
         ticker, asked, _ = stream_slice
-        if written.last is not None:
+        if written.first is not None and written.last is not None:
             last = date.fromisoformat(written.last.date)
             if written.last.date < self._page_ends.get(ticker, ""):
                 # The pages before had not all bars up to their last one.

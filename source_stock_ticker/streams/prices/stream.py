@@ -118,7 +118,7 @@ class StockPrices(TableStream[PriceSlice]):
             )
 
     def _splits(self, state: State) -> tuple[set[str], SplitsByTicker]:
-        """Tickers whose rows a split has made wrong, and the splits that the rows will know once they are read again."""
+        """Tickers whose rows a split has made wrong, and the splits that all rows know once those are read again."""
         settings, read, saved = self._settings, state["read"], state["splits"]
         try:
             listed = listed_splits(self._api, settings, min(days[0] for days in read.values()))
@@ -195,14 +195,13 @@ class StockPrices(TableStream[PriceSlice]):
     def _asked_for(self, stream_slice: TickerSlice, found: list[Price], response: Response) -> list[Price]:
         """The rows of the days that were asked for. Raises UnexpectedResponse if most are of other days."""
         size, last_day = self._settings.bar_size, self._last_day
-        low, high = size.first_day(stream_slice.first).isoformat(), last_day.isoformat()
+        low, asked_for = size.first_day(stream_slice.first).isoformat(), self._settings.last_day.isoformat()
 
         def is_over(row: Price) -> bool:  # a bar is final only when its last day is
             return size.last_day(date.fromisoformat(row.date)) <= last_day
 
         if not found or (found[0].date >= low and is_over(found[-1])):
             return found
-        asked_for = self._settings.last_day.isoformat()  # by now `high` may be lower
         # Some may lap over at the ends (weeks, months). If most do, it is the response to another request.
         others = sum(not low <= row.date <= asked_for for row in found)
         if 2 * others > len(found):
