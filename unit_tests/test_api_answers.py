@@ -7,7 +7,7 @@ import pytest
 import responses
 
 from source_stock_ticker.api import StockApi, parsed, results
-from source_stock_ticker.runtime import UnexpectedAnswer
+from source_stock_ticker.runtime import UnexpectedResponse
 from source_stock_ticker.runtime.http_client import Answer
 
 BASE = "https://api.massive.com"
@@ -42,7 +42,7 @@ def test_results_may_be_absent_null_or_empty(body):
     ],
 )
 def test_an_answer_that_does_not_say_that_there_is_nothing_is_not_empty(body):
-    with pytest.raises(UnexpectedAnswer):
+    with pytest.raises(UnexpectedResponse):
         results(answer(body), body)
 
 
@@ -55,13 +55,13 @@ def test_late_data_is_good_data(status):
 @pytest.mark.parametrize("status", ["ERROR", "NOT_AUTHORIZED", "NOT_FOUND", "ok?", None])
 def test_an_answer_that_is_no_success_is_not_taken_for_an_empty_one(status):
     body = {"status": status}
-    with pytest.raises(UnexpectedAnswer, match="refused /v1/things"):
+    with pytest.raises(UnexpectedResponse, match="refused /v1/things"):
         results(answer(body), body)
 
 
 @pytest.mark.parametrize("body", [[], "text", 5, None, {"results": {"id": 1}}, {"results": "x"}, {"results": [1]}])
 def test_an_answer_of_another_shape_is_noticed(body):
-    with pytest.raises(UnexpectedAnswer):
+    with pytest.raises(UnexpectedResponse):
         results(answer(body), body)
 
 
@@ -76,7 +76,7 @@ def test_an_answer_of_another_shape_is_noticed(body):
     ],
 )
 def test_a_body_that_is_no_json_is_noticed(body, sentence):
-    with pytest.raises(UnexpectedAnswer) as error:
+    with pytest.raises(UnexpectedResponse) as error:
         parsed(Answer(200, body, "/v1/things", {}))
     assert error.value.message == sentence
 
@@ -134,7 +134,7 @@ def test_a_link_may_lead_to_our_own_host_and_its_path(base, link, path):
     ],
 )
 def test_a_link_that_leads_elsewhere_is_refused(api, link):
-    with pytest.raises(UnexpectedAnswer, match="leads to another host"):
+    with pytest.raises(UnexpectedResponse, match="leads to another host"):
         api.next_path({"next_url": link})
 
 
@@ -173,7 +173,7 @@ def test_a_page_that_makes_no_sense_is_fetched_again(server, api):
 
 def test_a_page_that_never_makes_sense_is_given_up(server, api):
     server.get(f"{BASE}/v1/things", body='{"results": [{"id')
-    with pytest.raises(UnexpectedAnswer, match="not JSON"):
+    with pytest.raises(UnexpectedResponse, match="not JSON"):
         list(api.rows("/v1/things", {}))
     assert len(server.calls) == 3
 
@@ -189,7 +189,7 @@ def test_pages_that_lead_in_a_circle_are_noticed(server, api, pages):
     server.get(f"{BASE}/v1/things", json={"next_url": f"{BASE}/v1/{pages[0]}"})
     for page, following in zip(pages, pages[1:] + pages[:1], strict=True):
         server.get(f"{BASE}/v1/{page}", json={"next_url": f"{BASE}/v1/{following}"})
-    with pytest.raises(UnexpectedAnswer, match="in a circle"):
+    with pytest.raises(UnexpectedResponse, match="in a circle"):
         list(api.rows("/v1/things", {}))
 
 
@@ -197,7 +197,7 @@ def test_pages_that_bring_nothing_new_come_to_an_end(server, api):
     for page in range(30):
         body = {"status": "OK", "results": [{"id": 1}], "next_url": f"{BASE}/v1/things?cursor={page + 1}"}
         server.get(f"{BASE}/v1/things", json=body)
-    with pytest.raises(UnexpectedAnswer, match="in a circle"):
+    with pytest.raises(UnexpectedResponse, match="in a circle"):
         list(api.rows("/v1/things", {}))
 
 
@@ -206,14 +206,14 @@ def test_pages_without_end_come_to_an_end(server, api, monkeypatch):
     for page in range(32):
         body = {"status": "OK", "results": [{"id": page}], "next_url": f"{BASE}/v1/things?cursor={page + 1}"}
         server.get(f"{BASE}/v1/things", json=body)
-    with pytest.raises(UnexpectedAnswer, match=r"over 30 pages for /v1/things"):
+    with pytest.raises(UnexpectedResponse, match=r"over 30 pages for /v1/things"):
         list(api.rows("/v1/things", {}))
 
 
 @pytest.mark.parametrize("value", ["{}", "[]", "1.5", '{"a":1}'])
 def test_an_answer_of_too_many_values_is_refused_before_it_is_unpacked(value):
     body = ('{"status":"OK","results":[' + ",".join([value] * 800_000) + "]}").encode()
-    with pytest.raises(UnexpectedAnswer, match="over 750,000 values for /v1/things"):
+    with pytest.raises(UnexpectedResponse, match="over 750,000 values for /v1/things"):
         parsed(Answer(200, body, "/v1/things", {}))
 
 

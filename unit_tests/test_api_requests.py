@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from source_stock_ticker.api import NotFound, NotYet, StockApi, TooOld, UnknownTicker, any_of, path_of
-from source_stock_ticker.runtime import ConfigError, ConnectorError, CredentialsError, TransientError, UnexpectedAnswer
+from source_stock_ticker.runtime import ConfigError, ConnectorError, CredentialsError, TransientError, UnexpectedResponse
 
 BASE = "https://api.massive.com"
 LOGGER = logging.getLogger("unit_tests")
@@ -134,7 +134,7 @@ def test_the_pace_tells_how_long_the_planned_requests_still_take(server, slept):
         (
             400,
             {"status": "ERROR", "error": "The parameter 'to' cannot be a time that occurs before 'from'"},
-            UnexpectedAnswer,
+            UnexpectedResponse,
             "The API refused /v1/things. "
             "The API says: \"The parameter 'to' cannot be a time that occurs before 'from'\"",
         ),
@@ -145,17 +145,17 @@ def test_the_pace_tells_how_long_the_planned_requests_still_take(server, slept):
             'The API does not know /v1/things (HTTP 404); is api_url right? The API says: "Ticker not found."',
         ),
         (404, None, NotFound, "The API does not know /v1/things (HTTP 404); is api_url right?"),
-        (418, None, UnexpectedAnswer, "The API answered HTTP 418 for /v1/things."),
+        (418, None, UnexpectedResponse, "The API answered HTTP 418 for /v1/things."),
         (
             200,
             {"status": "ERROR", "error": "Something else"},
-            UnexpectedAnswer,
+            UnexpectedResponse,
             'The API refused /v1/things. The API says: "Something else"',
         ),
         (
             200,
             {"status": "NOT_AUTHORIZED", "message": NOT_ENTITLED},
-            UnexpectedAnswer,
+            UnexpectedResponse,
             f'The API refused /v1/things. The API says: "{NOT_ENTITLED}"',
         ),
     ],
@@ -170,7 +170,7 @@ def test_a_refusal_says_who_must_act_and_what_the_api_said(server, api, status, 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 def test_a_refusal_is_not_asked_again(server, api, status):
     server.get(f"{BASE}/v1/things", status=status, json={"status": "ERROR"})
-    with pytest.raises((ConfigError, UnexpectedAnswer)):
+    with pytest.raises((ConfigError, UnexpectedResponse)):
         list(api.rows("/v1/things", {}))
     assert len(server.calls) == 1
 
@@ -178,7 +178,7 @@ def test_a_refusal_is_not_asked_again(server, api, status):
 def test_a_page_that_is_gone_is_not_the_end_of_the_list(server, api):
     server.get(f"{BASE}/v1/things", json={"results": [{"id": 1}], "next_url": f"{BASE}/v1/things/2?cursor=b"})
     server.get(f"{BASE}/v1/things/2", status=404, json={"status": "NOT_FOUND"})
-    with pytest.raises(UnexpectedAnswer, match="404"):
+    with pytest.raises(UnexpectedResponse, match="404"):
         list(api.rows("/v1/things", {}))
 
 

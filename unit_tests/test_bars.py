@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from source_stock_ticker.bars import BarSize, rows, rows_of_day
-from source_stock_ticker.runtime import UnexpectedAnswer
+from source_stock_ticker.runtime import UnexpectedResponse
 
 DAY = BarSize("day", 1)
 NEW_YORK = ZoneInfo("America/New_York")
@@ -76,7 +76,7 @@ def test_of_a_day_every_ticker_has_its_own_row():
 
 
 def test_a_grouped_bar_of_a_wrong_type_is_noticed():
-    with pytest.raises(UnexpectedAnswer, match="of 2024-03-08 whose c is of a wrong type"):
+    with pytest.raises(UnexpectedResponse, match="of 2024-03-08 whose c is of a wrong type"):
         rows_of_day("2024-03-08", [bar(T="AAPL"), bar(T="MSFT", c="11")], True)
 
 
@@ -197,7 +197,7 @@ def test_a_ticker_stays_as_it_is_spelt(ticker):
 )
 def test_a_value_of_a_wrong_type_is_noticed_among_good_bars(field, value, complaint):
     bars = [bar("2024-03-07"), bar(**{field: value}), bar("2024-03-11")]
-    with pytest.raises(UnexpectedAnswer, match=complaint) as error:
+    with pytest.raises(UnexpectedResponse, match=complaint) as error:
         rows("AAPL", bars, DAY, True)
     assert "of AAPL" in error.value.message
 
@@ -205,7 +205,7 @@ def test_a_value_of_a_wrong_type_is_noticed_among_good_bars(field, value, compla
 def test_a_bar_without_its_time_is_noticed():
     sent = bar()
     del sent["t"]
-    with pytest.raises(UnexpectedAnswer, match="without a possible time"):
+    with pytest.raises(UnexpectedResponse, match="without a possible time"):
         rows("AAPL", [sent], DAY, True)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_stock_ticker.plan import DAY_COST_WITHOUT_LIMIT, are_stale, known_splits, plan, splits_by_ticker
-from source_stock_ticker.runtime import UnexpectedAnswer
+from source_stock_ticker.runtime import UnexpectedResponse
 from source_stock_ticker.trading_days import weekdays_between
 
 MONDAY = date(2024, 3, 4)
@@ -131,12 +131,12 @@ def test_splits_are_kept_by_ticker_in_order_and_each_once():
     ],
 )
 def test_a_split_that_lacks_what_we_need_is_noticed(field, value):
-    with pytest.raises(UnexpectedAnswer, match="a split without ticker, execution_date or ratio"):
+    with pytest.raises(UnexpectedResponse, match="a split without ticker, execution_date or ratio"):
         splits_by_ticker([split() | {field: value}])
 
 
 def test_a_split_without_its_ratio_is_noticed():
-    with pytest.raises(UnexpectedAnswer, match="ratio"):
+    with pytest.raises(UnexpectedResponse, match="ratio"):
         splits_by_ticker([{"ticker": "AAPL", "execution_date": "2005-02-28"}])
 
 

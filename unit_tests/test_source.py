@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from source_stock_ticker import SourceStockTicker, trading_days
-from source_stock_ticker.runtime import ConfigError, TransientError, UnexpectedAnswer
+from source_stock_ticker.runtime import ConfigError, TransientError, UnexpectedResponse
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGGER = logging.getLogger("unit_tests")
@@ -135,19 +135,19 @@ NO_BARS = (
         (
             200,
             "<html>Welcome</html>",
-            UnexpectedAnswer,
+            UnexpectedResponse,
             "The API sent something that is not JSON for /v2/aggs/ticker/AAPL/range/1/day/2024-01-02/2024-02-29.",
         ),
         (
             200,
             "[]",
-            UnexpectedAnswer,
+            UnexpectedResponse,
             "The API sent no JSON object for /v2/aggs/ticker/AAPL/range/1/day/2024-01-02/2024-02-29.",
         ),
         (
             200,
             {"status": "ERROR", "error": "Something is wrong"},
-            UnexpectedAnswer,
+            UnexpectedResponse,
             "The API refused /v2/aggs/ticker/AAPL/range/1/day/2024-01-02/2024-02-29. "
             'The API says: "Something is wrong"',
         ),
@@ -174,7 +174,7 @@ def test_a_check_of_an_address_where_nothing_listens_names_it(server, slept):
 
 def test_a_check_of_an_address_that_is_not_the_apis_is_not_blamed_on_the_ticker(server):
     server.get(re.compile("https://elsewhere.example/"), status=404, body="<html>Not found</html>")
-    with pytest.raises(UnexpectedAnswer, match="404"):
+    with pytest.raises(UnexpectedResponse, match="404"):
         check(api_url="https://elsewhere.example/api")
 
 
@@ -211,7 +211,7 @@ def test_a_check_of_the_whole_market_notices_a_wrong_key(server):
 )
 def test_a_check_of_the_whole_market_that_gets_no_real_answer_is_no_success(server, body):
     server.get(f"{API}/v3/reference/tickers", body=body)
-    with pytest.raises(UnexpectedAnswer):
+    with pytest.raises(UnexpectedResponse):
         check(tickers=[])
 
 

@@ -8,7 +8,7 @@ from market import START, answer, days_of
 
 from source_stock_ticker.coverage import DaySlice, Sync, TickerSlice
 from source_stock_ticker.prices import StockPrices
-from source_stock_ticker.runtime import UnexpectedAnswer
+from source_stock_ticker.runtime import UnexpectedResponse
 
 LAST = date(2024, 3, 14)
 
@@ -42,14 +42,14 @@ def test_pages_that_come_newest_first_are_noticed_and_all_is_read_again(connect)
         [{"date": f"2024-03-{day:02}"} for day in (5, 8)],
     )
     stream.checkpoint(state, slice, *newest, False)
-    with pytest.raises(UnexpectedAnswer, match="bars of AAPL in another order"):
+    with pytest.raises(UnexpectedResponse, match="bars of AAPL in another order"):
         stream.checkpoint(state, slice, *oldest, True)
     assert state["read"] == {"AAPL": [START, None]}
 
 
 @pytest.mark.parametrize("days", [["2025-03-01", "2025-03-02", "2024-03-01"], ["1990-01-20"]])
 def test_an_answer_with_bars_of_other_days_above_all_is_not_taken_for_an_empty_one(connect, days):
-    with pytest.raises(UnexpectedAnswer, match="bars of other days"):
+    with pytest.raises(UnexpectedResponse, match="bars of other days"):
         connect(StockPrices).parse(of_ticker(), answer(results=[{"t": ms(day)} for day in days]))
 
 
@@ -87,7 +87,7 @@ def test_an_answer_on_the_right_basis_is_taken(connect, echo):
 @pytest.mark.parametrize("slice", [of_ticker(), of_day(AAPL=START)], ids=str)
 @pytest.mark.parametrize(("adjusted", "echo"), [(True, False), (False, True), (True, "true"), (True, None)])
 def test_an_answer_on_another_basis_is_noticed(connect, slice, adjusted, echo):
-    with pytest.raises(UnexpectedAnswer, match="adjusted"):
+    with pytest.raises(UnexpectedResponse, match="adjusted"):
         connect(StockPrices, adjusted=adjusted).parse(slice, answer(adjusted=echo, results=[]))
 
 
@@ -141,7 +141,7 @@ def test_a_bar_of_a_day_without_its_ticker_is_left_out(connect, caplog, config, 
 
 def test_the_bars_of_another_ticker_are_refused(connect):
     slice = TickerSlice("AAPL", date.fromisoformat(START), Sync(date(2024, 3, 14)), False)
-    with pytest.raises(UnexpectedAnswer, match="another ticker"):
+    with pytest.raises(UnexpectedResponse, match="another ticker"):
         connect(StockPrices).parse(slice, answer(ticker="MSFT", results=[{"t": ms("2024-03-14", 0)}]))
 
 

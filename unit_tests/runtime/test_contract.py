@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from source_stock_ticker.runtime import Stream, UnexpectedAnswer
+from source_stock_ticker.runtime import Stream, UnexpectedResponse
 
 SCHEMA = {
     "type": "object",
@@ -69,7 +69,7 @@ def test_a_whole_number_that_is_written_as_another_is_one(things):
     ],
 )
 def test_a_value_of_a_type_that_the_schema_does_not_allow_is_refused_by_the_name_of_its_field(things, field, value):
-    with pytest.raises(UnexpectedAnswer) as refused:
+    with pytest.raises(UnexpectedResponse) as refused:
         things.row({"id": 1, field: value})
     said = "is missing" if value is None else "is of a wrong type"
     assert refused.value.message == f"The API sent things whose {field} {said}."
@@ -77,7 +77,7 @@ def test_a_value_of_a_type_that_the_schema_does_not_allow_is_refused_by_the_name
 
 
 def test_a_field_that_may_not_be_null_may_not_be_absent_either(things):
-    with pytest.raises(UnexpectedAnswer):
+    with pytest.raises(UnexpectedResponse):
         things.row({"name": "a"})
 
 

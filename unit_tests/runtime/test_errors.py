@@ -7,7 +7,7 @@ from source_stock_ticker.runtime.errors import (
     ConfigError,
     ConnectorError,
     TransientError,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 
 
@@ -16,7 +16,7 @@ from source_stock_ticker.runtime.errors import (
     [
         (ConfigError, "config_error"),
         (TransientError, "transient_error"),
-        (UnexpectedAnswer, "system_error"),
+        (UnexpectedResponse, "system_error"),
         (ConnectorError, "system_error"),
     ],
 )

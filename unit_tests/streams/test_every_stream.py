@@ -9,7 +9,7 @@ from known_answers import API, ARTICLE, DETAILS, DIVIDEND, EXCHANGES, HOLIDAYS, 
 
 from source_stock_ticker import streams
 from source_stock_ticker.prices import StockPrices
-from source_stock_ticker.runtime import UnexpectedAnswer
+from source_stock_ticker.runtime import UnexpectedResponse
 
 # name: class, path, answer, rows, config
 TABLES = {
@@ -142,5 +142,5 @@ def test_a_value_may_come_in_any_form_of_its_type(connect, sent, field, expected
     [{"frequency": 4.5}, {"frequency": "4"}, {"cash_amount": "0.24"}, {"currency": 5}, {"ex_dividend_date": 5}],
 )
 def test_a_value_of_another_type_is_noticed(connect, sent):
-    with pytest.raises(UnexpectedAnswer, match=f"The API sent dividends whose {next(iter(sent))} is of a wrong type."):
+    with pytest.raises(UnexpectedResponse, match=f"The API sent dividends whose {next(iter(sent))} is of a wrong type."):
         connect(streams.Dividends).row(DIVIDEND | sent)

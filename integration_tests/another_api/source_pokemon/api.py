@@ -17,7 +17,7 @@ from .runtime import (
     CredentialsError,
     Pace,
     Row,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     start_of,
 )
 from .runtime.http_client import Answer, HttpClient
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class PokemonApi:
     """Asks the API. `base_url` without a slash at its end; only it ever gets the key.
 
-    Every request raises ConfigError (key, plan), TransientError (network, rate limit) or UnexpectedAnswer.
+    Every request raises ConfigError (key, plan), TransientError (network, rate limit) or UnexpectedResponse.
     """
 
     def __init__(
@@ -62,13 +62,13 @@ class PokemonApi:
 
 
 def page_of(answer: Answer) -> tuple[list[Row], str | None]:
-    """The rows of an answer, and the offset of the page behind it, if there is one. Raises UnexpectedAnswer."""
+    """The rows of an answer, and the offset of the page behind it, if there is one. Raises UnexpectedResponse."""
     body = _parsed(answer)
     try:
         rows, following = body["results"], body["offset"] + len(body["results"])
         return rows, str(following) if following < body["count"] else None
     except (KeyError, TypeError):
-        raise UnexpectedAnswer(f"The API sent no page of rows for {answer.path}.", start_of(str(body))) from None
+        raise UnexpectedResponse(f"The API sent no page of rows for {answer.path}.", start_of(str(body))) from None
 
 
 def _parsed(answer: Answer) -> Any:
@@ -77,14 +77,14 @@ def _parsed(answer: Answer) -> Any:
     try:
         return orjson.loads(answer.body)
     except ValueError as error:
-        raise UnexpectedAnswer(f"The API sent something that is not JSON for {answer.path}.", str(error)) from None
+        raise UnexpectedResponse(f"The API sent something that is not JSON for {answer.path}.", str(error)) from None
 
 
 def _refusal(answer: Answer) -> ConnectorError:
     """The error for an answer that is no success; the API says what is wrong under `error`."""
     try:
         body = _parsed(answer)
-    except UnexpectedAnswer:
+    except UnexpectedResponse:
         body = None
     said = body.get("error") if isinstance(body, dict) else None
     quoted = f' The API says: "{start_of(str(said))}"' if said else ""
@@ -93,4 +93,4 @@ def _refusal(answer: Answer) -> ConnectorError:
     if answer.status == 403:
         return ConfigError(f"Your key may not read this (HTTP 403).{quoted}")
     hint = "; is api_url right?" if answer.status == 404 else "."
-    return UnexpectedAnswer(f"The API answered HTTP {answer.status} for {answer.path}{hint}{quoted}")
+    return UnexpectedResponse(f"The API answered HTTP {answer.status} for {answer.path}{hint}{quoted}")

@@ -17,7 +17,7 @@ from .runtime import (
     CredentialsError,
     Pace,
     Row,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     start_of,
 )
 from .runtime.http_client import Answer, HttpClient
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class RiverLevelsApi:
     """Asks the API. `base_url` without a slash at its end; only it ever gets the key.
 
-    Every request raises ConfigError (key, plan), TransientError (network, rate limit) or UnexpectedAnswer.
+    Every request raises ConfigError (key, plan), TransientError (network, rate limit) or UnexpectedResponse.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class RiverLevelsApi:
             if page is None:
                 return
             if page in seen:
-                raise UnexpectedAnswer(f"The pages of {path} lead in a circle.", f"again {page}")
+                raise UnexpectedResponse(f"The pages of {path} lead in a circle.", f"again {page}")
             seen.add(page)
 
     def pace(self) -> Pace:
@@ -76,11 +76,11 @@ class RiverLevelsApi:
 
 
 def page_of(answer: Answer, name: str) -> tuple[list[Row], str | None]:
-    """The rows that an answer holds under `name`, and which page comes next, if one does. Raises UnexpectedAnswer."""
+    """The rows that an answer holds under `name`, and which page comes next, if one does. Raises UnexpectedResponse."""
     body = _parsed(answer)
     rows = body.get(name) if isinstance(body, dict) else None
     if not isinstance(rows, list) or set(map(type, rows)) - {dict}:
-        raise UnexpectedAnswer(f"The API sent no list of {name} for {answer.path}.", start_of(str(body)))
+        raise UnexpectedResponse(f"The API sent no list of {name} for {answer.path}.", start_of(str(body)))
     following = body.get("next_page")
     return rows, None if following is None else str(following)
 
@@ -91,14 +91,14 @@ def _parsed(answer: Answer) -> Any:
     try:
         return orjson.loads(answer.body)
     except ValueError as error:
-        raise UnexpectedAnswer(f"The API sent something that is not JSON for {answer.path}.", str(error)) from None
+        raise UnexpectedResponse(f"The API sent something that is not JSON for {answer.path}.", str(error)) from None
 
 
 def _refusal(answer: Answer) -> ConnectorError:
     """The error for an answer that is no success; the API says what is wrong under `error`."""
     try:
         body = _parsed(answer)
-    except UnexpectedAnswer:
+    except UnexpectedResponse:
         body = None
     said = body.get("error") if isinstance(body, dict) else None
     quoted = f' The API says: "{start_of(str(said))}"' if said else ""
@@ -107,4 +107,4 @@ def _refusal(answer: Answer) -> ConnectorError:
     if answer.status == 403:
         return ConfigError(f"Your key may not read this (HTTP 403).{quoted}")
     hint = "; is api_url right?" if answer.status == 404 else "."
-    return UnexpectedAnswer(f"The API answered HTTP {answer.status} for {answer.path}{hint}{quoted}")
+    return UnexpectedResponse(f"The API answered HTTP {answer.status} for {answer.path}{hint}{quoted}")

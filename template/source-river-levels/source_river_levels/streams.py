@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from .api import page_of
-from .runtime import ConfigError, Pace, Page, Row, State, Stream, UnexpectedAnswer
+from .runtime import ConfigError, Pace, Page, Row, State, Stream, UnexpectedResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,7 +109,7 @@ class Readings(Table):
         try:
             _moment(row["measured_at"])
         except ValueError as error:
-            raise UnexpectedAnswer("The API sent readings whose measured_at is no moment.", str(error)) from None
+            raise UnexpectedResponse("The API sent readings whose measured_at is no moment.", str(error)) from None
         return row
 
     def checkpoint(self, state: State, slice: Since, first: Row | None, last: Row | None, done: bool) -> None:

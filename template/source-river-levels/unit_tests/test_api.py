@@ -9,7 +9,7 @@ from source_river_levels.runtime import (
     ConfigError,
     CredentialsError,
     TransientError,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from source_river_levels.runtime.http_client import Answer
 
@@ -36,14 +36,14 @@ def test_the_rows_of_all_pages_come_in_order(api, server):
 
 def test_pages_that_lead_in_a_circle_are_left(api, server):
     server.get(f"{URL}/stations", json={"stations": [], "next_page": "2"})
-    with pytest.raises(UnexpectedAnswer, match="circle"):
+    with pytest.raises(UnexpectedResponse, match="circle"):
         list(api.rows("/stations", "stations"))
     assert len(server.calls) == 2
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"stations": {}}', b'{"stations": [1]}'])
 def test_an_answer_without_a_list_of_rows_is_not_taken_for_none(body):
-    with pytest.raises(UnexpectedAnswer):
+    with pytest.raises(UnexpectedResponse):
         page_of(Answer(200, body, "/stations", {}), "stations")
 
 
@@ -52,8 +52,8 @@ def test_an_answer_without_a_list_of_rows_is_not_taken_for_none(body):
     [
         (401, CredentialsError, "api_key"),
         (403, ConfigError, "may not read"),
-        (404, UnexpectedAnswer, "api_url"),
-        (400, UnexpectedAnswer, r"HTTP 400 for /stations\. The API says"),
+        (404, UnexpectedResponse, "api_url"),
+        (400, UnexpectedResponse, r"HTTP 400 for /stations\. The API says"),
         (429, TransientError, "rate limit"),
         (503, TransientError, "503"),
     ],

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from source_river_levels.runtime import ConfigError, UnexpectedAnswer
+from source_river_levels.runtime import ConfigError, UnexpectedResponse
 from source_river_levels.runtime.http_client import Answer
 from source_river_levels.streams import Readings, Since, Stations
 
@@ -46,14 +46,14 @@ def test_stations_are_read_page_by_page(connect, read, server):
 
 @pytest.mark.parametrize("row", [{}, {"id": None, "name": "A"}, {"id": 7, "name": "A"}])
 def test_a_field_of_a_wrong_type_is_refused(row, connect):
-    with pytest.raises(UnexpectedAnswer, match="stations whose id"):
+    with pytest.raises(UnexpectedResponse, match="stations whose id"):
         connect(Stations).parse("stations", Answer(200, json.dumps({"stations": [row]}).encode(), "/stations", {}))
 
 
 @pytest.mark.parametrize("moment", ["yesterday", "2024-03-02", "2024-3-2T6:00:00Z", "2024-03-02T06:00:00"])
 def test_a_cursor_that_is_no_moment_is_refused(moment, connect, read, measured):
     measured[0]["measured_at"] = moment
-    with pytest.raises(UnexpectedAnswer, match="measured_at"):
+    with pytest.raises(UnexpectedResponse, match="measured_at"):
         connect(Readings).row(measured[0])
 
 
@@ -105,7 +105,7 @@ def test_a_new_station_is_read_from_the_start_date_on(connect, read, measured):
 
 def test_a_station_of_a_wrong_type_is_refused_before_its_readings_are_asked_for(connect, server):
     server.get(f"{URL}/stations", json={"stations": [{"id": 7, "name": "A"}]})
-    with pytest.raises(UnexpectedAnswer, match="stations whose id"):
+    with pytest.raises(UnexpectedResponse, match="stations whose id"):
         list(connect(Readings).slices({"read": {}}))
 
 

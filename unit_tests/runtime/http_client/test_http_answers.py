@@ -5,7 +5,7 @@ import gzip
 import pytest
 from letters_server import HOST, KEY, MEGABYTE, URL, Body, answers, failure
 
-from source_stock_ticker.runtime import UnexpectedAnswer
+from source_stock_ticker.runtime import UnexpectedResponse
 
 # A good answer
 
@@ -55,7 +55,7 @@ def test_a_redirect_is_refused_and_not_followed(http, client, status):
     answers(http, status, headers={"Location": "https://elsewhere.example.com/v1/letters"})
     http.get("https://elsewhere.example.com/v1/letters")
     error = failure(client())
-    assert isinstance(error, UnexpectedAnswer)
+    assert isinstance(error, UnexpectedResponse)
     assert error.message == f"{HOST} redirects to another address; set api_url to the API's own address."
     assert len(http.calls) == 1
 
@@ -63,7 +63,7 @@ def test_a_redirect_is_refused_and_not_followed(http, client, status):
 @pytest.mark.parametrize("location", ["http://[", "//b/\xff", "http://b:99999999/", "/", ""])
 def test_a_redirect_to_an_impossible_address_is_refused_too(http, client, location):
     answers(http, 302, headers={"Location": location})
-    assert isinstance(failure(client()), UnexpectedAnswer)
+    assert isinstance(failure(client()), UnexpectedResponse)
 
 
 def test_the_body_of_a_redirect_is_not_read(http, client):

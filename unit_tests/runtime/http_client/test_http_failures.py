@@ -12,7 +12,7 @@ from letters_server import HOST, MEGABYTE, URL, Body, answers, failure
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnectionError
 
-from source_stock_ticker.runtime import TransientError, UnexpectedAnswer
+from source_stock_ticker.runtime import TransientError, UnexpectedResponse
 
 # Failures that another try may mend
 
@@ -153,7 +153,7 @@ def test_a_body_without_end_is_given_up_before_it_fills_the_memory(http, client)
     body = Body(bytes(MEGABYTE) for _ in range(1000))
     answers(http, 200, body=body.buffered())
     error = failure(client())
-    assert isinstance(error, UnexpectedAnswer)
+    assert isinstance(error, UnexpectedResponse)
     assert re.fullmatch(rf"{HOST} sent an answer of over \d+ MB\.", error.message)
     assert body.sent < 100 * MEGABYTE
 

@@ -5,7 +5,7 @@ from numbers_stream import ALL, ALL_ROWS, OUTAGE, REFUSED, Numbers, Part
 
 from source_stock_ticker.runtime import (
     Page,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from source_stock_ticker.runtime.catalog import ConfiguredStream
 from source_stock_ticker.runtime.errors import CredentialsError
@@ -176,7 +176,7 @@ def test_without_a_cursor_there_is_no_state_to_spoil_and_the_others_are_read(run
 
 
 def test_an_answer_that_makes_no_sense_raises_no_hope_for_the_next_sync(run):
-    found = run(Numbers({"a": [[1]], "b": [UnexpectedAnswer("The API sent nonsense.")]}))
+    found = run(Numbers({"a": [[1]], "b": [UnexpectedResponse("The API sent nonsense.")]}))
     assert found.errors[0]["message"] == "Not read: part b. The API sent nonsense."
 
 

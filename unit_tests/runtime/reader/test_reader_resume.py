@@ -6,7 +6,7 @@ import logging
 from numbers_stream import ALL, ALL_ROWS, Numbers
 
 from source_stock_ticker.runtime import (
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from source_stock_ticker.runtime.catalog import ConfiguredStream
 from source_stock_ticker.runtime.reader import read
@@ -28,7 +28,7 @@ def test_a_catalog_without_streams_is_read_without_a_message(messages_in):
 
 
 def test_every_message_of_a_stream_with_a_namespace_names_it(run):
-    found = run(Numbers({"a": [[1], UnexpectedAnswer("Odd.")]}), catalog=[ConfiguredStream("numbers", "eu", True)])
+    found = run(Numbers({"a": [[1], UnexpectedResponse("Odd.")]}), catalog=[ConfiguredStream("numbers", "eu", True)])
     assert [message["type"] for message in found.messages if '"namespace": "eu"' not in json.dumps(message)] == []
 
 

@@ -4,7 +4,7 @@ from numbers_stream import Numbers
 
 from source_stock_ticker.runtime import (
     Page,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 
 
@@ -20,7 +20,7 @@ class Garbled(Numbers):
 
     def parse(self, slice, answer):
         if self.fetched <= self.times:
-            raise UnexpectedAnswer("The API sent something that is not JSON.")
+            raise UnexpectedResponse("The API sent something that is not JSON.")
         return super().parse(slice, answer)
 
 
