@@ -15,7 +15,7 @@ WORKDIR /airbyte/integration_code
 COPY main.py ./
 # Python's own library comes uncompiled, and the user below may not write there. Importing, as root, what
 # a sync imports stores that bytecode too; and `spec` shows before anyone runs the image that it works.
-RUN python -c "import source_stock_ticker.source, jsonschema, orjson, requests, yaml, zoneinfo" \
+RUN python -c "import source_stock_ticker.source" \
     && python main.py spec > /dev/null
 # Nothing in the image lends anybody root's rights: su, passwd and the like come with the base, and lose that bit.
 RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} +

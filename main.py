@@ -8,7 +8,10 @@ if sys.version_info < (3, 10):  # noqa: UP036 - with an older one people should 
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C before the connector listens for it ends without a traceback
 
-from source_stock_ticker import main  # noqa: E402
+try:
+    from source_stock_ticker import main
+except ModuleNotFoundError as missing:
+    sys.exit(f"{missing.name} is not installed for this Python: activate the environment, or pip install it.")
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -44,11 +44,12 @@ setup(
     cmdclass={"build_py": BuildWithSpec},
     install_requires=[
         "requests>=2.32,<3",
-        # Comes with requests; named because http_client.py reads bodies by read1, which older ones lack.
+        # Comes with requests; named because runtime/http/client.py reads bodies by read1, which older ones lack.
         "urllib3>=2.6,<3",
-        "orjson>=3.9,<4",
+        "msgspec>=0.20,<1",
         "jsonschema>=4.17,<5",
         "PyYAML>=6,<7",
+        "tqdm>=4.60,<5",
         # Time zones. No upper bound: its version is a year, and the newest is always the right one.
         "tzdata",
     ],
@@ -64,6 +65,8 @@ setup(
             "types-requests>=2.31,<3",
             "types-jsonschema>=4.17,<5",
             "types-PyYAML>=6,<7",
+            "types-tqdm>=4.60,<5",
+            "orjson>=3.9,<4",  # integration_tests/test_benchmarks.py runs the benchmark's lower bound
         ],
         # Airbyte's own packages, for two targets of the Makefile; PyAirbyte (airbyte) asks for a Python before 3.13.
         "acceptance": [
@@ -73,7 +76,7 @@ setup(
             "matplotlib>=3.8,<4",
             "pytest>=8,<10",
         ],
-        "benchmarks": ["pytest>=8,<10", "pytest-benchmark>=5,<6"],
+        "benchmarks": ["pytest>=8,<10", "pytest-benchmark>=5,<6", "orjson>=3.9,<4"],
         "example": ["airbyte>=0.71,<1", "matplotlib>=3.8,<4"],
     },
     # PyAirbyte and the standard image start the connector by this name.

@@ -103,7 +103,7 @@ def circumstances(names: set[str], rounds: int, environments: Path) -> str:
     cpuinfo = Path("/proc/cpuinfo")
     model = re.search(r"model name\s*: (.+)", cpuinfo.read_text()) if cpuinfo.exists() else None
     peers = sorted({version(CONTESTANTS[name], environments) for name in names if CONTESTANTS[name].environment})
-    ours = [f"{package} {version_of(package)}" for package in ("source-stock-ticker", "requests", "orjson")]
+    ours = [f"{package} {version_of(package)}" for package in ("source-stock-ticker", "requests", "msgspec")]
     return (
         f"{datetime.now(timezone.utc):%Y-%m-%d}, {rounds} rounds; Python {platform.python_version()}; "
         f"{', '.join(ours + peers)}; {platform.system()}, {os.cpu_count()} cores"

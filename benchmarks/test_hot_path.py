@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
 
-import orjson
+import msgspec
 import pytest
 import server
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from source_stock_ticker import bars
-from source_stock_ticker.runtime import messages
-from source_stock_ticker.runtime.output import Output
+from source_stock_ticker.runtime.process.output import Output
+from source_stock_ticker.runtime.protocol.records import records
+from source_stock_ticker.streams.prices import bars
+from source_stock_ticker.trading_days import BarSize
 
 ROWS = 10_000
 TICKER = "T00000"
@@ -27,13 +27,17 @@ TIMESPANS = pytest.mark.parametrize("timespan", ["day", "minute"])
 
 
 def page(timespan: str) -> bytes:
-    """The body of an answer."""
+    """The body of a response."""
     answers = server.Answers(server.Data(1, ROWS, timespan), "")
     return answers.by_request[f"{TICKER} 0"].partition(b"\r\n\r\n")[2]
 
 
-def rows(body: bytes, timespan: str) -> list[dict[str, Any]]:
-    return bars.rows(TICKER, orjson.loads(body)["results"], bars.BarSize(timespan, 1), True)
+def unpacked(body: bytes) -> list[bars.Bar]:
+    return bars.BARS.decode(body).results or []
+
+
+def rows(body: bytes, timespan: str) -> list[bars.Price]:
+    return bars.rows(TICKER, unpacked(body), BarSize(timespan, 1), True)
 
 
 @pytest.fixture
@@ -46,29 +50,23 @@ def output() -> Iterator[Output]:
 
 @TIMESPANS
 def test_unpacking_the_json(benchmark: BenchmarkFixture, timespan: str) -> None:
-    body = page(timespan)
-    assert len(benchmark.pedantic(orjson.loads, (body,), **ROUNDS)["results"]) == ROWS
+    assert len(benchmark.pedantic(unpacked, (page(timespan),), **ROUNDS)) == ROWS
 
 
 @TIMESPANS
 def test_making_rows_of_bars(benchmark: BenchmarkFixture, timespan: str) -> None:
-    body = page(timespan)
-
-    def fresh() -> tuple[tuple[Any, ...], dict[str, Any]]:
-        # The bars are used up.
-        return (TICKER, orjson.loads(body)["results"], bars.BarSize(timespan, 1), True), {}
-
-    assert len(benchmark.pedantic(bars.rows, setup=fresh, **ROUNDS)) == ROWS
+    of_page = unpacked(page(timespan))
+    assert len(benchmark.pedantic(bars.rows, (TICKER, of_page, BarSize(timespan, 1), True), **ROUNDS)) == ROWS
 
 
 @TIMESPANS
 def test_encoding_records(benchmark: BenchmarkFixture, timespan: str) -> None:
     of_page = rows(page(timespan), timespan)
-    assert benchmark.pedantic(messages.records, ("stock_prices", of_page), **ROUNDS).count(b"\n") == ROWS
+    assert benchmark.pedantic(records, ("stock_prices", of_page), **ROUNDS).count(b"\n") == ROWS
 
 
 def test_writing(benchmark: BenchmarkFixture, output: Output) -> None:
-    lines = messages.records("stock_prices", rows(page("day"), "day"))
+    lines = records("stock_prices", rows(page("day"), "day"))
     benchmark.pedantic(output.write, (lines,), **ROUNDS)
 
 
@@ -77,7 +75,7 @@ def test_all_of_it(benchmark: BenchmarkFixture, timespan: str, output: Output) -
     body = page(timespan)
 
     def read() -> None:
-        output.write(messages.records("stock_prices", rows(body, timespan)))
+        output.write(records("stock_prices", rows(body, timespan)))
 
     benchmark.pedantic(read, **ROUNDS)
 
@@ -86,4 +84,4 @@ def test_all_of_it(benchmark: BenchmarkFixture, timespan: str, output: Output) -
 def test_the_least_it_could_be(benchmark: BenchmarkFixture, timespan: str) -> None:
     """Unpacked and packed again as it is: no rows, no messages."""
     body = page(timespan)
-    benchmark.pedantic(lambda: orjson.dumps(orjson.loads(body)), **ROUNDS)
+    benchmark.pedantic(lambda: msgspec.json.encode(msgspec.json.decode(body)), **ROUNDS)

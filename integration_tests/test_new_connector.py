@@ -30,7 +30,7 @@ LONGEST = "aaaaaaaaaa-bbbbbbbb-cccccccccc"  # 30 characters
 FOREIGN = re.compile(
     "stock|ticker|massive|polygon|dividend|aapl|msft|nasdaq|price|trading|new york|river-|river_level|river level", re.I
 )
-MOST_LINES = 120  # that are written to put another API into a copy, its sandbox, data and schemas included
+MAX_LINES = 120  # that are written to put another API into a copy, its sandbox, data and schemas included
 
 Make = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -285,7 +285,7 @@ def test_another_api_takes_few_lines_in_the_files_that_the_readme_names(tmp_path
         old = before.get(path, b"").decode().splitlines()
         diff = list(difflib.unified_diff(old, text.decode().splitlines(), n=0, lineterm=""))[2:]
         written += sum(line.startswith("+") for line in diff)
-    assert 50 < written <= MOST_LINES
+    assert 50 < written <= MAX_LINES
 
 
 def config_of(connector: Connector, key: str = "sandbox-key") -> list[str]:

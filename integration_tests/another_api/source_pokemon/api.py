@@ -6,26 +6,17 @@ This one is invented, and the sandbox plays it:
     GET /sightings?from=...&offset=2    the same, by the moment seen_at, in seconds since 1970
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+import logging
+from contextlib import suppress
+from typing import Any
 from urllib.parse import urlencode
 
-from .runtime import (
-    ConfigError,
-    ConnectorError,
-    CredentialsError,
-    Pace,
-    Row,
-    UnexpectedResponse,
-    start_of,
-)
-from .runtime.http_client import Answer, HttpClient
+from requests import PreparedRequest
 
-if TYPE_CHECKING:
-    import logging
-
-    from requests import PreparedRequest
+from .runtime.errors import ConfigError, ConnectorError, CredentialsError, UnexpectedResponse, start_of
+from .runtime.http.client import HttpClient
+from .runtime.http.rate_limit import RequestStats
+from .runtime.http.response import Response
 
 
 class PokemonApi:
@@ -45,52 +36,41 @@ class PokemonApi:
         self._base = base_url
         self._client = HttpClient(authenticate, logger, requests_per_minute, 5 if patient else 1)
 
-    def get(self, path: str, **query: str | None) -> Answer:
-        """The answer to GET path?query; what is None is left out of the query."""
-        said = urlencode({name: value for name, value in query.items() if value is not None})
-        answer = self._client.get(f"{self._base}{path}?{said}" if said else self._base + path)
+    def get(self, path: str, **query: str | None) -> Response:
+        """The response to GET path?query; what is None is left out of the query."""
+        filled = urlencode({name: value for name, value in query.items() if value is not None})
+        response = self._client.get(self._base + path + (f"?{filled}" if filled else ""))
         # Here come 2xx and 4xx. 429, 408 and 5xx were tried again by the client, which raises; a redirect never comes.
         # If a 404 of your API means "no more pages", say so here: a `fetch` that returns None ends its slice.
-        if answer.status != 200:
-            raise _refusal(answer)
-        return answer
+        if response.status != 200:
+            raise _refusal(response)
+        return response
 
-    def pace(self) -> Pace:
+    def request_stats(self) -> RequestStats:
         """How the requests go."""
-        limit = self._client.rate_limit
-        return Pace(limit.given, limit.seconds_to_wait())
+        return self._client.rate_limit.stats()
 
 
-def page_of(answer: Answer) -> tuple[list[Row], str | None]:
-    """The rows of an answer, and the offset of the page behind it, if there is one. Raises UnexpectedResponse."""
-    body = _parsed(answer)
+def page_of(response: Response) -> tuple[list[Any], str | None]:
+    """The rows of a response, and the offset of the page behind it, if there is one. Raises UnexpectedResponse."""
+    body = response.json()
     try:
-        rows, following = body["results"], body["offset"] + len(body["results"])
-        return rows, str(following) if following < body["count"] else None
+        rows, next_offset = body["results"], body["offset"] + len(body["results"])
+        return rows, str(next_offset) if next_offset < body["count"] else None
     except (KeyError, TypeError):
-        raise UnexpectedResponse(f"The API sent no page of rows for {answer.path}.", start_of(str(body))) from None
+        raise UnexpectedResponse(f"The API sent no page of rows for {response.path}.", start_of(str(body))) from None
 
 
-def _parsed(answer: Answer) -> Any:
-    import orjson
-
-    try:
-        return orjson.loads(answer.body)
-    except ValueError as error:
-        raise UnexpectedResponse(f"The API sent something that is not JSON for {answer.path}.", str(error)) from None
-
-
-def _refusal(answer: Answer) -> ConnectorError:
-    """The error for an answer that is no success; the API says what is wrong under `error`."""
-    try:
-        body = _parsed(answer)
-    except UnexpectedResponse:
-        body = None
-    said = body.get("error") if isinstance(body, dict) else None
-    quoted = f' The API says: "{start_of(str(said))}"' if said else ""
-    if answer.status == 401:
-        return CredentialsError(f"api_key: the API does not know this key (HTTP 401).{quoted}")
-    if answer.status == 403:
-        return ConfigError(f"Your key may not read this (HTTP 403).{quoted}")
-    hint = "; is api_url right?" if answer.status == 404 else "."
-    return UnexpectedResponse(f"The API answered HTTP {answer.status} for {answer.path}{hint}{quoted}")
+def _refusal(response: Response) -> ConnectorError:
+    """The error for a response that is no success; the API says what is wrong under `error`."""
+    quoted, path = "", response.path
+    with suppress(UnexpectedResponse, KeyError, TypeError):
+        quoted = f' The API says: "{start_of(str(response.json()["error"]))}"'
+    match response.status:
+        case 401:
+            return CredentialsError(f"api_key: the API does not know this key (HTTP 401).{quoted}")
+        case 403:
+            return ConfigError(f"Your key may not read this (HTTP 403).{quoted}")
+        case 404:
+            return UnexpectedResponse(f"The API does not know {path} (HTTP 404); is api_url right?{quoted}")
+    return UnexpectedResponse(f"The API answered HTTP {response.status} for {path}.{quoted}")

@@ -1,66 +1,65 @@
 """The tables. Each class says which pattern it is.
 
-Table       what the two below share: API, settings, how an answer becomes rows
-Species     a list with pages, read in full each time
-Sightings   incremental: a cursor, read on from a checkpoint with a lookback
+TableStream   what the two below share: the API, the settings, how a response becomes rows
+Species       a list with pages, read in full each time
+Sightings     incremental: a cursor, resumed from a checkpoint with a lookback
 """
 
-from __future__ import annotations
-
+import logging
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
-from .api import page_of
-from .runtime import ConfigError, Pace, Page, Row, State, Stream
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from .api import PokemonApi
-    from .runtime.http_client import Answer
-    from .settings import Settings
+from .api import PokemonApi, page_of
+from .runtime.errors import ConfigError
+from .runtime.http.rate_limit import RequestStats
+from .runtime.http.response import Response
+from .runtime.stream import Page, State, Stream, Written
+from .settings import Settings
 
 DAY = 86_400  # seconds
+S = TypeVar("S")
 
 
-class Table(Stream):
-    """Rows under the API's own field names."""
+class TableStream(Stream[S]):
+    """Rows as the API has them, under its own field names."""
 
     schema_folder = Path(__file__).parent / "schemas"
 
-    def __init__(self, api: PokemonApi, settings: Settings) -> None:
+    def __init__(self, api: PokemonApi, settings: Settings, logger: logging.Logger) -> None:
         self._api = api
         self._settings = settings
+        self._logger = logger
 
-    def pace(self) -> Pace:
-        return self._api.pace()
+    def request_stats(self) -> RequestStats:
+        return self._api.request_stats()
 
-    def parse(self, slice: Any, answer: Answer) -> Page:
-        rows, following = page_of(answer)
-        return Page([self.row(row) for row in rows], following)
+    def parse(self, stream_slice: S, response: Response) -> Page:
+        rows, next_offset = page_of(response)
+        return Page(list(map(self.row, rows)), next_offset)
 
 
-class Species(Table):
+class Species(TableStream[str]):
     """What there is to see. Pattern: a list with pages, read in full each time."""
 
     name = "species"
     primary_key = ("number",)
 
-    def fetch(self, slice: Any, page_token: str | None) -> Answer:
+    def fetch(self, stream_slice: str, page_token: str | None) -> Response:
         return self._api.get("/species", offset=page_token)
 
 
-class Since(NamedTuple):
+class SightingsSlice(NamedTuple):
     """What was seen from a moment on."""
 
-    moment: int  # seconds since 1970
+    since: int  # seconds since 1970
 
     def __str__(self) -> str:
-        return f"sightings since {self.moment}"
+        return f"sightings since {self.since}"
 
 
-class Sightings(Table):
-    """What was seen, oldest first. Pattern: a cursor, read on from a checkpoint.
+class Sightings(TableStream[SightingsSlice]):
+    """What was seen, oldest first. Pattern: a cursor, resumed from a checkpoint with a lookback.
 
     state = {"from": 1709251200, "seen_at": 1709510400}     all is read from .. to
     """
@@ -74,18 +73,18 @@ class Sightings(Table):
         try:
             return saved if saved and saved["from"] <= start <= saved["seen_at"] else {}
         except (KeyError, TypeError) as error:
-            raise ConfigError(
-                "state: that of sightings is not as this source writes it; clear it.", repr(error)
-            ) from None
+            text = "state: that of sightings is not as this source writes it; clear it."
+            raise ConfigError(text, repr(error)) from None
 
-    def slices(self, state: State) -> Iterator[Since]:
+    def slices(self, state: State) -> Iterator[SightingsSlice]:
         start = int(self._settings.start.timestamp())
-        yield Since(max(start, state.get("seen_at", start) - self._settings.lookback_days * DAY))
+        yield SightingsSlice(max(start, state.get("seen_at", start) - self._settings.lookback_days * DAY))
 
-    def fetch(self, slice: Since, page_token: str | None) -> Answer:
-        return self._api.get("/sightings", **{"from": str(slice.moment), "offset": page_token})
+    def fetch(self, stream_slice: SightingsSlice, page_token: str | None) -> Response:
+        return self._api.get("/sightings", **{"from": str(stream_slice.since), "offset": page_token})
 
-    def checkpoint(self, state: State, slice: Since, first: Row | None, last: Row | None, done: bool) -> None:
-        if last is not None:
-            state["from"] = state.get("from", slice.moment)
-            state["seen_at"] = max(state.get("seen_at", 0), min(last["seen_at"], int(self._settings.now.timestamp())))
+    def checkpoint(self, state: State, stream_slice: SightingsSlice, written: Written) -> None:
+        if written.last is not None:
+            now = int(self._settings.now.timestamp())
+            state["from"] = state.get("from", stream_slice.since)
+            state["seen_at"] = max(state.get("seen_at", 0), min(written.last["seen_at"], now))

@@ -4,9 +4,10 @@ Read it from the top: source.py (the connector), settings.py (its config), strea
 api.py (the remote API). runtime/ is the Airbyte protocol, the same for any source.
 """
 
-from __future__ import annotations
+import importlib
+from typing import Any
 
-from .source import SourceRiverLevels
+from .runtime.entrypoint import launch
 
 __version__ = "0.1.0"
 __all__ = ["SourceRiverLevels", "main"]
@@ -14,6 +15,11 @@ __all__ = ["SourceRiverLevels", "main"]
 
 def main() -> int:
     """Run the command that the process's arguments name. -> exit code."""
-    from .runtime import launch
+    return launch(f"{__name__}.source:SourceRiverLevels", __version__)
 
-    return launch(SourceRiverLevels(), __version__)
+
+def __getattr__(name: str) -> Any:
+    """SourceRiverLevels, imported when somebody asks for it (PEP 562): `spec` does not need it."""
+    if name == "SourceRiverLevels":
+        return importlib.import_module(".source", __name__).SourceRiverLevels
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,15 +1,11 @@
 """The user's config as typed values; the checks that a JSON Schema cannot make, each with its sentence."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from .runtime import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from .runtime.errors import ConfigError
 
 FIRST_YEAR = 1970  # no reading is as old
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}  # plain http only to these

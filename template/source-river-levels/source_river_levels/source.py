@@ -1,47 +1,36 @@
 """The connector: checks the connection, and says which streams there are."""
 
-from __future__ import annotations
+import logging
+from collections.abc import Mapping
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
+from .api import RiverLevelsApi, page_of
+from .runtime.source import Source
+from .runtime.stream import Stream
+from .settings import Settings, read_settings
+from .streams import Readings, Stations
 
-from .runtime import Source, Stream
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Mapping
-
-    from .api import RiverLevelsApi
-    from .settings import Settings
-
+TABLES = (Stations, Readings)
 WORKERS = 4  # requests that may be under way at once; rows come out in the same order whatever the number
 
 
 class SourceRiverLevels(Source):
-    """The other modules are imported where a command needs them: `spec` needs none, and requests takes 100 ms."""
+    """The tables of River Levels."""
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> None:
         """Ask for the first page of stations: this proves address and key by one request."""
-        from .api import page_of
-        from .settings import read_settings
-
         # Impatient: a check answers, it does not sit out a rate limit or an outage.
         api = _api(read_settings(config), logger, patient=False)
         page_of(api.get("/stations"), "stations")
 
-    def streams(self, logger: logging.Logger, config: Mapping[str, Any]) -> list[Stream]:
-        from .settings import read_settings
-        from .streams import Readings, Stations
-
+    def streams(self, logger: logging.Logger, config: Mapping[str, Any]) -> list[Stream[Any]]:
         settings = read_settings(config)
         api = _api(settings, logger)  # one for all: they share a rate limit
-        return [Stations(api, settings), Readings(api, settings)]
+        return [table(api, settings, logger) for table in TABLES]
 
     def workers(self, config: Mapping[str, Any]) -> int:
         return WORKERS
 
 
 def _api(settings: Settings, logger: logging.Logger, patient: bool = True) -> RiverLevelsApi:
-    from .api import RiverLevelsApi
-
-    limit = settings.requests_per_minute
-    return RiverLevelsApi(settings.api_url, settings.api_key, logger, limit, patient)
+    return RiverLevelsApi(settings.api_url, settings.api_key, logger, settings.requests_per_minute, patient)

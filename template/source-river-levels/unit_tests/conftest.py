@@ -11,7 +11,7 @@ import pytest
 import responses
 
 from source_river_levels.api import RiverLevelsApi
-from source_river_levels.runtime import Page, Row, State, Stream
+from source_river_levels.runtime.stream import Page, Row, State, Stream, Written
 from source_river_levels.settings import read_settings
 
 NOW = datetime(2024, 3, 15, 12, tzinfo=timezone.utc)
@@ -19,7 +19,7 @@ NOW = datetime(2024, 3, 15, 12, tzinfo=timezone.utc)
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[responses.RequestsMock]:
-    """The API: tests put their answers in. A request without an answer fails. No sleep really passes."""
+    """The API: tests put its responses in. A request without a response fails. No sleep really passes."""
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         yield mock
@@ -31,31 +31,32 @@ def connect() -> Callable[..., Any]:
 
     def connect(table: type, **config: Any) -> Any:
         settings = read_settings({"api_key": "a-key", "start_date": "2024-03-01", **config}, NOW)
-        api = RiverLevelsApi(settings.api_url, settings.api_key, logging.getLogger("unit_tests"))
-        return table(api, settings)
+        logger = logging.getLogger("unit_tests")
+        return table(RiverLevelsApi(settings.api_url, settings.api_key, logger), settings, logger)
 
     return connect
 
 
 @pytest.fixture
-def read() -> Callable[..., tuple[list[Row], list[State]]]:
+def read() -> Callable[..., tuple[list[Row], list[tuple[int, State]]]]:
     """A function: a stream and a saved state -> its rows, and each state with the number of rows written before it.
 
     It does what the runtime's reader does, without threads and messages.
     """
 
-    def read(stream: Stream, saved: State | None = None) -> tuple[list[Row], list[tuple[int, State]]]:
+    def read(stream: Stream[Any], saved: State | None = None) -> tuple[list[Row], list[tuple[int, State]]]:
         state = stream.resume(copy.deepcopy(saved or {}))
         rows: list[Row] = []
         states = [(0, copy.deepcopy(state))]
-        for slice in stream.slices(copy.deepcopy(state)):
-            of_slice: list[Row] = []
-            page_token, done = None, False
+        for stream_slice in stream.slices(copy.deepcopy(state)):
+            before, page_token, done = len(rows), None, False
             while not done:
-                answer = stream.fetch(slice, page_token)
-                new, page_token = Page([]) if answer is None else stream.parse(slice, answer)
-                rows, of_slice, done = rows + new, of_slice + new, page_token is None
-                stream.checkpoint(state, slice, *([of_slice[0], of_slice[-1]] if of_slice else [None, None]), done)
+                response = stream.fetch(stream_slice, page_token)
+                page = Page([]) if response is None else stream.parse(stream_slice, response)
+                rows += page.rows
+                page_token, done = page.next_page_token, page.next_page_token is None
+                first, last = (rows[before], rows[-1]) if len(rows) > before else (None, None)
+                stream.checkpoint(state, stream_slice, Written(first, last, page.note, done))
                 states.append((len(rows), copy.deepcopy(state)))
         return rows, states
 

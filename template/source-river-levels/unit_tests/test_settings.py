@@ -4,7 +4,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from source_river_levels.runtime import ConfigError
+from source_river_levels.runtime.errors import ConfigError
 from source_river_levels.settings import read_settings
 
 CONFIG = {"api_key": "my-key", "start_date": "2024-03-01"}

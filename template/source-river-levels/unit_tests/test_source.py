@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from source_river_levels import SourceRiverLevels
-from source_river_levels.runtime import CredentialsError, TransientError, UnexpectedResponse
+from source_river_levels.runtime.errors import CredentialsError, TransientError, UnexpectedResponse
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGGER = logging.getLogger("unit_tests")
@@ -23,10 +23,10 @@ def test_a_check_proves_the_key_by_one_request(server):
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"), [({"status": 401}, CredentialsError), ({"body": "Welcome!"}, UnexpectedResponse)]
+    ("response", "error"), [({"status": 401}, CredentialsError), ({"body": "Welcome!"}, UnexpectedResponse)]
 )
-def test_a_check_refuses_what_a_read_would(answer, error, server):
-    server.get("https://api.river-levels.example/stations", **answer)
+def test_a_check_refuses_what_a_read_would(response, error, server):
+    server.get("https://api.river-levels.example/stations", **response)
     with pytest.raises(error):
         SourceRiverLevels().check(LOGGER, CONFIG)
 

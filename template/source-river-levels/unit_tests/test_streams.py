@@ -1,4 +1,4 @@
-"""The tables: how an answer becomes rows, and where a read goes on."""
+"""The tables: how a response becomes rows, and where a read resumes."""
 
 import json
 import re
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from source_river_levels.runtime import ConfigError, UnexpectedResponse
-from source_river_levels.runtime.http_client import Answer
-from source_river_levels.streams import Readings, Since, Stations
+from source_river_levels.runtime.errors import ConfigError, UnexpectedResponse
+from source_river_levels.runtime.http.response import Response
+from source_river_levels.streams import Readings, ReadingsSlice, Stations
 
 URL = "https://api.river-levels.example"
 
@@ -23,14 +23,14 @@ def measured(server) -> list[dict[str, Any]]:
     """The readings of the stations a and b, as the API serves them: one on a page, from `since` on. Tests change it."""
     rows = [reading(station, day) for station in "ab" for day in (2, 3, 4, 5)]
 
-    def answer(request):
+    def respond(request):
         station, since, page = request.url.split("/")[4], request.params["since"], int(request.params.get("page", 0))
         found = [row for row in rows if row["station_id"] == station and row["measured_at"] >= since]
         more = page + 1 if page + 1 < len(found) else None
         return 200, {}, json.dumps({"readings": found[page : page + 1], "next_page": more})
 
     server.get(f"{URL}/stations", json={"stations": [{"id": "a", "name": "A"}, {"id": "b", "name": "B"}]})
-    server.add_callback("GET", re.compile(f"{URL}/stations/./readings"), answer)
+    server.add_callback("GET", re.compile(f"{URL}/stations/./readings"), respond)
     return rows
 
 
@@ -44,10 +44,10 @@ def test_stations_are_read_page_by_page(connect, read, server):
     ]
 
 
-@pytest.mark.parametrize("row", [{}, {"id": None, "name": "A"}, {"id": 7, "name": "A"}])
-def test_a_field_of_a_wrong_type_is_refused(row, connect):
-    with pytest.raises(UnexpectedResponse, match="stations whose id"):
-        connect(Stations).parse("stations", Answer(200, json.dumps({"stations": [row]}).encode(), "/stations", {}))
+@pytest.mark.parametrize("row", [1, None, {}, {"id": None, "name": "A"}, {"id": 7, "name": "A"}])
+def test_a_row_that_does_not_fit_its_schema_is_refused(row, connect):
+    with pytest.raises(UnexpectedResponse, match="stations that do not fit their schema"):
+        connect(Stations).parse("stations", Response(200, json.dumps({"stations": [row]}).encode(), "/stations", {}))
 
 
 @pytest.mark.parametrize("moment", ["yesterday", "2024-03-02", "2024-3-2T6:00:00Z", "2024-03-02T06:00:00"])
@@ -82,7 +82,7 @@ def test_the_next_sync_reads_the_lookback_and_what_is_new(connect, read, measure
     assert rows == [row for row in measured if row["measured_at"] >= "2024-03-04T06"]
 
 
-def test_a_sync_that_broke_off_anywhere_is_gone_on_with_without_a_gap(connect, read, measured):
+def test_a_sync_that_broke_off_anywhere_is_resumed_without_a_gap(connect, read, measured):
     all_rows, states = read(connect(Readings, lookback_days=0))
     assert len(states) > 8
     for written, state in states:
@@ -103,15 +103,33 @@ def test_a_new_station_is_read_from_the_start_date_on(connect, read, measured):
     assert rows == [measured[3], *measured[4:]]
 
 
+def test_the_readings_have_a_slice_for_each_station_of_every_page(connect, server):
+    server.get(f"{URL}/stations", json={"stations": [{"id": "a", "name": "A"}], "next_page": "2"})
+    server.get(f"{URL}/stations?page=2", json={"stations": [{"id": "b", "name": "B"}]})
+    assert list(map(str, connect(Readings).slices({"read": {}}))) == ["readings of a", "readings of b"]
+
+
+def test_pages_of_stations_that_lead_in_a_circle_are_left(connect, server):
+    server.get(f"{URL}/stations", json={"stations": [], "next_page": "2"})
+    with pytest.raises(UnexpectedResponse, match="circle"):
+        list(connect(Readings).slices({"read": {}}))
+    assert len(server.calls) == 2
+
+
 def test_a_station_of_a_wrong_type_is_refused_before_its_readings_are_asked_for(connect, server):
     server.get(f"{URL}/stations", json={"stations": [{"id": 7, "name": "A"}]})
-    with pytest.raises(UnexpectedResponse, match="stations whose id"):
+    with pytest.raises(UnexpectedResponse, match=r"Expected `str`, got `int` - at `\$\.id`"):
         list(connect(Readings).slices({"read": {}}))
+
+
+def test_a_station_that_fails_holds_back_no_other(connect):
+    slices = [ReadingsSlice(station, "2024-03-01T00:00:00Z", "2024-03-01T00:00:00Z") for station in "ab"]
+    assert [connect(Readings).group(stream_slice) for stream_slice in slices] == [None, None]
 
 
 def test_an_id_may_hold_any_character(connect, server):
     server.get(re.compile(URL), json={"readings": []})
-    connect(Readings).fetch(Since("a/b?", "2024-03-01T00:00:00Z", "2024-03-01T00:00:00Z"), None)
+    connect(Readings).fetch(ReadingsSlice("a/b?", "2024-03-01T00:00:00Z", "2024-03-01T00:00:00Z"), None)
     assert server.calls[0].request.url.startswith(f"{URL}/stations/a%2Fb%3F/readings?since=2024-03-01")
 
 
