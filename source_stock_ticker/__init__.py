@@ -4,8 +4,6 @@ Read it from the top: source.py (the connector), settings.py (its config), strea
 (the remote API), trading_days.py (New York's days). runtime/ is the Airbyte protocol, the same for any source.
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import Any
 

@@ -3,8 +3,6 @@
 Facts are from the API's documentation (massive.com/docs) and from what its users report.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date

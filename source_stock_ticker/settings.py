@@ -1,7 +1,5 @@
 """The user's config as typed values; the checks that a JSON Schema cannot make, each with its sentence."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """The connector: checks the connection, and says which streams there are."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from typing import Any

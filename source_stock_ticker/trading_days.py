@@ -4,8 +4,6 @@ A trading day is taken to be any weekday. A holiday then costs one empty answer;
 holidays that is wrong once would cost data.
 """
 
-from __future__ import annotations
-
 from datetime import date, datetime, time, timedelta, timezone
 from typing import NamedTuple
 from zoneinfo import ZoneInfo

@@ -7,18 +7,20 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 import responses
 
 from source_stock_ticker.api import StockApi
-from source_stock_ticker.runtime import ConfigError, ConnectorError, Page, Row, State, Stream
+from source_stock_ticker.runtime.errors import ConfigError, ConnectorError
+from source_stock_ticker.runtime.stream import Page, Row, State, Stream, Written
 from source_stock_ticker.settings import read_settings
 
 TODAY = date(2024, 3, 15)  # a Friday, so that the last day to read is Thursday, March 14
 
 
 class Reading(NamedTuple):
-    """What a read gave. checkpoints: after how many rows which state stood; failed: the slices that did."""
+    """What a read gave. checkpoints: after how many rows, all of them dicts, which state stood; failed: the slices."""
 
     rows: list[Row]
     checkpoints: list[tuple[int, State]]
@@ -45,32 +47,30 @@ def connect() -> Callable[..., Any]:
 def read() -> Callable[..., Reading]:
     """A function: a stream and a saved state -> its Reading. The runtime's reader, without threads and messages."""
 
-    def read(stream: Stream, saved: State | None = None) -> Reading:
+    def read(stream: Stream[Any], saved: State | None = None) -> Reading:
         state = stream.resume(copy.deepcopy(saved or {}))
         reading = Reading([], [(0, copy.deepcopy(state))], [])
-        failed_chains = set()
-        for slice in _slices(stream, state, reading.failed):
-            chain = getattr(slice, "chain", None if stream.cursor_field is None else "")
-            if chain in failed_chains:
+        failed_groups = set()
+        for stream_slice in _slices(stream, state, reading.failed):
+            group = stream.group(stream_slice)
+            if group in failed_groups:
                 continue
             try:
-                first = None
-                for rows, done in _pages(stream, slice):
+                for rows, written in _pages(stream, stream_slice):
                     reading.rows.extend(rows)
-                    first = first or (rows[0] if rows else None)
-                    stream.checkpoint(state, slice, first, rows[-1] if rows else None, done)
+                    stream.checkpoint(state, stream_slice, written)
                     reading.checkpoints.append((len(reading.rows), copy.deepcopy(state)))
             except ConfigError:
                 raise
             except ConnectorError:
-                reading.failed.append(str(slice))
-                failed_chains |= {chain} - {None}
+                reading.failed.append(str(stream_slice))
+                failed_groups |= {group} - {None}
         return reading
 
     return read
 
 
-def _slices(stream: Stream, state: State, failed: list[str]) -> Iterator[Any]:
+def _slices(stream: Stream[Any], state: State, failed: list[str]) -> Iterator[Any]:
     try:
         yield from stream.slices(copy.deepcopy(state))
     except ConfigError:
@@ -79,13 +79,15 @@ def _slices(stream: Stream, state: State, failed: list[str]) -> Iterator[Any]:
         failed.append("slices")
 
 
-def _pages(stream: Stream, slice: Any) -> Iterator[tuple[list[Row], bool]]:
-    page = None
+def _pages(stream: Stream[Any], stream_slice: Any) -> Iterator[tuple[list[Row], Written]]:
+    """The rows of each page of a slice, and what of the slice has been written once they are."""
+    token, first, last = None, None, None
     while True:
-        answer = stream.fetch(slice, page)
-        rows, page = Page([]) if answer is None else stream.parse(slice, answer)
-        yield rows, page is None
-        if page is None:
+        response = stream.fetch(stream_slice, token)
+        page = Page([]) if response is None else stream.parse(stream_slice, response)
+        token, first, last = page.next_page_token, first or next(iter(page.rows), None), page.last or last
+        yield msgspec.to_builtins(list(page.rows)), Written(first, last, page.note, token is None)
+        if token is None:
             return
 
 
@@ -104,6 +106,6 @@ def slept(monkeypatch) -> list[float]:
 
 @pytest.fixture
 def server(slept) -> Iterator[responses.RequestsMock]:
-    """The API as the network shows it: tests put their answers in. A request without an answer fails."""
+    """The API as the network shows it: tests put their responses in. A request without one fails."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         yield mock

@@ -7,7 +7,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from source_stock_ticker.api import NotFound, NotYet, StockApi, TooOld, UnknownTicker, any_of, path_of
-from source_stock_ticker.runtime import ConfigError, ConnectorError, CredentialsError, TransientError, UnexpectedResponse
+from source_stock_ticker.runtime.errors import (
+    ConfigError,
+    ConnectorError,
+    CredentialsError,
+    TransientError,
+    UnexpectedResponse,
+)
 
 BASE = "https://api.massive.com"
 LOGGER = logging.getLogger("unit_tests")
@@ -71,12 +77,18 @@ def test_a_path_in_our_address_stays_before_every_path(server):
     assert len(server.calls) == 1
 
 
-def test_the_pace_tells_how_long_the_planned_requests_still_take(server, slept):
+@pytest.mark.parametrize(("planned", "seconds_left"), [(4, pytest.approx(30.3)), (0, 0)])
+def test_the_api_tells_how_long_the_planned_requests_still_take(server, slept, planned, seconds_left):
     server.get(f"{BASE}/v1/things", json={})
     api = StockApi(BASE, "my-key", LOGGER, requests_per_minute=6)
-    for _ in range(2):
-        api.get("/v1/things")
-    assert (api.pace().requests, api.pace(5).seconds_left, api.pace(1).seconds_left) == (2, pytest.approx(30.3), 0)
+    api.get("/v1/things")
+    api.plan(planned)
+    api.get("/v1/things")
+    assert (api.request_stats().requests, api.request_stats().seconds_left) == (2, seconds_left)
+
+
+def test_without_a_plan_nobody_knows_how_long_the_requests_still_take(api):
+    assert (api.request_stats().planned, api.request_stats().seconds_left) == (None, None)
 
 
 # Refusals

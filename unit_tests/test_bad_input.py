@@ -26,11 +26,15 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from source_stock_ticker import SourceStockTicker
-from source_stock_ticker.runtime import ConfigError, TransientError, messages
-from source_stock_ticker.runtime.catalog import configured_streams
-from source_stock_ticker.runtime.config import read_json, read_spec, secrets, validated
-from source_stock_ticker.runtime.mask import Mask
-from source_stock_ticker.runtime.state import saved_states
+from source_stock_ticker.runtime.errors import ConfigError, TransientError
+from source_stock_ticker.runtime.process.secret_filter import SecretFilter
+from source_stock_ticker.runtime.protocol import messages
+from source_stock_ticker.runtime.protocol.catalog import configured_streams
+from source_stock_ticker.runtime.protocol.config import validated
+from source_stock_ticker.runtime.protocol.files import read_json
+from source_stock_ticker.runtime.protocol.spec import secrets
+from source_stock_ticker.runtime.protocol.state import saved_states
+from source_stock_ticker.runtime.stream import Written
 
 LONG = bool(os.environ.get("LONG"))
 MANY = settings(
@@ -41,9 +45,9 @@ MANY = settings(
 )
 LOGGER = logging.getLogger("bad input")
 SOURCE = SourceStockTicker()
-SPEC = read_spec(SOURCE.spec_file)["connectionSpecification"]
+SPEC = SOURCE.specification["connectionSpecification"]
 SOME = 20  # slices
-ONE_ROW = {"ticker_details", "market_holidays"}  # an answer without rows is none of theirs
+ONE_ROW = {"ticker_details", "market_holidays"}  # a response without rows is none of theirs
 KEY = "a-key-of-" + "0123456789" * 5
 
 CONFIG = {
@@ -157,8 +161,8 @@ def answered(work: Callable[[], Any], names: tuple[str, ...]) -> Any:
     assert message.partition(":")[0].partition(".")[0] in names, message
     assert message.endswith((".", "?", ")"))
     assert len(message) < 500
-    # A key pasted into another field too: as it goes through the mask, nor is it cut so that the mask misses it.
-    assert KEY[:20] not in Mask([KEY]).lines(messages.log("INFO", message)).decode()
+    # A key pasted into another field too: as it goes through the filter, nor is it cut so that the filter misses it.
+    assert KEY[:20] not in SecretFilter([KEY]).lines(messages.log("INFO", message)).decode()
     assert not [word for word in ("Error", "Traceback", "NoneType", "object at") if word in message]
     return None
 
@@ -171,12 +175,12 @@ def led_to_the_requests(config: dict[str, Any], states: dict[Any, Any], names: t
 
 def read_some(stream: Any, saved: dict[str, Any]) -> None:
     state = stream.resume(copy.deepcopy(saved) if stream.cursor_field else {})
-    for slice in islice(stream.slices(copy.deepcopy(state)), SOME):
-        str(slice)
-        answer = stream.fetch(slice, None)
-        if answer is not None and stream.name not in ONE_ROW:
-            rows, _ = stream.parse(slice, answer)
-            stream.checkpoint(state, slice, None, None, not rows)
+    for stream_slice in islice(stream.slices(copy.deepcopy(state)), SOME):
+        str(stream_slice)
+        response = stream.fetch(stream_slice, None)
+        if response is not None and stream.name not in ONE_ROW:
+            page = stream.parse(stream_slice, response)
+            stream.checkpoint(state, stream_slice, Written(note=page.note, done=not page.rows))
     json.dumps(state, allow_nan=False)
 
 

@@ -1,14 +1,23 @@
 """A bar of the API becomes one row: the same from every endpoint, or an error that says what is wrong with it."""
 
+import json
 from datetime import date, datetime
+from functools import reduce
+from operator import or_
+from pathlib import Path
+from typing import Any, get_type_hints
 from zoneinfo import ZoneInfo
 
-import orjson
+import msgspec
 import pytest
 
-from source_stock_ticker.bars import BarSize, rows, rows_of_day
-from source_stock_ticker.runtime import UnexpectedResponse
+from source_stock_ticker.api import read_body
+from source_stock_ticker.runtime.errors import UnexpectedResponse
+from source_stock_ticker.runtime.http.response import Response
+from source_stock_ticker.streams.prices import bars
+from source_stock_ticker.trading_days import BarSize
 
+SCHEMA = Path(bars.__file__).parents[2] / "schemas" / "stock_prices.json"
 DAY = BarSize("day", 1)
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -20,6 +29,34 @@ def ms(text: str) -> int:
 
 def bar(day: str = "2024-03-08", **fields) -> dict:
     return {"o": 10.5, "h": 12, "l": 10.25, "c": 11, "v": 2000, "vw": 11.1, "n": 40, "t": ms(day), **fields}
+
+
+def rows(ticker: str, sent: list[dict] | str, size: BarSize, adjusted: bool) -> list[dict[str, Any]]:
+    """The rows that a response of custom bars gives; sent: the bars, or the JSON of their list."""
+    results = sent if isinstance(sent, str) else json.dumps(sent)
+    response = Response(200, f'{{"status": "OK", "results": {results}}}'.encode(), f"/v2/aggs/ticker/{ticker}", {})
+    decoded = read_body(response, bars.BARS, bars.BARS_SCHEMA).results or []
+    return msgspec.to_builtins(bars.rows(ticker, decoded, size, adjusted))
+
+
+def rows_of_day(day: str, sent: dict[str, dict], adjusted: bool) -> list[dict[str, Any]]:
+    return msgspec.to_builtins(bars.rows_of_day(day, sent, adjusted))
+
+
+def test_a_row_has_the_fields_and_types_of_the_schema():
+    types = {"string": str, "number": int | float, "integer": int, "boolean": bool, "null": None}
+    fields = json.loads(SCHEMA.read_text("utf-8"))["properties"]
+    kinds = {
+        name: [field["type"]] if isinstance(field["type"], str) else field["type"] for name, field in fields.items()
+    }
+    expected = {name: reduce(or_, [types[kind] for kind in found]) for name, found in kinds.items()}
+    assert list(get_type_hints(bars.Price).items()) == list(expected.items())
+
+
+def test_a_row_lacks_no_field_that_the_schema_requires():
+    optional = [field.name for field in msgspec.structs.fields(bars.Price) if not field.required]
+    assert optional == []
+    assert not bars.Price.__struct_config__.omit_defaults
 
 
 def test_a_row_has_every_field_of_the_bar_under_a_name_of_its_own():
@@ -64,11 +101,11 @@ def test_a_day_bar_stands_at_midnight_wherever_in_the_day_the_api_stamps_it(day,
 @pytest.mark.parametrize("fields", [{}, {"otc": True}, {"n": 5.0, "v": 2.4e7}, {"vw": None}, {"o": 7}])
 def test_custom_and_grouped_bars_give_the_same_row(day, fields):
     custom = rows("AAPL", [bar(day, **fields)], DAY, True)
-    assert rows_of_day(day, [bar(f"{day}T16:00", T="AAPL", **fields)], True) == custom
+    assert rows_of_day(day, {"AAPL": bar(f"{day}T16:00", T="AAPL", **fields)}, True) == custom
 
 
 def test_of_a_day_every_ticker_has_its_own_row():
-    found = rows_of_day("2024-03-08", [bar(T="AAPL", c=1), bar(T="BACpA", c=2)], False)
+    found = rows_of_day("2024-03-08", {"AAPL": bar(T="AAPL", c=1), "BACpA": bar(T="BACpA", c=2)}, False)
     assert [(row["stock_ticker"], row["close"], row["adjusted"]) for row in found] == [
         ("AAPL", 1, False),
         ("BACpA", 2, False),
@@ -76,8 +113,12 @@ def test_of_a_day_every_ticker_has_its_own_row():
 
 
 def test_a_grouped_bar_of_a_wrong_type_is_noticed():
-    with pytest.raises(UnexpectedResponse, match="of 2024-03-08 whose c is of a wrong type"):
-        rows_of_day("2024-03-08", [bar(T="AAPL"), bar(T="MSFT", c="11")], True)
+    with pytest.raises(UnexpectedResponse) as error:
+        rows_of_day("2024-03-08", {"AAPL": bar(T="AAPL"), "MSFT": bar(T="MSFT", c="11")}, True)
+    assert error.value.message == (
+        "The API sent bars of 2024-03-08 that are not as documented: "
+        "Expected `int | float | null`, got `str` - at `$[1].c`."
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,8 +166,7 @@ def test_the_repeated_hour_in_autumn_gives_two_rows():
     ],
 )
 def test_a_number_may_come_in_any_form_of_json(text, field, expected):
-    sent = orjson.loads(f'{{"t": 1709874000000, {text}}}')
-    assert rows("AAPL", [sent], DAY, True)[0][field] == expected
+    assert rows("AAPL", f'[{{"t": 1709874000000, {text}}}]', DAY, True)[0][field] == expected
 
 
 def test_what_the_schema_calls_an_integer_is_written_as_one():
@@ -178,34 +218,36 @@ def test_a_ticker_stays_as_it_is_spelt(ticker):
 @pytest.mark.parametrize(
     ("field", "value", "complaint"),
     [
-        *[(field, "1.5", f"whose {field} is of a wrong type") for field in ("o", "h", "l", "c", "v", "vw")],
-        ("o", True, "whose o is of a wrong type"),
-        ("v", [], "whose v is of a wrong type"),
-        ("n", "5", "whose n is no whole number"),
-        ("n", 5.5, "whose n is no whole number"),
-        ("n", True, "whose n is no whole number"),
-        ("t", None, "without a possible time"),
-        ("t", "2024-03-08", "whose t is no whole number"),
-        ("t", 1709874000000.5, "whose t is no whole number"),
-        ("t", False, "whose t is no whole number"),
-        ("t", -1, "without a possible time"),
-        ("t", 1709874000000000, "without a possible time"),  # microseconds
-        ("t", 1709874000, "without a possible time"),  # seconds
-        ("otc", "true", "whose otc is of a wrong type"),
-        ("otc", 1, "whose otc is of a wrong type"),
+        *[(field, "1.5", "Expected `int | float | null`, got `str`") for field in ("o", "h", "l", "c", "v", "vw")],
+        ("o", True, "Expected `int | float | null`, got `bool`"),
+        ("v", [], "Expected `int | float | null`, got `array`"),
+        ("n", "5", "Expected `int | null`, got `str`"),
+        ("n", 5.5, "Expected `int | null`, got `float`"),
+        ("n", True, "Expected `int | null`, got `bool`"),
+        ("t", None, "Expected `int`, got `null`"),
+        ("t", "2024-03-08", "Expected `int`, got `str`"),
+        ("t", 1709874000000.5, "Expected `int`, got `float`"),
+        ("t", False, "Expected `int`, got `bool`"),
+        ("t", -1, "Expected `int` >= 31536000000"),
+        ("t", 1709874000000000, "Expected `int` <= 4102444799999"),  # microseconds
+        ("t", 1709874000, "Expected `int` >= 31536000000"),  # seconds
+        ("otc", "true", "Expected `bool | null`, got `str`"),
+        ("otc", 1, "Expected `bool | null`, got `int`"),
     ],
 )
 def test_a_value_of_a_wrong_type_is_noticed_among_good_bars(field, value, complaint):
-    bars = [bar("2024-03-07"), bar(**{field: value}), bar("2024-03-11")]
-    with pytest.raises(UnexpectedResponse, match=complaint) as error:
-        rows("AAPL", bars, DAY, True)
-    assert "of AAPL" in error.value.message
+    sent = [bar("2024-03-07"), bar(**{field: value}), bar("2024-03-11")]
+    with pytest.raises(UnexpectedResponse) as error:
+        rows("AAPL", sent, DAY, True)
+    assert error.value.message == (
+        f"The API's response for /v2/aggs/ticker/AAPL is not as documented: {complaint} - at `$.results[1].{field}`."
+    )
 
 
 def test_a_bar_without_its_time_is_noticed():
     sent = bar()
     del sent["t"]
-    with pytest.raises(UnexpectedResponse, match="without a possible time"):
+    with pytest.raises(UnexpectedResponse, match="missing required field `t`"):
         rows("AAPL", [sent], DAY, True)
 
 
@@ -247,7 +289,7 @@ def test_no_bars_are_no_rows():
 def test_a_bar_covers_its_days_from_the_first_to_the_last_weekday(timespan, day, first, last):
     size = BarSize(timespan, 1)
     begins = size.first_day(date.fromisoformat(day))
-    assert (begins.isoformat(), size.last_day_text(begins.isoformat())) == (first, last)
+    assert (begins.isoformat(), size.last_day(begins).isoformat()) == (first, last)
 
 
 @pytest.mark.parametrize(("timespan", "is_intraday"), [("minute", True), ("hour", True), ("day", False)])

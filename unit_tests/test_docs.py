@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from source_stock_ticker.runtime.catalog import configured_streams
-from source_stock_ticker.runtime.state import saved_states
+from source_stock_ticker.runtime.protocol.catalog import configured_streams
+from source_stock_ticker.runtime.protocol.state import saved_states
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,7 +24,7 @@ def test_the_state_files_and_catalogs_in_the_recipes_are_taken() -> None:
 def test_the_choices_tell_how_large_the_runtime_is() -> None:
     told = re.search(r"about\s+(\d+) files and ([\d,]+) lines", (ROOT / "docs" / "choices.md").read_text("utf-8"))
     assert told
-    files = list((ROOT / "source_stock_ticker" / "runtime").glob("*.py"))
+    files = list((ROOT / "source_stock_ticker" / "runtime").rglob("*.py"))
     lines = sum(len(file.read_text("utf-8").splitlines()) for file in files)
     assert int(told[1]) == pytest.approx(len(files), rel=0.1)
     assert int(told[2].replace(",", "")) == pytest.approx(lines, rel=0.1)

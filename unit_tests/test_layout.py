@@ -15,26 +15,59 @@ FLOORS = [
     {"main"},
     {"source_stock_ticker"},
     {"source"},
-    {"prices", "streams"},
-    {"coverage"},
-    {"api", "plan", "settings"},
-    {"bars"},
+    {"streams.announcements", "streams.news", "streams.prices.stream", "streams.reference"},
+    {"streams.prices.coverage"},
+    {"streams.prices.slices"},
+    {"streams.prices.bars", "streams.prices.plan", "streams.prices.splits", "streams.table"},
+    {"api", "settings"},
     {"trading_days"},
     # Below this line nothing knows of the connector: source_stock_ticker/runtime/.
-    {"runtime"},
     {"runtime.entrypoint"},
-    {"runtime.contract"},
+    {"runtime.source"},
     {"runtime.reader"},
-    {"runtime.ahead", "runtime.catalog", "runtime.http_client", "runtime.logs", "runtime.output", "runtime.state"},
-    {"runtime.config", "runtime.mask", "runtime.progress", "runtime.rate_limit"},
-    {"runtime.errors", "runtime.messages"},
+    {"runtime.stream"},
+    {"runtime.process.logs"},
+    {"runtime.process.output", "runtime.process.prefetch"},
+    {"runtime.process.memory", "runtime.process.progress", "runtime.process.secret_filter", "runtime.process.signals"},
+    {"runtime.http.client"},
+    {"runtime.http.paging", "runtime.http.response"},
+    {"runtime.http.deadline", "runtime.http.problems", "runtime.http.rate_limit", "runtime.http.retries"},
+    {"runtime.protocol.records", "runtime.protocol.state"},
+    {"runtime.protocol.catalog", "runtime.protocol.config", "runtime.protocol.files", "runtime.protocol.messages"},
+    {"runtime.protocol.row_type", "runtime.protocol.spec"},
+    {"runtime.errors"},
 ]
-# What of the runtime the connector may import beside the words that its __init__ offers.
-OPEN_TO_THE_CONNECTOR = {"runtime", "runtime.http_client"}
 FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
-
+# What of the runtime the connector may import: what its streams and its source are made of, and how an API is asked.
+OPEN_TO_THE_CONNECTOR = {
+    "runtime.entrypoint",
+    "runtime.errors",
+    "runtime.http.client",
+    "runtime.http.paging",
+    "runtime.http.rate_limit",
+    "runtime.http.response",
+    "runtime.protocol.row_type",
+    "runtime.source",
+    "runtime.stream",
+}
+# Each thing from outside has one owner: a room or some modules.
+OWNERS = {
+    "argparse": ("runtime.entrypoint",),
+    "importlib": ("runtime.entrypoint", "runtime.protocol.spec", PACKAGE.name),
+    "jsonschema": ("runtime.protocol",),
+    "requests": ("runtime.http", "api"),
+    "select": ("runtime.process",),
+    "signal": ("runtime.process", "main"),
+    "socket": ("runtime.http",),
+    "threading": ("runtime.process", "runtime.http.client", "runtime.http.rate_limit"),
+    "urllib3": ("runtime.http",),
+    "yaml": ("runtime.protocol",),
+}
 # Nothing of the connector's subject belongs into the runtime, which a copier takes over as it is.
 FOREIGN_WORDS = ["stock", "ticker", "massive", "polygon"]
+# The five files that explain the runtime, and how many lines may be read where.
+LESSON = ["stream", "source", "entrypoint", "reader", "errors"]
+MAX_LINES_OF_THE_LESSON, MAX_LINES_OF_THE_RUNTIME, MAX_LINES = 700, 2_000, 3_700
 
 
 def name_of(file: Path) -> str:
@@ -47,25 +80,18 @@ def name_of(file: Path) -> str:
 
 FILES = {name_of(file): file for file in [ROOT / "main.py", *sorted(PACKAGE.rglob("*.py"))]}
 TREES = {name: ast.parse(file.read_text("utf-8")) for name, file in FILES.items()}
+ROOMS = [name for name, file in FILES.items() if file.stem == "__init__" and file.parent != PACKAGE]
+RUNTIME = [name for name in FILES if name.split(".")[0] == "runtime"]
 ALL_MODULES = pytest.mark.parametrize("module", FILES)
-RUNTIME_FILES = sorted((PACKAGE / "runtime").glob("*.py"))
 
 
 def imports(module: str) -> Iterator[str]:
-    """The modules of ours that a module imports when it runs; an import for type checkers alone is none."""
-    for node in _nodes_that_run(TREES[module]):
+    """The modules of ours that a module imports, for type checkers alone too."""
+    for node in ast.walk(TREES[module]):
         if isinstance(node, ast.ImportFrom) and (base := _module_meant(module, node)) is not None:
             for alias in node.names:
                 inner = alias.name if base == PACKAGE.name else f"{base}.{alias.name}"
                 yield inner if inner in FILES and inner != "main" else base
-
-
-def _nodes_that_run(tree: ast.AST) -> Iterator[ast.AST]:
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            continue
-        yield node
-        yield from _nodes_that_run(node)
 
 
 def _module_meant(module: str, node: ast.ImportFrom) -> str | None:
@@ -79,7 +105,23 @@ def _module_meant(module: str, node: ast.ImportFrom) -> str | None:
     return ".".join(part for part in (folder, node.module) if part) or PACKAGE.name
 
 
-@ALL_MODULES
+def imports_of_others(module: str) -> Iterator[str]:
+    """The packages of others that a module imports: requests for requests.adapters too."""
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield str(node.module).split(".")[0]
+
+
+def lines(modules: list[str]) -> int:
+    return sum(len(FILES[module].read_text("utf-8").splitlines()) for module in modules)
+
+
+# Floors
+
+
+@pytest.mark.parametrize("module", [name for name in FILES if name not in ROOMS])
 def test_every_module_has_its_floor(module):
     assert module in FLOOR_OF, f"put {module} on a floor of {Path(__file__).name}"
 
@@ -88,10 +130,33 @@ def test_every_module_on_a_floor_exists():
     assert set(FLOOR_OF) <= set(FILES)
 
 
+def test_every_module_has_one_floor():
+    assert len(FLOOR_OF) == sum(map(len, FLOORS))
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_door_of_a_room_says_what_is_in_it_and_gives_nothing_out(room):
+    assert len(TREES[room].body) == 1
+    assert ast.get_docstring(TREES[room])
+
+
 @ALL_MODULES
 def test_imports_go_down_only(module):
-    upward = [name for name in imports(module) if FLOOR_OF.get(name, 99) <= FLOOR_OF.get(module, 99)]
+    upward = [name for name in imports(module) if FLOOR_OF.get(name, -1) <= FLOOR_OF.get(module, -1)]
     assert upward == []
+
+
+@ALL_MODULES
+def test_no_import_hides_inside_a_function(module):
+    functions = [node for node in ast.walk(TREES[module]) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    inside = [node for function in functions for node in ast.walk(function)]
+    assert [ast.unparse(node) for node in inside if isinstance(node, ast.Import | ast.ImportFrom)] == []
+
+
+@pytest.mark.parametrize("module", [name for name in FILES if name not in ("runtime.entrypoint", PACKAGE.name)])
+def test_only_the_entrypoint_and_the_package_import_by_name(module):
+    calls = [ast.unparse(node.func) for node in ast.walk(TREES[module]) if isinstance(node, ast.Call)]
+    assert [call for call in calls if call.split(".")[-1] in ("import_module", "__import__")] == []
 
 
 @pytest.mark.parametrize("module", [name for name in FILES if not name.startswith(("runtime", "main"))])
@@ -101,8 +166,9 @@ def test_the_connector_uses_only_the_open_part_of_the_runtime(module):
 
 def test_the_imports_are_really_found():
     assert set(imports("main")) == {"source_stock_ticker"}
-    assert {"runtime", "runtime.http_client"} <= set(imports("api"))
-    assert {"runtime.messages", "runtime.ahead"} <= set(imports("runtime.reader"))
+    assert {"runtime.errors", "runtime.http.client"} <= set(imports("api"))
+    assert {"runtime.protocol.messages", "runtime.process.prefetch"} <= set(imports("runtime.reader"))
+    assert {"threading", "requests", "urllib3"} <= set(imports_of_others("runtime.http.client"))
 
 
 @pytest.mark.parametrize("module", [name for name in FILES if name != "main"])
@@ -117,13 +183,17 @@ def test_inside_the_package_imports_are_relative(module):
     assert absolute == []
 
 
-@pytest.mark.parametrize("file", RUNTIME_FILES, ids=lambda file: file.name)
-def test_the_runtime_does_not_know_the_connector(file):
-    text = file.read_text("utf-8").lower()
-    assert [word for word in FOREIGN_WORDS if word in text] == []
+# What has one owner
 
 
-@pytest.mark.parametrize("module", [name for name in FILES if name != "runtime.output"])
+@pytest.mark.parametrize("thing", OWNERS)
+def test_a_thing_from_outside_is_used_by_its_owner_alone(thing):
+    users = [module for module in FILES if thing in imports_of_others(module)]
+    assert users
+    assert [user for user in users if not f"{user}.".startswith(tuple(f"{owner}." for owner in OWNERS[thing]))] == []
+
+
+@pytest.mark.parametrize("module", [name for name in FILES if name != "runtime.process.output"])
 def test_only_the_output_writes_to_stdout(module):
     """A name that could reach stdout: print, sys.stdout; os.write to anything but descriptor 2, which is stderr."""
     found = []
@@ -136,6 +206,27 @@ def test_only_the_output_writes_to_stdout(module):
     assert found == []
 
 
+@pytest.mark.parametrize("module", RUNTIME)
+def test_the_runtime_does_not_know_the_connector(module):
+    text = FILES[module].read_text("utf-8").lower()
+    assert [word for word in FOREIGN_WORDS if word in text] == []
+
+
+# Reading
+
+
 @ALL_MODULES
 def test_every_module_says_what_it_is_for(module):
     assert ast.get_docstring(TREES[module])
+
+
+def test_the_lesson_of_the_runtime_is_short():
+    assert lines([f"runtime.{name}" for name in LESSON]) <= MAX_LINES_OF_THE_LESSON
+
+
+def test_the_runtime_is_small():
+    assert lines([name for name in RUNTIME if name != "runtime.testing"]) <= MAX_LINES_OF_THE_RUNTIME
+
+
+def test_the_package_is_small():
+    assert lines([name for name in FILES if name != "main"]) <= MAX_LINES

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_stock_ticker.plan import DAY_COST_WITHOUT_LIMIT, are_stale, known_splits, plan, splits_by_ticker
-from source_stock_ticker.runtime import UnexpectedResponse
+from source_stock_ticker.runtime.errors import UnexpectedResponse
+from source_stock_ticker.streams.prices.plan import DAY_COST_WITHOUT_LIMIT, plan
+from source_stock_ticker.streams.prices.splits import are_stale, known_splits, splits_by_ticker
 from source_stock_ticker.trading_days import weekdays_between
 
 MONDAY = date(2024, 3, 4)

@@ -1,17 +1,17 @@
 """Every config gives settings, or one sentence that says what to change."""
 
 from datetime import date
-from pathlib import Path
 
 import pytest
 
-from source_stock_ticker.bars import BarSize
-from source_stock_ticker.runtime import ConfigError
-from source_stock_ticker.runtime.config import read_spec, validated
+from source_stock_ticker.runtime.errors import ConfigError
+from source_stock_ticker.runtime.protocol.config import validated
+from source_stock_ticker.runtime.protocol.spec import read_spec
 from source_stock_ticker.settings import read_settings
+from source_stock_ticker.trading_days import BarSize
 
 TODAY = date(2024, 3, 15)  # a Friday
-SPEC = read_spec(Path(__file__).resolve().parent.parent / "spec.yaml")["connectionSpecification"]
+SPEC = read_spec("source_stock_ticker")["connectionSpecification"]
 
 
 def config(**fields) -> dict:

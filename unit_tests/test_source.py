@@ -1,8 +1,10 @@
-"""The connector as a whole: what check answers to each outcome, and what discover shows."""
+"""The connector as a whole: what check says of each outcome, and what discover shows."""
 
 import json
 import logging
 import re
+import subprocess
+import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -11,8 +13,9 @@ import jsonschema
 import pytest
 import requests
 
+import source_stock_ticker
 from source_stock_ticker import SourceStockTicker, trading_days
-from source_stock_ticker.runtime import ConfigError, TransientError, UnexpectedResponse
+from source_stock_ticker.runtime.errors import ConfigError, TransientError, UnexpectedResponse
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGGER = logging.getLogger("unit_tests")
@@ -55,6 +58,21 @@ def catalog() -> dict[str, dict]:
     return {stream["name"]: stream for stream in message["catalog"]["streams"]}
 
 
+# The package
+
+
+@pytest.mark.parametrize(("asked", "loaded"), [("__version__", False), ("main", False), ("SourceStockTicker", True)])
+def test_the_connector_is_loaded_when_somebody_asks_for_it(asked, loaded):
+    code = f"import sys, source_stock_ticker as package; package.{asked}; print('requests' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
+    assert done.stdout.strip() == str(loaded)
+
+
+def test_a_name_that_the_package_does_not_have_is_told():
+    with pytest.raises(AttributeError, match="module 'source_stock_ticker' has no attribute 'SourceOfTheNile'"):
+        source_stock_ticker.SourceOfTheNile  # noqa: B018
+
+
 # check
 
 
@@ -88,7 +106,7 @@ def test_a_first_page_without_a_bar_that_links_to_a_second_is_no_unknown_ticker(
     assert check(timespan="minute") is None
 
 
-def test_a_delayed_answer_is_good_enough(server):
+def test_a_delayed_response_is_good_enough(server):
     server.get(re.compile(API), json=BARS | {"status": "DELAYED"})
     assert check() is None
 
@@ -142,7 +160,8 @@ NO_BARS = (
             200,
             "[]",
             UnexpectedResponse,
-            "The API sent no JSON object for /v2/aggs/ticker/AAPL/range/1/day/2024-01-02/2024-02-29.",
+            "The API's response for /v2/aggs/ticker/AAPL/range/1/day/2024-01-02/2024-02-29 is not as documented: "
+            "Expected `object`, got `array`.",
         ),
         (
             200,
@@ -209,7 +228,7 @@ def test_a_check_of_the_whole_market_notices_a_wrong_key(server):
 @pytest.mark.parametrize(
     "body", ["<html>Welcome</html>", "", "[]", '{"status": "ERROR", "error": "Something is wrong"}']
 )
-def test_a_check_of_the_whole_market_that_gets_no_real_answer_is_no_success(server, body):
+def test_a_check_of_the_whole_market_that_gets_no_real_response_is_no_success(server, body):
     server.get(f"{API}/v3/reference/tickers", body=body)
     with pytest.raises(UnexpectedResponse):
         check(tickers=[])

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_stock_ticker import trading_days
-from source_stock_ticker.bars import BarSize, rows
+from source_stock_ticker.streams.prices.bars import Bar, rows
 from source_stock_ticker.trading_days import (
+    BarSize,
+    last_weekday,
     new_york_date,
     start_of_day,
     today_in_new_york,
@@ -62,6 +64,12 @@ def day_in_host_zone(request, monkeypatch):
 )
 def test_weekdays_are_counted_back_over_weekends(day, count, expected):
     assert weekday_before(day, count) == expected
+
+
+@given(DAYS)
+def test_the_last_weekday_is_the_day_itself_or_the_one_before_it(day):
+    before = (day - timedelta(days=n) for n in range(3))
+    assert last_weekday(day) == weekday_before(day, 0) == next(filter(is_weekday, before))
 
 
 @given(DAYS, st.integers(1, 12))
@@ -142,8 +150,8 @@ def test_the_machines_time_zone_does_not_move_a_midnight(day_in_host_zone):
 
 @pytest.mark.parametrize(("timespan", "timestamp"), [("day", "{}T05:00:00Z"), ("hour", "{}T23:00:00Z")])
 def test_the_machines_time_zone_does_not_move_a_bar(day_in_host_zone, timespan, timestamp):
-    found = rows("AAPL", [{"t": ms(f"{day_in_host_zone}T23:00:00+00:00")}], BarSize(timespan, 1), True)[0]
-    assert (found["date"], found["timestamp"]) == (str(day_in_host_zone), timestamp.format(day_in_host_zone))
+    found = rows("AAPL", [Bar(ms(f"{day_in_host_zone}T23:00:00+00:00"))], BarSize(timespan, 1), True)[0]
+    assert (found.date, found.timestamp) == (str(day_in_host_zone), timestamp.format(day_in_host_zone))
 
 
 @pytest.mark.usefixtures("day_in_host_zone")

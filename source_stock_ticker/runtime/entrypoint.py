@@ -5,14 +5,12 @@ Exit codes: 0 done (a check that answers FAILED too) · 1 failed, as the last TR
 signals do: a shell, docker and Airbyte see 143 and 130
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .errors import ConfigError, IncompleteSync
 from .process.logs import start_logging
@@ -50,7 +48,7 @@ def launch(source: str, version: str, argv: Sequence[str] | None = None) -> int:
     """
     output = Output()
     try:
-        output.signals.arm()
+        output.signals.listen()
         args = _arguments(version, argv)
         tune_memory()
         # stdout belongs to the protocol: what somebody prints by mistake shows on stderr instead.
@@ -60,8 +58,6 @@ def launch(source: str, version: str, argv: Sequence[str] | None = None) -> int:
         if error.exit_code == 1:
             sys.stderr.write(f"{error}\n")
         return error.exit_code
-    finally:
-        output.signals.disarm()
 
 
 def _exit_code(source: str, args: argparse.Namespace, output: Output) -> int:
@@ -94,31 +90,20 @@ def _messages(source: str, args: argparse.Namespace, output: Output) -> Iterator
 
 
 def _arguments(version: str, argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = _Parser(
-        description="An Airbyte source. It writes Airbyte messages to stdout, one JSON object a line.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = _Parser("An Airbyte source. It writes Airbyte messages to stdout, one JSON object a line.")
     examples = [f"{parser.typed} {command} {example}".strip() for command, _, _, example in COMMANDS]
-    parser.epilog = "\n  ".join(["examples:", *examples]) + f"\n\n{EXIT_CODES}"
-    parser.example = examples[0]
+    parser.say_examples(examples)
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
     for (name, purpose, files, _), example in zip(COMMANDS, examples, strict=True):
-        command = commands.add_parser(
-            name,
-            help=purpose,
-            description=f"Writes {purpose}.",
-            epilog=f"example:\n  {example}\n\n{EXIT_CODES}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        command.example = example
+        command = commands.add_parser(name, help=purpose, description=f"Writes {purpose}.")
+        command.say_examples([example])
         for file in files:
             command.add_argument(f"--{file}", required=file != "state", metavar="FILE", help=FILES[file])
         command.add_argument("--debug", action="store_true", help="log more: every request, and what the source adds")
     args, unknown = parser.parse_known_args(argv)
     if unknown:
-        asked = parser if args.command is None else commands.choices[args.command]
-        asked.error(f"there is no option {unknown[0]}")
+        (commands.choices.get(args.command) or parser).error(f"there is no option {unknown[0]}")
     if args.command is None:
         parser.error("which command? Choose spec, check, discover or read")
     return args
@@ -127,12 +112,18 @@ def _arguments(version: str, argv: Sequence[str] | None) -> argparse.Namespace:
 class _Parser(argparse.ArgumentParser):
     """Ends what it complains of with an example that can be pasted."""
 
-    example = ""
+    def __init__(self, description: str, **options: Any) -> None:
+        super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
     @property
     def typed(self) -> str:
         """How the program is started: python main.py, or the name of the installed command."""
         return f"python {self.prog}" if self.prog.partition(" ")[0].endswith(".py") else self.prog
+
+    def say_examples(self, examples: list[str]) -> None:
+        title = "examples" if len(examples) > 1 else "example"
+        self.epilog = "\n  ".join([f"{title}:", *examples]) + f"\n\n{EXIT_CODES}"
+        self.example = examples[0]
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)

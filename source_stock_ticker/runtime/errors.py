@@ -11,8 +11,6 @@ failure of its own: each stream has told its failure by then, and only the exit 
 (failure_type: Airbyte protocol, AirbyteErrorTraceMessage.)
 """
 
-from __future__ import annotations
-
 
 class ConnectorError(Exception):
     """A failure that has a sentence for the user.

@@ -10,8 +10,6 @@ For each stream of the catalog:
 What a failure does to the rest of a stream, and to the other streams: see stream.py.
 """
 
-from __future__ import annotations
-
 import copy
 import json
 import logging

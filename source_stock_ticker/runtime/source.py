@@ -1,7 +1,5 @@
 """What a connector supplies beside its streams: a Source. The commands check, discover and read follow from it."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -70,19 +68,18 @@ class Source:
                 yield messages.connection_status(None)
             except ConnectorError as problem:
                 yield messages.connection_status(problem.message)
-        elif command == "discover":
-            yield self.discover(logger, self._config(files, logger, output))
+            return
+        config = self._config(files, logger, output)
+        if command == "discover":
+            yield self.discover(logger, config)
         else:
-            config = self._config(files, logger, output)
             catalog = configured_streams(read_json(str(files["catalog"]), "catalog"))
-            state_file = files["state"]
-            state = {} if state_file is None else saved_states(read_text(state_file, "state"))
+            state = saved_states(read_text(files["state"], "state")) if files["state"] is not None else {}
             yield from self.read(logger, config, catalog, state)
 
     def _config(self, files: Mapping[str, str | None], logger: logging.Logger, output: Output) -> Config:
         """The valid config. From here on no secret of it can be written."""
-        config = read_json(str(files["config"]), "config")
-        schema = self.specification["connectionSpecification"]
+        config, schema = read_json(str(files["config"]), "config"), self.specification["connectionSpecification"]
         output.hide(secrets(config, schema))
         for unknown, meant in misspelt(config, schema):
             logger.warning("config: there is no option %s; did you mean %s? It is ignored.", unknown, meant)

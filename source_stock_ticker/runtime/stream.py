@@ -26,8 +26,6 @@ The stream then is INCOMPLETE and names the slices in a TRACE ERROR; the streams
 holds all that was written and nothing that was not, so the next read begins at what failed.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -137,14 +135,11 @@ class Stream(Generic[S]):
         A whole number spelt 5.0 becomes 5 where the schema wants an integer. A field that the item lacks is left out,
         or refused if the schema requires it or it is a key. Raises UnexpectedResponse.
         """
+        item = with_whole_numbers(item, self._schema)
         try:
             msgspec.convert(item, self._row_type)
-        except msgspec.ValidationError:
-            item = with_whole_numbers(item, self._schema)
-            try:
-                msgspec.convert(item, self._row_type)
-            except msgspec.ValidationError as error:
-                raise UnexpectedResponse(f"The API sent {self.name} that do not fit their schema: {error}.") from None
+        except msgspec.ValidationError as error:
+            raise UnexpectedResponse(f"The API sent {self.name} that do not fit their schema: {error}.") from None
         return {field: item[field] for field in self._schema["properties"] if field in item}
 
     def request_stats(self) -> RequestStats:

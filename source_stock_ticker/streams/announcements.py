@@ -1,7 +1,5 @@
 """Dividends and splits: rows about days to come, which arrive late, are corrected and withdrawn."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Articles. Pattern: a cursor of date and time, one slice per parent, a row that belongs to several parents."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timezone

@@ -1,7 +1,5 @@
 """The reference tables, read in full each time: from one response without pages to one request per parent."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """What all tables share: the API, the settings, one request and its pages, and how a state is refused."""
 
-from __future__ import annotations
-
 import logging
 from datetime import date
 from pathlib import Path

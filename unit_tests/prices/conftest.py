@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from market import START, Market
 
-from source_stock_ticker.prices import StockPrices
+from source_stock_ticker.streams.prices.stream import StockPrices
 
 
 @pytest.fixture

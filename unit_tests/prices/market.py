@@ -1,6 +1,6 @@
 """What the tests of the prices share: an API of their own, and words for states, rows and days.
 
-`Market` answers like the API, from splits and prices of its own; so a test tells a story, as
+`Market` responds like the API, from splits and prices of its own; so a test tells a story, as
 "AAPL is split, the API's bars follow a day late", and then compares two reads.
 """
 
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import responses
 
-from source_stock_ticker.runtime.http_client import Answer
+from source_stock_ticker.runtime.http.response import Response
 
 TODAY = date(2024, 3, 15)  # a Friday, so that the last day to read is Thursday, March 14
 START = "2024-03-01"  # a Friday; in between, on Sunday, March 10, the clocks go forward
@@ -44,7 +44,7 @@ class Market:
     def __enter__(self) -> "Market":
         self._sleep = mock.patch("time.sleep")
         self._network = responses.RequestsMock(assert_all_requests_are_fired=False)
-        self._network.add_callback(responses.GET, re.compile("https://api.massive.com/"), callback=self._answer)
+        self._network.add_callback(responses.GET, re.compile("https://api.massive.com/"), callback=self._respond)
         self._sleep.start()
         self._network.start()
         return self
@@ -61,7 +61,7 @@ class Market:
     def price_requests(self) -> list[str]:
         return [request for request in self.requests if "/aggs/" in request]
 
-    def _answer(self, request: Any) -> tuple[int, dict[str, str], str]:
+    def _respond(self, request: Any) -> tuple[int, dict[str, str], str]:
         parts = urlsplit(request.url)
         query = dict(parse_qsl(parts.query))
         self.requests.append(unquote(parts.path))
@@ -154,5 +154,5 @@ def weekdays(first: str, last: str) -> list[str]:
     return [day.isoformat() for day in days if day.isoweekday() <= 5]
 
 
-def answer(**body: Any) -> Answer:
-    return Answer(200, json.dumps({"status": "OK", **body}).encode(), "/v2/aggs", {})
+def response(**body: Any) -> Response:
+    return Response(200, json.dumps({"status": "OK", **body}).encode(), "/v2/aggs", {})

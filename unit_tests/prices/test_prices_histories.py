@@ -6,7 +6,7 @@ import hypothesis
 from hypothesis import strategies as st
 from market import ONE_DAY, Market, table
 
-from source_stock_ticker.prices import StockPrices
+from source_stock_ticker.streams.prices.stream import StockPrices
 
 TICKERS = ("AAPL", "MSFT", "NVDA", "T1", "T2", "T3", "T4")
 CHANGES = st.one_of(

@@ -7,7 +7,7 @@ import pytest
 from market import START, days_of, state_of
 
 from source_stock_ticker.api import NotYet, TooOld
-from source_stock_ticker.prices import StockPrices
+from source_stock_ticker.streams.prices.stream import StockPrices
 
 
 def test_before_the_api_has_the_last_day_the_day_before_it_is_read(sync, market):

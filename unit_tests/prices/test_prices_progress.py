@@ -7,7 +7,7 @@ from unittest import mock
 import pytest
 from market import START, Market, days_of, state_of, table, weekdays
 
-from source_stock_ticker.prices import StockPrices
+from source_stock_ticker.streams.prices.stream import StockPrices
 
 
 def test_the_state_says_through_which_day_a_ticker_was_read(sync):
@@ -147,10 +147,10 @@ def test_a_page_that_is_gone_is_not_the_end_of_a_ticker(connect, read, market):
 
 
 def _gone_after_the_first(bars):
-    answers = iter([bars])
+    pages = iter([bars])
 
-    def answer(*args):
-        known = next(answers, None)
+    def respond(*args):
+        known = next(pages, None)
         return known(*args) if known else (404, {}, '{"status": "NOT_FOUND"}')
 
-    return answer
+    return respond

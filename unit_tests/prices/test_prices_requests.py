@@ -7,8 +7,8 @@ import pytest
 import responses
 from market import START, Market, days_of, state_of, table, weekdays
 
-from source_stock_ticker.coverage import DaySlice, EndSlice, Sync, TickerSlice
-from source_stock_ticker.prices import StockPrices
+from source_stock_ticker.streams.prices.slices import DaySlice, EndSlice, TickerSlice
+from source_stock_ticker.streams.prices.stream import StockPrices
 
 
 def test_a_first_sync_asks_for_all_days_of_a_ticker_at_once(sync, market):
@@ -119,7 +119,7 @@ def test_bars_of_another_size_are_asked_for_by_ticker(connect, timespan):
     stream = connect(StockPrices, tickers=[f"T{n}" for n in range(20)], timespan=timespan, start_date=START)
     with Market():
         slices = list(stream.slices(stream.resume({})))
-    assert [type(slice) for slice in slices[1:]] == [TickerSlice] * 20 + [EndSlice]
+    assert [type(stream_slice) for stream_slice in slices[1:]] == [TickerSlice] * 20 + [EndSlice]
 
 
 @pytest.mark.parametrize(
@@ -129,21 +129,22 @@ def test_a_window_begins_where_its_first_bar_begins(server, connect, timespan, f
     path = f"https://api.massive.com/v2/aggs/ticker/AAPL/range/1/{timespan}/{first}/2024-03-14"
     server.get(path, json={"status": "OK"})
     stream = connect(StockPrices, timespan=timespan)
-    assert stream.bars("AAPL", date(2024, 3, 13), date(2024, 3, 14)) is not None
+    assert stream.fetch(TickerSlice("AAPL", date(2024, 3, 13), False), None) is not None
 
 
 def test_a_request_says_whether_prices_are_adjusted_and_in_which_order(server, connect):
     wanted = {"adjusted": "false", "sort": "asc", "limit": "50000"}
     path = "https://api.massive.com/v2/aggs/ticker/BRK.B/range/1/day/2024-03-13/2024-03-14"
     server.get(path, json={"status": "OK"}, match=[responses.matchers.query_param_matcher(wanted)])
-    assert connect(StockPrices, adjusted=False).bars("BRK.B", date(2024, 3, 13), date(2024, 3, 14)) is not None
+    stream_slice = TickerSlice("BRK.B", date(2024, 3, 13), False)
+    assert connect(StockPrices, adjusted=False).fetch(stream_slice, None) is not None
 
 
 def test_a_days_request_asks_for_the_tickers_over_the_counter_too(server, connect):
     wanted = {"adjusted": "true", "include_otc": "true"}
     path = "https://api.massive.com/v2/aggs/grouped/locale/us/market/stocks/2024-03-14"
     server.get(path, json={"status": "OK"}, match=[responses.matchers.query_param_matcher(wanted)])
-    day = DaySlice(date(2024, 3, 14), {"*": date(2024, 3, 14)}, frozenset(), Sync(date(2024, 3, 14)), True)
+    day = DaySlice(date(2024, 3, 14), {"*": date(2024, 3, 14)}, frozenset(), True)
     assert connect(StockPrices, tickers=[]).fetch(day, None) is not None
 
 

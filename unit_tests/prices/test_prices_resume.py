@@ -6,8 +6,8 @@ import logging
 import pytest
 from market import START, state_of
 
-from source_stock_ticker.prices import StockPrices
-from source_stock_ticker.runtime import ConfigError
+from source_stock_ticker.runtime.errors import ConfigError
+from source_stock_ticker.streams.prices.stream import StockPrices
 
 
 def test_a_first_sync_has_every_ticker_still_to_read(connect):

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from market import ONE_DAY, START, Market, days_of, state_of, table
 
-from source_stock_ticker.prices import StockPrices
+from source_stock_ticker.streams.prices.stream import StockPrices
 
 CONFIG = {"tickers": ["AAPL", "MSFT"], "lookback_days": 1}
 

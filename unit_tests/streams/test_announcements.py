@@ -5,16 +5,17 @@ import re
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from known_answers import API, DIVIDEND, SPLIT, ok, queries
+from known_responses import API, DIVIDEND, SPLIT, ok, queries
 
-from source_stock_ticker import streams
-from source_stock_ticker.runtime import ConfigError
+from source_stock_ticker.runtime.errors import ConfigError
+from source_stock_ticker.streams import announcements
+from source_stock_ticker.streams.announcements import Dividends, Splits
 
 ANNOUNCED = pytest.mark.parametrize(
     ("table", "path", "row", "field"),
     [
-        (streams.Dividends, "/stocks/v1/dividends", DIVIDEND, "ex_dividend_date"),
-        (streams.Splits, "/stocks/v1/splits", SPLIT, "execution_date"),
+        (Dividends, "/stocks/v1/dividends", DIVIDEND, "ex_dividend_date"),
+        (Splits, "/stocks/v1/splits", SPLIT, "execution_date"),
     ],
     ids=["dividends", "splits"],
 )
@@ -204,7 +205,7 @@ def test_announcements_of_the_market_that_are_not_in_the_order_of_tickers_are_no
 def test_a_ticker_whose_announcements_do_not_end_is_given_up(
     server, connect, read, monkeypatch, table, path, row, field, tickers
 ):
-    monkeypatch.setattr(streams, "MOST_OF_A_TICKER", 30)
+    monkeypatch.setattr(announcements, "MAX_ROWS_OF_A_TICKER", 30)
     server.get(API + path, json=ok(*(row | {"id": str(number)} for number in range(31))))
     assert read(connect(table, tickers=tickers)).failed == ["slices"]
 
@@ -219,11 +220,11 @@ def test_announcements_of_listed_tickers_may_come_in_any_order(server, connect, 
 def test_many_tickers_are_asked_for_in_parts_and_none_is_lost(server, connect, read, table, path, row, field):
     tickers = [f"TICKER{n}" for n in range(1000)]
 
-    def answer(request):
+    def respond(request):
         asked = dict(parse_qsl(urlsplit(request.url).query))["ticker.any_of"].split(",")
         return 200, {}, json.dumps(ok(*(row | {"id": ticker, "ticker": ticker} for ticker in asked)))
 
-    server.add_callback("GET", re.compile(re.escape(API + path)), callback=answer)
+    server.add_callback("GET", re.compile(re.escape(API + path)), callback=respond)
     rows = read(connect(table, tickers=tickers)).rows
     assert sorted(row["ticker"] for row in rows) == sorted(tickers)
     assert len(server.calls) > 1
@@ -250,8 +251,8 @@ def test_a_cursor_that_is_no_date_is_told_and_not_taken_for_the_future(
 @pytest.mark.parametrize(
     ("table", "row", "expected"),
     [
-        (streams.Dividends, DIVIDEND, "AAPL-2024-02-09-recurring-0.24"),
-        (streams.Splits, SPLIT, "AAPL-2024-02-05-1.0-4.0"),
+        (Dividends, DIVIDEND, "AAPL-2024-02-09-recurring-0.24"),
+        (Splits, SPLIT, "AAPL-2024-02-05-1.0-4.0"),
     ],
 )
 def test_a_row_without_an_id_gets_one_from_what_tells_it_apart(connect, table, row, expected, empty):
@@ -262,8 +263,8 @@ def test_a_row_without_an_id_gets_one_from_what_tells_it_apart(connect, table, r
 @pytest.mark.parametrize(
     ("table", "row", "one_way", "another"),
     [
-        (streams.Splits, SPLIT, {"split_from": 1, "split_to": 4}, {"split_from": 1.0, "split_to": 4.0}),
-        (streams.Dividends, DIVIDEND, {"cash_amount": 1}, {"cash_amount": 1.0}),
+        (Splits, SPLIT, {"split_from": 1, "split_to": 4}, {"split_from": 1.0, "split_to": 4.0}),
+        (Dividends, DIVIDEND, {"cash_amount": 1}, {"cash_amount": 1.0}),
     ],
 )
 def test_an_id_that_we_make_is_the_same_in_whatever_form_its_numbers_come(connect, table, row, one_way, another):

@@ -5,21 +5,23 @@ import re
 
 import jsonschema
 import pytest
-from known_answers import API, ARTICLE, DETAILS, DIVIDEND, EXCHANGES, HOLIDAYS, SPLIT, TICKER, ok
+from known_responses import API, ARTICLE, DETAILS, DIVIDEND, EXCHANGES, HOLIDAYS, SPLIT, TICKER, ok
 
-from source_stock_ticker import streams
-from source_stock_ticker.prices import StockPrices
-from source_stock_ticker.runtime import UnexpectedResponse
+from source_stock_ticker.runtime.errors import UnexpectedResponse
+from source_stock_ticker.streams.announcements import Dividends, Splits
+from source_stock_ticker.streams.news import News
+from source_stock_ticker.streams.prices.stream import StockPrices
+from source_stock_ticker.streams.reference import Exchanges, MarketHolidays, TickerDetails, Tickers
 
-# name: class, path, answer, rows, config
+# name: class, path, response, rows
 TABLES = {
-    "dividends": (streams.Dividends, "/stocks/v1/dividends", ok(DIVIDEND), [DIVIDEND]),
-    "splits": (streams.Splits, "/stocks/v1/splits", ok(SPLIT), [SPLIT]),
-    "news": (streams.News, "/v2/reference/news", ok(ARTICLE), [ARTICLE]),
-    "ticker_details": (streams.TickerDetails, "/v3/reference/tickers/AAPL", ok() | {"results": DETAILS}, [DETAILS]),
-    "exchanges": (streams.Exchanges, "/v3/reference/exchanges", ok(*EXCHANGES), EXCHANGES),
-    "market_holidays": (streams.MarketHolidays, "/v1/marketstatus/upcoming", HOLIDAYS, HOLIDAYS),
-    "tickers": (streams.Tickers, "/v3/reference/tickers", ok(TICKER), [TICKER, TICKER]),  # active, delisted
+    "dividends": (Dividends, "/stocks/v1/dividends", ok(DIVIDEND), [DIVIDEND]),
+    "splits": (Splits, "/stocks/v1/splits", ok(SPLIT), [SPLIT]),
+    "news": (News, "/v2/reference/news", ok(ARTICLE), [ARTICLE]),
+    "ticker_details": (TickerDetails, "/v3/reference/tickers/AAPL", ok() | {"results": DETAILS}, [DETAILS]),
+    "exchanges": (Exchanges, "/v3/reference/exchanges", ok(*EXCHANGES), EXCHANGES),
+    "market_holidays": (MarketHolidays, "/v1/marketstatus/upcoming", HOLIDAYS, HOLIDAYS),
+    "tickers": (Tickers, "/v3/reference/tickers", ok(TICKER), [TICKER, TICKER]),  # active, delisted
 }
 EACH_TABLE = pytest.mark.parametrize(("table", "path", "body", "rows"), list(TABLES.values()), ids=list(TABLES))
 
@@ -28,7 +30,7 @@ EACH_TABLE = pytest.mark.parametrize(("table", "path", "body", "rows"), list(TAB
 
 
 @EACH_TABLE
-def test_an_answer_gives_rows_with_the_apis_own_fields(server, connect, read, table, path, body, rows):
+def test_a_response_gives_rows_with_the_apis_own_fields(server, connect, read, table, path, body, rows):
     server.get(API + path, json=body)
     properties = connect(table).json_schema()["properties"]
     assert read(connect(table)).rows == [{f: row[f] for f in properties if f in row} for row in rows]
@@ -42,7 +44,7 @@ def test_a_row_is_as_its_schema_says(server, connect, read, table, path, body, r
 
 
 @EACH_TABLE
-def test_no_field_of_a_known_answer_is_lost(server, connect, read, table, path, body, rows):
+def test_no_field_of_a_known_response_is_lost(server, connect, read, table, path, body, rows):
     server.get(API + path, json=body)
     assert set().union(*rows) <= set(connect(table).json_schema()["properties"])
 
@@ -75,20 +77,18 @@ def test_a_required_field_that_is_absent_is_noticed(server, connect, read, table
 def test_optional_fields_may_be_absent(server, connect, read, table, path, body, rows):
     keep = {*connect(table).json_schema()["required"], "tickers"}
     bare = [{field: row[field] for field in row if field in keep} for row in rows]
-    results = (
-        bare[0] if table is streams.TickerDetails else bare[: len(bare) // 2 or 1] if table is streams.Tickers else bare
-    )
+    results = bare[0] if table is TickerDetails else bare[: len(bare) // 2 or 1] if table is Tickers else bare
     server.get(API + path, json=bare if isinstance(body, list) else body | {"results": results})
     assert read(connect(table)).rows == bare
 
 
-@pytest.mark.parametrize("table", [streams.Exchanges, streams.MarketHolidays, streams.News, streams.Dividends])
+@pytest.mark.parametrize("table", [Exchanges, MarketHolidays, News, Dividends])
 def test_a_table_that_does_not_exist_is_no_empty_table(server, connect, read, table):
     server.get(re.compile(API), status=404, body="404 page not found")
     assert len(read(connect(table)).failed) == 1
 
 
-@pytest.mark.parametrize("table", [streams.Exchanges, streams.News, streams.Tickers, streams.Splits, streams.Dividends])
+@pytest.mark.parametrize("table", [Exchanges, News, Tickers, Splits, Dividends])
 @pytest.mark.parametrize("body", [{"status": "OK"}, {"status": "OK", "results": None}, {"status": "OK", "results": []}])
 def test_a_table_may_be_empty(server, connect, read, table, body):
     server.get(re.compile(API), json=body)
@@ -106,13 +106,13 @@ def test_an_error_with_a_good_status_is_no_empty_table(server, connect, read, ta
     ("table", "key", "cursor"),
     [
         (StockPrices, ("stock_ticker", "timestamp"), "timestamp"),
-        (streams.Dividends, ("id",), "ex_dividend_date"),
-        (streams.Splits, ("id",), "execution_date"),
-        (streams.News, ("id",), "published_utc"),
-        (streams.Tickers, (), None),
-        (streams.TickerDetails, ("ticker",), None),
-        (streams.Exchanges, ("id", "name"), None),
-        (streams.MarketHolidays, ("exchange", "date"), None),
+        (Dividends, ("id",), "ex_dividend_date"),
+        (Splits, ("id",), "execution_date"),
+        (News, ("id",), "published_utc"),
+        (Tickers, (), None),
+        (TickerDetails, ("ticker",), None),
+        (Exchanges, ("id", "name"), None),
+        (MarketHolidays, ("exchange", "date"), None),
     ],
 )
 def test_a_table_has_the_key_and_the_cursor_that_the_docs_say(table, key, cursor):
@@ -133,14 +133,30 @@ def test_a_table_has_the_key_and_the_cursor_that_the_docs_say(table, key, cursor
     ],
 )
 def test_a_value_may_come_in_any_form_of_its_type(connect, sent, field, expected):
-    found = connect(streams.Dividends).row(DIVIDEND | sent)[field]
+    found = connect(Dividends).row(DIVIDEND | sent)[field]
     assert (found, type(found)) == (expected, type(expected))
 
 
 @pytest.mark.parametrize(
-    "sent",
-    [{"frequency": 4.5}, {"frequency": "4"}, {"cash_amount": "0.24"}, {"currency": 5}, {"ex_dividend_date": 5}],
+    ("table", "row", "sent", "complaint"),
+    [
+        (Dividends, DIVIDEND, {"frequency": 4.5}, "Expected `int | null`, got `float` - at `$.frequency`"),
+        (Dividends, DIVIDEND, {"frequency": "4"}, "Expected `int | null`, got `str` - at `$.frequency`"),
+        (Dividends, DIVIDEND, {"cash_amount": "0.24"}, "Expected `int | float | null`, got `str` - at `$.cash_amount`"),
+        (Dividends, DIVIDEND, {"currency": 5}, "Expected `str | null`, got `int` - at `$.currency`"),
+        (Dividends, DIVIDEND, {"ex_dividend_date": 5}, "Expected `str`, got `int` - at `$.ex_dividend_date`"),
+        (News, ARTICLE, {"tickers": ["AAPL", 5]}, "Expected `str | null`, got `int` - at `$.tickers[1]`"),
+        (News, ARTICLE, {"publisher": {"name": 5}}, "Expected `str | null`, got `int` - at `$.publisher.name`"),
+    ],
 )
-def test_a_value_of_another_type_is_noticed(connect, sent):
-    with pytest.raises(UnexpectedResponse, match=f"The API sent dividends whose {next(iter(sent))} is of a wrong type."):
-        connect(streams.Dividends).row(DIVIDEND | sent)
+def test_a_value_of_another_type_is_noticed_wherever_it_lies(connect, table, row, sent, complaint):
+    with pytest.raises(UnexpectedResponse) as error:
+        connect(table).row(row | sent)
+    assert error.value.message == f"The API sent {table.name} that do not fit their schema: {complaint}."
+
+
+@pytest.mark.parametrize("depth", [100, 600, 900])
+def test_a_value_nested_without_end_is_noticed_and_no_bug_of_ours(connect, depth):
+    deep = json.loads("[" * depth + "]" * depth)
+    with pytest.raises(UnexpectedResponse, match="that do not fit their schema"):
+        connect(News).row(ARTICLE | {"insights": deep})

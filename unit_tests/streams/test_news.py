@@ -5,10 +5,10 @@ import re
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from known_answers import API, ARTICLE, ok, queries
+from known_responses import API, ARTICLE, ok, queries
 
-from source_stock_ticker import streams
-from source_stock_ticker.runtime import ConfigError
+from source_stock_ticker.runtime.errors import ConfigError
+from source_stock_ticker.streams.news import News
 
 
 def article(id: str, published: str, *tickers: str) -> dict:
@@ -16,13 +16,13 @@ def article(id: str, published: str, *tickers: str) -> dict:
 
 
 class Newspaper:
-    """Answers for its articles as the API does: by ticker, from a moment on, in order, in pages."""
+    """Responds for its articles as the API does: by ticker, from a moment on, in order, in pages."""
 
     def __init__(self, server, *articles: dict, page: int = 1000, down: str = "") -> None:
         self.articles, self.page, self.down = list(articles), page, down
-        server.add_callback("GET", re.compile(f"{API}/v2/reference/news"), callback=self._answer)
+        server.add_callback("GET", re.compile(f"{API}/v2/reference/news"), callback=self._respond)
 
-    def _answer(self, request) -> tuple[int, dict, str]:
+    def _respond(self, request) -> tuple[int, dict, str]:
         query = dict(parse_qsl(urlsplit(request.url).query))
         if self.down and query.get("ticker") == self.down:
             return 503, {}, ""
@@ -45,7 +45,7 @@ def ids(rows: list[dict]) -> list[str]:
 
 def test_the_news_of_a_ticker_are_asked_for_in_their_order(server, connect, read):
     Newspaper(server)
-    read(connect(streams.News, start_date="2024-01-02"))
+    read(connect(News, start_date="2024-01-02"))
     wanted = {"ticker": "AAPL", "published_utc.gte": "2024-01-02", "order": "asc", "sort": "published_utc"}
     assert queries(server) == [wanted | {"limit": "1000"}]
 
@@ -55,18 +55,18 @@ def test_the_news_of_a_ticker_are_asked_for_in_their_order(server, connect, read
 )
 def test_the_news_end_with_the_end_date_in_new_york(server, connect, read, end_date, before):
     Newspaper(server)
-    read(connect(streams.News, start_date="2024-01-02", end_date=end_date))
+    read(connect(News, start_date="2024-01-02", end_date=end_date))
     assert queries(server)[0]["published_utc.lt"] == before
 
 
 def test_the_news_have_no_last_day_that_is_too_far_away(server, connect, read):
     Newspaper(server, article("a", "2024-03-01T14:05:00Z", "AAPL"))
-    assert ids(read(connect(streams.News, start_date="2024-01-02", end_date="9999-12-31")).rows) == ["a"]
+    assert ids(read(connect(News, start_date="2024-01-02", end_date="9999-12-31")).rows) == ["a"]
 
 
 def test_the_news_of_the_market_have_no_ticker(server, connect, read):
     Newspaper(server, article("a", "2024-03-01T14:05:00Z", "XXXX"))
-    reading = read(connect(streams.News, tickers=[], start_date="2024-01-02"))
+    reading = read(connect(News, tickers=[], start_date="2024-01-02"))
     assert (ids(reading.rows), reading.state) == (["a"], {"read": {"*": ["2024-01-02", "2024-03-01T14:05:00Z"]}})
     assert "ticker" not in queries(server)[0]
 
@@ -80,7 +80,7 @@ def test_an_article_about_two_tickers_comes_once(server, connect, read, page):
         article("c", "2024-03-03T00:00:00Z", "AAPL", "ZZZ", "MSFT"),
         page=page,
     )
-    assert ids(read(connect(streams.News, tickers=["AAPL", "MSFT"])).rows) == ["a", "c", "b"]
+    assert ids(read(connect(News, tickers=["AAPL", "MSFT"])).rows) == ["a", "c", "b"]
 
 
 @pytest.mark.parametrize("page", [1, 1000])
@@ -88,17 +88,17 @@ def test_what_was_left_to_a_ticker_that_failed_comes_though_it_is_taken_out_of_t
     days = {"both 1": ("AAPL", "MSFT"), "own 2": ("MSFT",), "both 3": ("AAPL", "MSFT"), "own 4": ("MSFT",)}
     articles = [article(name, f"2024-03-0{name[-1]}T00:00:00Z", *about) for name, about in days.items()]
     newspaper = Newspaper(server, *articles, down="AAPL", page=page)
-    broken = read(connect(streams.News, tickers=["AAPL", "MSFT"], lookback_days=0))
+    broken = read(connect(News, tickers=["AAPL", "MSFT"], lookback_days=0))
     assert set(ids(broken.rows)) == {"own 2", "own 4"}
     newspaper.down = ""
-    rest = read(connect(streams.News, tickers=["MSFT"], lookback_days=0), broken.state)
+    rest = read(connect(News, tickers=["MSFT"], lookback_days=0), broken.state)
     assert set(ids(broken.rows + rest.rows)) == set(days)
 
 
 @pytest.mark.parametrize("page", [1, 1000])
 def test_the_cursor_advances_over_articles_that_stand_under_another_ticker(server, connect, read, page):
     Newspaper(server, article("a", "2024-03-01T00:00:00Z", "AAPL", "MSFT"), page=page)
-    read_until = read(connect(streams.News, tickers=["AAPL", "MSFT"])).state["read"]
+    read_until = read(connect(News, tickers=["AAPL", "MSFT"])).state["read"]
     assert {ticker: newest for ticker, (_, newest) in read_until.items()} == {
         "AAPL": "2024-03-01T00:00:00Z",
         "MSFT": "2024-03-01T00:00:00Z",
@@ -107,13 +107,13 @@ def test_the_cursor_advances_over_articles_that_stand_under_another_ticker(serve
 
 def test_an_article_that_does_not_name_the_ticker_it_was_found_by_is_kept(server, connect, read):
     server.get(f"{API}/v2/reference/news", json=ok(article("a", "2024-03-01T00:00:00Z", "ZZZ")))
-    assert ids(read(connect(streams.News)).rows) == ["a"]
+    assert ids(read(connect(News)).rows) == ["a"]
 
 
 @pytest.mark.parametrize("tickers", [None, []])
 def test_an_article_without_tickers_is_kept(server, connect, read, tickers):
     server.get(f"{API}/v2/reference/news", json=ok(ARTICLE | {"tickers": tickers}))
-    assert ids(read(connect(streams.News)).rows) == ["a1"]
+    assert ids(read(connect(News)).rows) == ["a1"]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_an_article_without_tickers_is_kept(server, connect, read, tickers):
 )
 def test_a_later_sync_begins_some_days_before_the_newest_article(server, connect, read, since, lookback_days, asked):
     Newspaper(server)
-    stream = connect(streams.News, start_date="2024-01-02", lookback_days=lookback_days)
+    stream = connect(News, start_date="2024-01-02", lookback_days=lookback_days)
     read(stream, {"read": {"AAPL": ["2024-01-02", since]}})
     assert queries(server)[0]["published_utc.gte"] == asked
 
@@ -135,36 +135,36 @@ def test_a_later_sync_begins_some_days_before_the_newest_article(server, connect
 def test_no_news_leave_the_state_as_it_is(server, connect, read):
     Newspaper(server)
     saved = {"read": {"AAPL": ["2022-01-03", "2024-03-10T14:05:00Z"]}}
-    assert read(connect(streams.News), saved).state == saved
+    assert read(connect(News), saved).state == saved
 
 
 def test_the_cursor_of_the_news_does_not_go_back(server, connect, read):
     Newspaper(server, article("late", "2024-03-09T00:00:00Z", "AAPL"))
     saved = {"read": {"AAPL": ["2022-01-03", "2024-03-10T14:05:00Z"]}}
-    assert read(connect(streams.News), saved).state == saved
+    assert read(connect(News), saved).state == saved
 
 
 def test_news_of_today_do_not_stop_asking(server, connect, read):
     Newspaper(server, article("a", "2024-03-15T09:00:00Z", "AAPL"), article("b", "2024-03-15T10:00:00Z", "AAPL"))
     saved = {"read": {"AAPL": ["2022-01-03", "2024-03-15T09:00:00Z"]}}
-    assert "b" in ids(read(connect(streams.News, lookback_days=0), saved).rows)
+    assert "b" in ids(read(connect(News, lookback_days=0), saved).rows)
 
 
 def test_an_article_on_the_edge_of_the_window_comes_once(server, connect, read):
     Newspaper(server, article("a", "2024-03-05T00:00:00Z", "AAPL", "MSFT"))
     saved = {"read": {ticker: ["2022-01-03", "2024-03-05T00:00:00Z"] for ticker in ("AAPL", "MSFT")}}
-    assert ids(read(connect(streams.News, tickers=["AAPL", "MSFT"], lookback_days=0), saved).rows) == ["a"]
+    assert ids(read(connect(News, tickers=["AAPL", "MSFT"], lookback_days=0), saved).rows) == ["a"]
 
 
 def test_a_cursor_of_news_far_in_the_future_asks_for_nothing(server, connect, read):
     saved = {"read": {"AAPL": ["2022-01-03", "2999-12-31T00:00:00Z"]}}
-    assert read(connect(streams.News), saved).state == saved
+    assert read(connect(News), saved).state == saved
     assert len(server.calls) == 0
 
 
 def test_a_new_ticker_has_its_news_from_the_start_and_a_removed_one_leaves_the_state(connect):
     covered = ["2022-01-03", "2024-03-10T14:05:00Z"]
-    resumed = connect(streams.News, tickers=["NVDA", "AAPL"]).resume({"read": {"AAPL": covered, "MSFT": covered}})
+    resumed = connect(News, tickers=["NVDA", "AAPL"]).resume({"read": {"AAPL": covered, "MSFT": covered}})
     assert resumed["read"] == {"AAPL": covered}
 
 
@@ -175,7 +175,7 @@ def test_from_every_checkpoint_on_no_article_is_lost(server, connect, read, page
     ]
     articles = [a for a in articles if a["tickers"] != ["ZZZ"]]
     Newspaper(server, *articles, page=page)
-    stream = connect(streams.News, tickers=["AAPL", "MSFT"], lookback_days=0)
+    stream = connect(News, tickers=["AAPL", "MSFT"], lookback_days=0)
     whole = read(stream)
     for written, state in whole.checkpoints:
         assert {*ids(whole.rows[:written]), *ids(read(stream, state).rows)} == set(ids(articles))
@@ -183,23 +183,23 @@ def test_from_every_checkpoint_on_no_article_is_lost(server, connect, read, page
 
 def test_an_article_under_a_ticker_that_failed_comes_the_next_time(server, connect, read):
     paper = Newspaper(server, article("a", "2024-03-01T00:00:00Z", "AAPL", "MSFT"), down="AAPL")
-    first = read(connect(streams.News, tickers=["AAPL", "MSFT"]))
+    first = read(connect(News, tickers=["AAPL", "MSFT"]))
     paper.down = ""
-    second = read(connect(streams.News, tickers=["AAPL", "MSFT"]), first.state)
+    second = read(connect(News, tickers=["AAPL", "MSFT"]), first.state)
     assert ids(first.rows + second.rows) == ["a"]
 
 
 def test_a_late_article_that_only_the_second_tickers_window_reaches_is_not_lost(server, connect, read):
     Newspaper(server, article("late", "2024-03-02T00:00:00Z", "AAPL", "MSFT"))
     saved = {"read": {"AAPL": ["2022-01-03", "2024-03-10T00:00:00Z"], "MSFT": ["2022-01-03", "2024-03-03T00:00:00Z"]}}
-    assert ids(read(connect(streams.News, tickers=["AAPL", "MSFT"]), saved).rows) == ["late"]
+    assert ids(read(connect(News, tickers=["AAPL", "MSFT"]), saved).rows) == ["late"]
 
 
 def test_an_earlier_start_date_reads_the_older_articles_too(server, connect, read):
     old, new = article("old", "2024-01-15T00:00:00Z", "AAPL"), article("new", "2024-03-01T00:00:00Z", "AAPL")
     Newspaper(server, old, new)
-    first = read(connect(streams.News, start_date="2024-02-01"))
-    second = read(connect(streams.News, start_date="2024-01-02"), first.state)
+    first = read(connect(News, start_date="2024-02-01"))
+    second = read(connect(News, start_date="2024-01-02"), first.state)
     assert "old" in ids(second.rows)
 
 
@@ -207,7 +207,7 @@ def test_an_earlier_start_date_is_not_forgotten_after_a_later_one(server, connec
     Newspaper(server, article("a", "2024-02-15T00:00:00Z", "AAPL"), article("b", "2024-03-10T00:00:00Z", "AAPL"))
     state = {}
     for start_date in ("2024-01-02", "2024-03-01", "2024-01-02"):
-        reading = read(connect(streams.News, start_date=start_date, lookback_days=0), state)
+        reading = read(connect(News, start_date=start_date, lookback_days=0), state)
         state = reading.state
     assert ids(reading.rows) == ["b"]
 
@@ -218,7 +218,7 @@ def test_a_new_ticker_after_a_later_start_date_has_its_older_articles_once_the_d
     Newspaper(server, article("old", "2024-02-15T00:00:00Z", "MSFT", "AAPL"))
     state = {}
     for tickers, start_date in ((["AAPL"], "2024-03-01"), (["AAPL", "MSFT"], "2024-02-01")):
-        reading = read(connect(streams.News, tickers=tickers, start_date=start_date), state)
+        reading = read(connect(News, tickers=tickers, start_date=start_date), state)
         state = reading.state
     assert ids(reading.rows) == ["old"]
 
@@ -239,10 +239,10 @@ DAMAGED = [None, [], "x", {"AAPL": None}, {"AAPL": 5}, {"AAPL": "2024-03-01T00:0
 def test_a_damaged_state_of_news_is_told(connect, read, server, read_until):
     Newspaper(server)
     with pytest.raises(ConfigError, match="state: that of news is not as this source writes it"):
-        read(connect(streams.News), {"read": read_until})
+        read(connect(News), {"read": read_until})
 
 
 def test_an_article_dated_in_the_future_does_not_stop_the_news(server, connect, read):
     Newspaper(server, article("a", "2024-03-01T00:00:00Z", "AAPL"), article("b", "2025-03-01T00:00:00Z", "AAPL"))
-    state = read(connect(streams.News)).state
+    state = read(connect(News)).state
     assert state["read"]["AAPL"][1] == "2024-03-01T00:00:00Z"

@@ -4,14 +4,13 @@ Knows `requests` and nothing of any API: what a response with a 4xx status means
 often and after how long a request is tried again stands in retries.py.
 """
 
-from __future__ import annotations
-
 import logging
 import os
+import random
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import requests
 import urllib3
@@ -29,14 +28,6 @@ ONE_TRY_TIMEOUT = 25.0  # the same if there is but one try: somebody waits
 MAX_BODY = 16 * 1024 * 1024  # bytes, unpacked; the largest honest response (50,000 rows) has about 6 MB
 # The first request is longer on its way (TCP, TLS) than those after it: 60 s apart here could be 59.8 s over there.
 MARGIN = 1.01
-
-
-class _Failure(NamedTuple):
-    """A try that brought no response, or one that says that the server failed."""
-
-    problem: str
-    detail: str
-    retry_after: float | None = None
 
 
 class HttpClient:
@@ -75,40 +66,33 @@ class HttpClient:
         failed = throttled = 0
         while True:
             self.rate_limit.wait()
-            outcome = self._try(url)
-            if isinstance(outcome, _Failure):
-                failed += 1
-                if failed >= tries:
-                    self._failed_in_a_row += 1
-                    times = "once" if failed == 1 else f"{failed} times"
-                    text = f"{_host(url)} did not serve us, tried {times}: {outcome.problem}."
-                    raise TransientError(text, outcome.detail)
-                self._pause(url, failed, outcome)
-            elif self._throttled(outcome):
-                throttled += 1
-                self._hold(retries.retry_after(outcome.headers), give_up=tries == 1 or throttled >= retries.QUOTA_TRIES)
+            asked = None
+            try:
+                response = self._send(url)
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+                why, detail = problem(error), repr(error)
             else:
-                self._failed_in_a_row = 0
-                return outcome
-
-    def _try(self, url: str) -> Response | _Failure:
-        try:
-            response = self._send(url)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            return _Failure(problem(error), repr(error))
-        if (response.status == 408 or response.status >= 500) and not self._throttled(response):
-            said = start_of(response.body.decode(errors="replace"))
-            return _Failure(f"it answered HTTP {response.status}", said, retries.retry_after(response.headers))
-        return response
-
-    def _pause(self, url: str, failed: int, failure: _Failure) -> None:
-        wait = retries.seconds_before_next_try(failed, failure.retry_after)
-        seconds = max(wait, self.rate_limit.interval)
-        self._logger.warning("%s: %s; trying again in %.0f s.", _host(url), failure.problem, seconds)
-        self._clock.sleep(wait)
+                asked = retries.retry_after(response.headers)
+                if self._throttled(response):
+                    throttled += 1
+                    self._hold(asked, give_up=tries == 1 or throttled >= retries.QUOTA_TRIES)
+                    continue
+                if response.status < 500 and response.status != 408:
+                    self._failed_in_a_row = 0
+                    return response
+                why, detail = f"it answered HTTP {response.status}", start_of(response.body.decode(errors="replace"))
+            failed += 1
+            if failed >= tries:
+                self._failed_in_a_row += 1
+                times = "once" if failed == 1 else f"{failed} times"
+                raise TransientError(f"{_host(url)} did not serve us, tried {times}: {why}.", detail)
+            wait = retries.seconds_before_next_try(failed, asked)
+            seconds = max(wait, self.rate_limit.interval)
+            self._logger.warning("%s: %s; trying again in %.0f s.", _host(url), why, seconds)
+            self._clock.sleep(wait)
 
     def _hold(self, asked: float | None, give_up: bool) -> None:
-        wait = retries.seconds_of_silence(asked)
+        wait = retries.QUOTA_WAIT + random.random() if asked is None else max(asked, retries.FIRST_WAIT)
         if give_up or wait > retries.MAX_WAIT:
             self._failed_in_a_row += 1
             asks = "" if asked is None else f" It asks to wait {asked:.0f} s."
@@ -146,14 +130,16 @@ class HttpClient:
 
         requests does not promise that threads may share connections.
         """
-        if not hasattr(self._of_this_thread, "connections"):
+        mine = self._of_this_thread
+        if not hasattr(mine, "adapter"):
             # Without TLS a proxy would read the key.
             proxies = requests.utils.get_environ_proxies(url) if url.lower().startswith("https:") else {}
-            verify = next(filter(None, map(os.environ.get, CA_VARIABLES)), True)
-            adapter = DeadlineAdapter(RESPONSE_TIMEOUT if self._tries > 1 else ONE_TRY_TIMEOUT)
-            self._of_this_thread.connections = adapter, {"proxies": proxies, "verify": verify}
-        connections: tuple[DeadlineAdapter, dict[str, Any]] = self._of_this_thread.connections
-        return connections
+            mine.reached_by = {
+                "proxies": proxies,
+                "verify": next(filter(None, map(os.environ.get, CA_VARIABLES)), True),
+            }
+            mine.adapter = DeadlineAdapter(RESPONSE_TIMEOUT if self._tries > 1 else ONE_TRY_TIMEOUT)
+        return mine.adapter, mine.reached_by
 
 
 def _body(answer: requests.Response) -> bytearray:

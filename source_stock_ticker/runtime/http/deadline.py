@@ -1,11 +1,9 @@
 """Puts an end to a response that never ends.
 
-Theory of operation. The timeouts of requests are for one wait each: a server that drips its headers, or a
-packed body, byte by byte never exceeds them. So the connections made here read from the socket through
-`_UntilDeadline`, which before each read sets the socket's timeout to what is left of the whole response's time.
+Theory of operation. The timeouts of requests are for one wait each: a server that drips its headers, or a packed
+body, byte by byte never exceeds them. So connections read here through `_UntilDeadline`, which before each read
+sets the socket's timeout to what is left of the time for the whole response.
 """
-
-from __future__ import annotations
 
 import http.client
 import io
@@ -37,16 +35,14 @@ class DeadlineAdapter(HTTPAdapter):
 class _Response(http.client.HTTPResponse):
     def __init__(self, seconds: float, connection: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(connection, *args, **kwargs)
-        self.fp.close()
-        self.fp = io.BufferedReader(_UntilDeadline(connection, time.monotonic() + seconds))
+        self.fp = io.BufferedReader(_UntilDeadline(self.fp, connection, time.monotonic() + seconds))
 
 
 class _UntilDeadline(io.RawIOBase):
     """What a connection receives until a deadline."""
 
-    def __init__(self, connection: socket.socket, deadline: float) -> None:
-        self._connection, self._deadline = connection, deadline
-        self._bytes = connection.makefile("rb", buffering=0)
+    def __init__(self, received: io.BufferedReader, connection: socket.socket, deadline: float) -> None:
+        self._received, self._connection, self._deadline = received, connection, deadline
 
     def readable(self) -> bool:
         return True
@@ -56,8 +52,8 @@ class _UntilDeadline(io.RawIOBase):
         if left <= 0:
             raise TimeoutError("timed out")
         self._connection.settimeout(min(READ_TIMEOUT, left))
-        return self._bytes.readinto(buffer)
+        return self._received.readinto1(buffer)
 
     def close(self) -> None:
-        self._bytes.close()
+        self._received.close()
         super().close()

@@ -1,10 +1,8 @@
 """Follows the pages of a list: one loop, for the slices that the reader reads and the lists that `slices` needs."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from ..errors import UnexpectedResponse
 
@@ -13,16 +11,7 @@ MAX_UNCHANGED_PAGES = 100  # in a row that bring nothing new
 TRIES = 3  # a response that makes no sense is fetched again: some proxy may have cut it
 
 
-class LinkedPage(Protocol):
-    """What is asked of a page here: its last row (None: it has none), and what names the page behind it, if any."""
-
-    @property
-    def last(self) -> Any: ...
-    @property
-    def next_page_token(self) -> str | None: ...
-
-
-P = TypeVar("P", bound=LinkedPage)
+P = TypeVar("P", bound=Any)  # a page: its `last` row (None: it has none), and its `next_page_token`
 
 
 def follow(

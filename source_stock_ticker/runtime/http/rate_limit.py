@@ -1,7 +1,5 @@
 """Spaces requests so that a plan of N requests a minute is never exceeded, over all threads together."""
 
-from __future__ import annotations
-
 import threading
 import time
 from typing import NamedTuple, Protocol

@@ -1,7 +1,5 @@
 """An HTTP response whose body has arrived in full, and the JSON in it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -30,10 +28,7 @@ class Response(NamedTuple):
             raise UnexpectedResponse(f"The API sent a number out of range for {self.path}.", str(error)) from None
 
     def decoded(self, decoder: msgspec.json.Decoder[T]) -> T:
-        """The body as the decoder's type. Raises UnexpectedResponse if it is not JSON.
-
-        JSON of another type raises msgspec.ValidationError, for the caller to look again.
-        """
+        """The body as the decoder's type. Raises UnexpectedResponse, or for JSON of another type ValidationError."""
         if len(self.body) > MAX_VALUES and self.body.count(b",") > MAX_VALUES:
             raise UnexpectedResponse(f"The API sent over {MAX_VALUES:,} values for {self.path}.")
         try:

@@ -1,11 +1,9 @@
-"""How often a request is tried, and how long to wait before the next try: constants and pure functions.
+"""How often a request is tried, and how long to wait before the next try.
 
 no response, or HTTP 408 or 5xx    `tries` times in all; 1 s before the second, then twice as long each time
 HTTP 429 (the API's rate limit)    QUOTA_TRIES times in all, after as long as Retry-After asks for, else a minute
 any other response                 once: what it means is the caller's to say
 """
-
-from __future__ import annotations
 
 import random
 import time
@@ -18,7 +16,7 @@ QUOTA_TRIES = 10
 FIRST_WAIT = 1.0  # seconds
 QUOTA_WAIT = 60.0  # seconds after a 429 that does not say how long
 MAX_WAIT = 300.0  # seconds; an API that wants more silence than this has given up on us, so we do too
-MAX_SAID = 365 * 86_400.0  # seconds; a Retry-After may have 400 digits
+MAX_ASKED = 365 * 86_400.0  # seconds; a Retry-After may have 400 digits
 MAX_FAILED_IN_A_ROW = 3  # requests that failed with all their tries; from then on each has one try until one works
 
 
@@ -28,21 +26,14 @@ def seconds_before_next_try(failed: int, asked: float | None) -> float:
     return min(max(backoff, asked or 0), MAX_WAIT)
 
 
-def seconds_of_silence(asked: float | None) -> float:
-    """After a 429."""
-    return QUOTA_WAIT + random.random() if asked is None else max(asked, FIRST_WAIT)
-
-
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds of a Retry-After header, which holds a number or an HTTP date; None if it is absent or unreadable."""
     value = headers.get("Retry-After", "").strip()
+    if value.isdecimal():
+        return min(float(value), MAX_ASKED)
     try:
-        if value.isdecimal():
-            return min(float(value), MAX_SAID)
-        moment = parsedate_to_datetime(value) if value else None
-        if moment is None:
-            return None
-        moment = moment.replace(tzinfo=moment.tzinfo or timezone.utc)  # HTTP dates are in UTC, said or not
-        return max(0.0, moment.timestamp() - time.time())
+        moment = parsedate_to_datetime(value)
+        # HTTP dates are in UTC, said or not.
+        return max(0.0, moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp() - time.time())
     except (ValueError, TypeError, OverflowError):
         return None

@@ -4,8 +4,6 @@ logger.info("Reading %s.", name)
 logger.debug("Got a page.", extra={"rows": 120})      shown with --debug, its fields behind the text
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

@@ -5,24 +5,19 @@ pages, 126 MB instead of 59 with pages of 10,000 rows; and looking for garbage c
 that have none, takes 8 % of a long read.
 """
 
-from __future__ import annotations
-
 import ctypes
 import gc
-import sys
+from contextlib import suppress
 
 NEW_OBJECTS = 100_000  # between two garbage collections
-M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -8, -3, -1  # of mallopt(3)
-LARGE_BUFFER = 1024 * 1024  # bytes; a larger one is given back to the system at once
-KEPT = 4 * 1024 * 1024  # bytes of free room at the heap's end that need not be asked for again with every page
+# mallopt(3): one heap for all threads; larger buffers go back to the system at once; free room kept at the heap's end
+M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = (-8, 1), (-3, 1024 * 1024), (-1, 4 * 1024 * 1024)
 
 
 def tune_memory() -> None:
-    """Have all threads share one heap, where the C library is glibc, and look for garbage cycles less often."""
+    """Collect garbage less often, and keep the heap in one piece where the C library is glibc."""
     gc.set_threshold(NEW_OBJECTS)
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
-        if mallopt is not None:
-            mallopt(M_ARENA_MAX, 1)
-            mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER)
-            mallopt(M_TRIM_THRESHOLD, KEPT)
+    with suppress(AttributeError, OSError, TypeError):  # another C library; Windows
+        mallopt = ctypes.CDLL(None).mallopt
+        for option in (M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
+            mallopt(*option)

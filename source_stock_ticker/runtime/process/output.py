@@ -3,15 +3,13 @@
 A signal that comes while a line is being written takes effect once the line is whole (signals.py).
 """
 
-from __future__ import annotations
-
 import os
 import select
 import threading
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
 
 from ..protocol import messages
+from .progress import tell
 from .secret_filter import SecretFilter
 from .signals import MAX_LAST_WORDS, StopSignals
 
@@ -57,11 +55,13 @@ class Output:
 
     def flush(self) -> None:
         """Write what waits. Raises CannotWrite, in the main thread: a worker is no place to end the process."""
-        in_main_thread = threading.current_thread() is threading.main_thread()
-        whole_lines: AbstractContextManager[None] = self.signals.held_back() if in_main_thread else nullcontext()
-        with self._lock, whole_lines:
+        if threading.current_thread() is not threading.main_thread():
+            with self._lock:
+                self._write_out()
+            return
+        with self._lock, self.signals.held_back():
             self._write_out()
-        if in_main_thread and self._broken is not None:
+        if self._broken is not None:
             raise CannotWrite(self._broken)
 
     def _write_out(self) -> None:
@@ -81,5 +81,4 @@ class Output:
             text = f"Stopped by {signal_name}; a read goes on from its last STATE, if it has written one."
             self._waiting.append(self._secret_filter.lines(messages.log("WARN", text)))
             self._write_out()
-            if os.isatty(2) and not os.isatty(self._descriptor):
-                os.write(2, f"\n{text}\n".encode())
+            tell(f"\n{text}\n")

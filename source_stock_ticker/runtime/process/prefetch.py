@@ -12,36 +12,26 @@ begun, at most MAX_PAGES of one slice and MAX_BYTES of all slices wait. Only the
 beyond, by one page, for all the others wait for its end.
 
 One worker at a time holds the parse lock, in which a response is decoded and its rows are encoded, which takes up
-to 60 MB for 50,000 rows; the others wait for the network meanwhile. A processor would gain nothing from more at
-once, for Python runs one thread at a time.
+to 60 MB for 50,000 rows; the others wait for the network meanwhile. More at once would gain nothing, for Python runs
+one thread at a time.
 """
-
-from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sized
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from ..errors import without_stack
 
 MAX_PAGES = 8  # of a slice that may wait to be taken
-MAX_BYTES = 8 * 1024 * 1024  # of all slices that may wait to be taken
+MAX_BYTES = 2 * 1024 * 1024  # of all slices that may wait to be taken
 TICK = 1.0  # seconds after which a reader that waits is told that nothing has arrived yet
 
 ParseLock = Callable[[], AbstractContextManager[None]]
-
-
-class Page(Protocol):
-    """What a slice is read in; len() is its size in bytes."""
-
-    def __len__(self) -> int: ...
-
-
 S = TypeVar("S")
-P = TypeVar("P", bound=Page)
+P = TypeVar("P", bound=Sized)  # a page; len() is its size in bytes
 
 
 class SliceBuffer(Generic[S, P]):
@@ -59,10 +49,10 @@ class Prefetcher(Generic[S, P]):
 
         (slice, page)     the next page, in the order of the slices
         (slice, error)    the end of a slice that failed; with None as slice, `slices` itself did
-        (None, None)      nothing has arrived yet; after a TICK at most
+        (None, None)      nothing has arrived yet; again after a TICK
 
     work(slice, parse_lock) yields the slice's pages. Whatever takes memory and the processor it does inside
-    `with parse_lock():`.  group(slice) says which slices are left out together, see `leave_out`.
+    `with parse_lock():`. group(slice) says which slices are left out together, see `leave_out`.
     """
 
     def __init__(
@@ -72,10 +62,7 @@ class Prefetcher(Generic[S, P]):
         group: Callable[[S], Hashable | None],
         workers: int,
     ) -> None:
-        self._slices = slices
-        self._work = work
-        self._group = group
-        self._workers = workers
+        self._slices, self._work, self._group, self._workers = slices, work, group, workers
         self._buffers: deque[SliceBuffer[S, P]] = deque()  # begun, and not yet left by the reader
         self._waiting_bytes = self._last_page = 0  # bytes; the next page is taken to be as large as the last
         self._no_more_slices = False
@@ -85,7 +72,7 @@ class Prefetcher(Generic[S, P]):
         self._taking_a_slice = threading.Lock()
         self._changed = threading.Condition()
 
-    def __enter__(self) -> Prefetcher[S, P]:
+    def __enter__(self) -> "Prefetcher[S, P]":
         for _ in range(self._workers):
             # A daemon: a process that is told to stop does not wait for a response from the network.
             threading.Thread(target=self._run, daemon=True).start()
@@ -94,8 +81,8 @@ class Prefetcher(Generic[S, P]):
     def __exit__(self, *_: object) -> None:
         with self._changed:
             self._no_more_slices = True
-            while self._buffers:
-                self._leave(self._buffers.popleft())
+            for buffer in list(self._buffers):
+                self._leave(buffer)
 
     # The reader's side
 
@@ -122,12 +109,7 @@ class Prefetcher(Generic[S, P]):
                 self._left_out.add(group)
             for buffer in list(self._buffers):
                 if buffer.slice is stream_slice or (group is not None and self._group(buffer.slice) == group):
-                    self._buffers.remove(buffer)
                     self._leave(buffer)
-
-    def _has_something_to_give(self) -> bool:
-        first = self._buffers[0] if self._buffers else None
-        return bool(first.pages or first.ended) if first else self._no_more_slices
 
     def _next(self) -> tuple[S | None, P | Exception | None]:
         while self._buffers:
@@ -139,15 +121,19 @@ class Prefetcher(Generic[S, P]):
                 return first.slice, page
             if not first.ended:
                 break
-            self._leave(self._buffers.popleft())
+            self._leave(first)
             if first.error is not None:
                 return first.slice, first.error
         return None, None
 
+    def _has_something_to_give(self) -> bool:
+        first = self._buffers[0] if self._buffers else None
+        return bool(first.pages or first.ended) if first else self._no_more_slices
+
     def _leave(self, buffer: SliceBuffer[S, P]) -> None:
-        buffer.ended = True
+        self._buffers.remove(buffer)
         self._waiting_bytes -= sum(map(len, buffer.pages))
-        buffer.pages.clear()
+        buffer.ended = True
         self._changed.notify_all()
 
     # The workers' side
@@ -155,23 +141,20 @@ class Prefetcher(Generic[S, P]):
     def _run(self) -> None:
         while (buffer := self._next_buffer()) is not None:
             try:
-                self._fill(buffer)
+                for page in self._work(buffer.slice, partial(self._parse_lock, buffer)):
+                    with self._changed:
+                        if buffer.ended:
+                            break
+                        buffer.pages.append(page)
+                        self._last_page = len(page)
+                        self._waiting_bytes += self._last_page
+                        self._changed.notify_all()
+                    del page  # large, and while the next one is made nobody here needs it
             except Exception as error:
                 buffer.error = without_stack(error)
             with self._changed:
                 buffer.ended = True
                 self._changed.notify_all()
-
-    def _fill(self, buffer: SliceBuffer[S, P]) -> None:
-        for page in self._work(buffer.slice, partial(self._parse_lock, buffer)):
-            with self._changed:
-                if buffer.ended:
-                    return
-                buffer.pages.append(page)
-                self._waiting_bytes += len(page)
-                self._last_page = len(page)
-                self._changed.notify_all()
-            del page  # large, and while the next one is made nobody here needs it
 
     def _next_buffer(self) -> SliceBuffer[S, P] | None:
         """A buffer for the next slice, or None if there is none left to begin."""
@@ -180,25 +163,18 @@ class Prefetcher(Generic[S, P]):
                 self._changed.wait_for(lambda: self._no_more_slices or len(self._buffers) < 2 * self._workers)
                 if self._no_more_slices:
                     return None
-            buffer = self._begun()
+            buffer: SliceBuffer[S, P] | None = None
+            try:
+                buffer = next((SliceBuffer(s) for s in self._slices if self._group(s) not in self._left_out), None)
+            except Exception as error:  # what to read next cannot be told
+                self._slices_error = without_stack(error)
             with self._changed:
-                if self._no_more_slices:  # the reader has left meanwhile
-                    return None
-                if buffer is None:
-                    self._no_more_slices = True
+                if buffer is None or self._no_more_slices:  # the reader may have left meanwhile
+                    self._no_more_slices, buffer = True, None
                 else:
                     self._buffers.append(buffer)
                 self._changed.notify_all()
             return buffer
-
-    def _begun(self) -> SliceBuffer[S, P] | None:
-        try:
-            return next(SliceBuffer(s) for s in self._slices if self._group(s) not in self._left_out)
-        except StopIteration:
-            return None
-        except Exception as error:  # what to read next cannot be told
-            self._slices_error = without_stack(error)
-            return None
 
     @contextmanager
     def _parse_lock(self, buffer: SliceBuffer[S, P]) -> Iterator[None]:

@@ -1,48 +1,45 @@
-"""Shows a person at a terminal how a read goes on: one line on stderr, by tqdm.
+"""Shows a person at a terminal how a read goes on: one line on stderr, written over and over.
 
 Only where a person sees it and no program reads it: stderr a terminal, stdout a file or a pipe.
 """
 
-from __future__ import annotations
-
 import os
-import sys
-
-from tqdm import tqdm
+import time
 
 from ..http.rate_limit import RequestStats
 
-SECONDS_BETWEEN = 0.2  # two looks of the line
-LINE = "{desc}: {postfix} [{elapsed}]"
+INTERVAL = 0.2  # seconds between two looks of the line
+CLEAR = "\r\x1b[K"  # to the start of the line, and what is there wiped out
 
-tqdm.monitor_interval = 0  # no thread that watches over it
+
+def tell(text: str) -> None:
+    """Write to the terminal of the person who watches, if there is one."""
+    if os.isatty(2) and not os.isatty(1):
+        os.write(2, text.encode())
 
 
 class Progress:
-    """The line of one stream. Does nothing where there is nobody to see it."""
+    """The line of one stream."""
 
     def __init__(self, stream: str) -> None:
-        watched = os.isatty(2) and not os.isatty(1)
-        self._line = tqdm(
-            desc=stream, bar_format=LINE, mininterval=SECONDS_BETWEEN, miniters=0, file=sys.stderr, disable=not watched
-        )
+        self._stream = stream
+        self._shown = float("-inf")
 
     def show(self, rows: int, stats: RequestStats) -> None:
         """Rows written so far, and how the requests go."""
-        self._line.set_postfix_str(_words(rows, stats), refresh=False)
-        self._line.update()
+        if time.monotonic() - self._shown >= INTERVAL:
+            self._shown = time.monotonic()
+            text = self._counts(rows, stats)
+            if stats.seconds_to_wait:
+                text += f", waiting {stats.seconds_to_wait:.0f} s for the rate limit"
+            if stats.seconds_left:
+                minutes, seconds = divmod(round(stats.seconds_left), 60)
+                text += f", about {f'{minutes} min' if minutes > 1 else f'{minutes * 60 + seconds} s'} left"
+            tell(CLEAR + text)
 
     def end(self, rows: int, stats: RequestStats) -> None:
         """Leave a last line behind."""
-        self._line.set_postfix_str(_words(rows, RequestStats(stats.requests)))
-        self._line.close()
+        tell(f"{CLEAR}{self._counts(rows, stats)}\n")
 
-
-def _words(rows: int, stats: RequestStats) -> str:
-    text = f"{rows:,} rows, {stats.requests:,} request{'' if stats.requests == 1 else 's'}"
-    if stats.seconds_to_wait:
-        text += f", waiting {stats.seconds_to_wait:.0f} s for the rate limit"
-    if stats.seconds_left:
-        minutes, seconds = divmod(round(stats.seconds_left), 60)
-        text += f", about {f'{minutes} min' if minutes > 1 else f'{minutes * 60 + seconds} s'} left"
-    return text
+    def _counts(self, rows: int, stats: RequestStats) -> str:
+        return f"{self._stream}: {rows:,} rows, {stats.requests:,} request{'' if stats.requests == 1 else 's'}"

@@ -8,8 +8,6 @@ written; one that holds none passes untouched, which a sign that occurs nowhere 
 that holds one is decoded, filtered string by string, and encoded again.
 """
 
-from __future__ import annotations
-
 import base64
 import html
 import json
@@ -47,15 +45,14 @@ class SecretFilter:
 
     def _masked(self, value: Any, spellings: Iterable[str]) -> Any:
         if isinstance(value, str):
-            return _without(spellings, value)
-        if isinstance(value, list):
+            for spelling in spellings:
+                value = value.replace(spelling, STARS)
+        elif isinstance(value, list):
             return [self._masked(item, spellings) for item in value]
-        if isinstance(value, dict):
+        elif isinstance(value, dict):
+            of_key = {**dict.fromkeys(TEXT, self._in_text), **dict.fromkeys(DATA, self._in_data)}
             return {
-                _without(spellings, key): self._masked(
-                    item,
-                    spellings or (self._in_text if key in TEXT else self._in_data if key in DATA else ()),
-                )
+                self._masked(key, spellings): self._masked(item, spellings or of_key.get(key, ()))
                 for key, item in value.items()
             }
         return value
@@ -107,9 +104,3 @@ def _as_written(spellings: Iterable[str]) -> list[tuple[bytes, set[int]]]:
     """How the spellings look inside a JSON line, escaped to ASCII (json) or not (msgspec), and the signs of each."""
     escaped = {json.dumps(s, ensure_ascii=ascii_only)[1:-1] for s in spellings for ascii_only in (True, False)}
     return [(text, set(text)) for text in sorted(text.encode("utf-8", "surrogatepass") for text in escaped)]
-
-
-def _without(spellings: Iterable[str], text: str) -> str:
-    for spelling in spellings:
-        text = text.replace(spelling, STARS)
-    return text

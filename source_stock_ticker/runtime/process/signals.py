@@ -1,48 +1,40 @@
 """Ends the process in good order on SIGTERM and Ctrl-C (SIGINT).
 
-Theory of operation. Python runs a signal's handler in the main thread, between any two steps of it. A handler
-that raises would raise wherever Python happens to be; while a C extension is being imported that is a crash (7 of 199
-processes that were told to stop in their first 0.35 s). So this one raises nothing. It either ends the process
-on the spot, or, if the main thread is inside a critical section (a line half written), leaves a note, and the section
-ends the process when it is over:
+Theory of operation. Python runs a signal's handler in the main thread, between any two steps of it. A handler that
+raises would raise wherever Python happens to be: while a C extension is imported that is a crash (7 of 199 processes
+that were told to stop in their first 0.35 s). So this one raises nothing. It ends the process on the spot, or, if the
+main thread is in a critical section (a line half written), leaves a note, and the end of the section does it:
 
-    running --signal--> last words, then die
-    critical --signal--> stopped_by is set --end of section--> last words, then die
+    running  --signal-->  last words, then die
+    critical --signal-->  stopped_by is set  --end of section-->  last words, then die
 
-The last words may hang on a reader that does not read, so an alarm kills the process after MAX_LAST_WORDS. The process
-dies by the signal itself, as if it were not caught: a shell, docker and Airbyte see 143 and 130, and PyAirbyte, which
-stops a command by SIGTERM, takes an exit code of 143 for a crash.
+The last words may hang on a reader that does not read, so an alarm kills the process after MAX_LAST_WORDS. It dies by
+the signal itself, as if nobody had caught it: a shell, docker and Airbyte see 143 and 130. (PyAirbyte, which stops a
+command by SIGTERM, takes an exit code of 143 for a crash.)
 """
-
-from __future__ import annotations
 
 import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from typing import Any
 
 MAX_LAST_WORDS = 2.0  # seconds
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopSignals:
-    """SIGTERM and SIGINT, once `arm` was called. last_words: called with the signal's name before the process dies."""
+    """SIGTERM and SIGINT, once `listen` was called. last_words: called with the signal's name before the end."""
 
     def __init__(self, last_words: Callable[[str], None]) -> None:
         self._last_words = last_words
         self._stopped_by = 0
         self._critical = False
 
-    def arm(self) -> None:
+    def listen(self) -> None:
         """Call it in the main thread, when all that `last_words` needs is imported."""
         for number in STOPPING:
             signal.signal(number, self._on_signal)
-
-    def disarm(self) -> None:
-        """The work is done: from now on a signal ends the process at once."""
-        for number in STOPPING:
-            signal.signal(number, signal.SIG_DFL)
 
     @contextmanager
     def held_back(self) -> Iterator[None]:
@@ -55,7 +47,7 @@ class StopSignals:
             if self._stopped_by:
                 self._end()
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, _: Any) -> None:
         for again in STOPPING:
             signal.signal(again, signal.SIG_IGN)  # we are ending already
         self._stopped_by = number

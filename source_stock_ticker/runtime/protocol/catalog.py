@@ -1,7 +1,5 @@
 """Reads the configured catalog: which streams to read, and how. (Protocol: ConfiguredAirbyteCatalog.)"""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from ..errors import ConfigError
@@ -31,10 +29,9 @@ def _configured(entry: Any, place: int) -> ConfiguredStream:
     stream = entry.get("stream") if isinstance(entry, dict) else None
     if not isinstance(stream, dict) or not isinstance(name := stream.get("name"), str) or not name:
         raise ConfigError(f'catalog: streams[{place}] needs a "stream" with a "name".')
-    namespace = stream.get("namespace") or None
+    namespace, mode = stream.get("namespace") or None, entry.get("sync_mode")
     if not isinstance(namespace, str | None):
         raise ConfigError(f"catalog: the namespace of {name} must be text.")
-    mode = entry.get("sync_mode")
     if mode not in ("full_refresh", "incremental"):
         raise ConfigError(
             f"catalog: the sync_mode of {name} must be full_refresh or incremental. (What discover prints has none: "

@@ -4,10 +4,8 @@ jsonschema judges. Its first complaint becomes one sentence that names the field
 change, and never shows the value of a secret.
 """
 
-from __future__ import annotations
-
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -17,13 +15,7 @@ from ..errors import ConfigError, start_of
 
 Config = dict[str, Any]
 Schema = Mapping[str, Any]
-KINDS = {
-    "string": "a text",
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "an object",
-}
+KINDS = {"string": "a text", "integer": "a whole number", "boolean": "true or false", "array": "a list"}
 
 
 def validated(config: Any, schema: Schema) -> Config:
@@ -55,47 +47,33 @@ def misspelt(config: Any, schema: Schema) -> Iterator[tuple[str, str]]:
 
 
 def _sentence(error: Any, schema: Schema) -> str:
-    rule = str(error.validator)
+    rule, path = error.validator, list(map(str, error.path))
     if rule == "required":
-        return _missing(error)
-    field = ".".join(map(str, error.path)) or "config"
-    if rule == "minLength":
-        return f"{field}: must not be blank."
+        missing = next(name for name in error.validator_value if name not in error.instance)
+        said = error.schema.get("properties", {}).get(missing, {})
+        described = said.get("description") or said.get("title") or "what the spec asks for."
+        return f"{'.'.join([*path, missing])}: is missing; it is: {described}"
     shown = "the value" if _holds_secrets(error, schema) else start_of(json.dumps(error.instance, default=str), 40)
-    return f"{field}: {shown} {_RULES.get(rule, _other)(error)}."
+    said = (
+        "must not be blank" if rule == "minLength" else f"{shown} {_demand(rule, error.validator_value, error.schema)}"
+    )
+    return f"{'.'.join(path) or 'config'}: {said}."
 
 
-def _missing(error: Any) -> str:
-    name = next(name for name in error.validator_value if name not in error.instance)
-    said = error.schema.get("properties", {}).get(name, {})
-    described = said.get("description") or said.get("title") or "what the spec asks for."
-    return f"{'.'.join([*map(str, error.path), name])}: is missing; it is: {described}"
-
-
-def _form(error: Any) -> str:
-    is_date = error.schema.get("format") == "date"
-    form = "YYYY-MM-DD" if is_date else f"a text that matches {error.validator_value}"
-    examples = error.schema.get("examples")
-    return f"must be written as {form}" + (f", for example {examples[0]}" if examples else "")
-
-
-def _kind(error: Any) -> str:
-    wanted = error.validator_value
-    kinds = [wanted] if isinstance(wanted, str) else wanted
-    return "must be " + " or ".join(KINDS.get(kind, f"a {kind}") for kind in kinds)
-
-
-def _other(error: Any) -> str:
-    return f"does not fit the spec ({error.validator})"
-
-
-_RULES: dict[str, Callable[[Any], str]] = {
-    "type": _kind,
-    "enum": lambda error: f"must be one of {', '.join(map(str, error.validator_value))}",
-    "minimum": lambda error: f"must be {error.validator_value} or more",
-    "maximum": lambda error: f"must be {error.validator_value} or less",
-    "pattern": _form,
-}
+def _demand(rule: str, wanted: Any, schema: Schema) -> str:
+    """What a rule of the spec wants of a value."""
+    match rule:
+        case "type":
+            kinds = [wanted] if isinstance(wanted, str) else wanted
+            return "must be " + " or ".join(KINDS.get(kind, f"a {kind}") for kind in kinds)
+        case "enum":
+            return f"must be one of {', '.join(map(str, wanted))}"
+        case "minimum" | "maximum":
+            return f"must be {wanted} or {'more' if rule == 'minimum' else 'less'}"
+        case "pattern":
+            form = "YYYY-MM-DD" if schema.get("format") == "date" else f"a text that matches {wanted}"
+            return f"must be written as {form}" + "".join(f", for example {e}" for e in schema.get("examples", [])[:1])
+    return f"does not fit the spec ({rule})"
 
 
 def _holds_secrets(error: Any, schema: Schema) -> bool:

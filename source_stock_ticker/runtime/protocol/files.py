@@ -1,8 +1,7 @@
 """Reads the files that the user names as --config, --catalog and --state."""
 
-from __future__ import annotations
-
 import json
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,23 +28,19 @@ def read_json(path: str, what: str) -> Any:
         raise ConfigError(f"{what}: {path} is empty.")
     try:
         value = json.loads(text)
-        if is_deep(value):
-            raise RecursionError
-        return value
     except ValueError as error:  # says what and where, and shows nothing of the content
         raise ConfigError(f"{what}: {path} is not JSON ({error}).") from None
     except RecursionError:
         raise ConfigError(f"{what}: {path} is nested too deeply.") from None
+    if is_deep(value):
+        raise ConfigError(f"{what}: {path} is nested too deeply.")
+    return value
 
 
 def is_deep(value: Any) -> bool:
     """Whether lists and objects are nested deeper than any honest file has them, or than Python can copy."""
     level = [value]
     for _ in range(MAX_DEPTH):
-        level = [
-            item
-            for one in level
-            if isinstance(one, list | dict)
-            for item in (one.values() if isinstance(one, dict) else one)
-        ]
+        inner = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, list | dict)]
+        level = list(chain.from_iterable(inner))
     return bool(level)

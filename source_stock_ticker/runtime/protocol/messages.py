@@ -4,8 +4,6 @@ A message has one form here: bytes, ready to write, ending in a newline. All fun
 the clock. RECORDs, which come by the thousand, are made in records.py. (Shapes: airbyte_protocol.yaml.)
 """
 
-from __future__ import annotations
-
 import json
 import time
 import traceback

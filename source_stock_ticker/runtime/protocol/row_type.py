@@ -9,9 +9,7 @@ array, object                       list, Struct            are looked into; fie
 no type (anyOf, $ref)               Any                     passes
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any
@@ -57,11 +55,13 @@ def _type_of(kind: str, schema: Schema) -> Any:
     return {"string": str, "integer": INTEGER, "number": int | float, "boolean": bool, "null": None}[kind]
 
 
-def _struct(properties: Mapping[str, Schema], required: Any) -> Any:
+def _struct(properties: Mapping[str, Schema], required: Collection[str]) -> Any:
     names = {f"field_{place}": name for place, name in enumerate(properties)}  # a name may be no identifier
     fields: list[Any] = []
     for field, name in names.items():
-        schema = properties[name]
-        may_lack = name not in required or "null" in _kinds(schema) or not _kinds(schema)
-        fields.append((field, row_type(schema) | UnsetType, UNSET) if may_lack else (field, row_type(schema)))
+        kinds, wanted = _kinds(properties[name]), row_type(properties[name])
+        if name in required and kinds and "null" not in kinds:
+            fields.append((field, wanted))
+        else:
+            fields.append((field, wanted | UnsetType, UNSET))
     return defstruct("Row", fields, rename=names, kw_only=True)

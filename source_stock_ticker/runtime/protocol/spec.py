@@ -1,7 +1,5 @@
 """Reads spec.yaml: what the user may configure, and which of it is secret."""
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,24 +25,16 @@ def read_spec(package: str) -> dict[str, Any]:
     return spec
 
 
-def secrets(config: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+def secrets(value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
     """The values that the spec marks as airbyte_secret, at any depth, whatever else is wrong with the config."""
-    if schema.get("airbyte_secret"):
-        yield from _leaves(config)
-        return
+    is_secret = schema.get("airbyte_secret", False)
     for variant in schema.get("oneOf", ()):
-        yield from secrets(config, variant)
-    if isinstance(config, dict):
-        for name, field in schema.get("properties", {}).items():
-            yield from secrets(config.get(name), field)
-    elif isinstance(config, list):
-        for item in config:
-            yield from secrets(item, schema.get("items", {}))
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _leaves(item)
-    elif value is not None and not isinstance(value, bool):
+        yield from secrets(value, variant)
+    if isinstance(value, dict):
+        for name, field in value.items():
+            yield from secrets(field, schema if is_secret else schema.get("properties", {}).get(name, {}))
+    elif isinstance(value, list):
+        for item in value:
+            yield from secrets(item, schema if is_secret else schema.get("items", {}))
+    elif is_secret and value is not None and not isinstance(value, bool):
         yield value

@@ -10,8 +10,6 @@
 (Protocol: AirbyteStateMessage. We write STREAM only.)
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 
@@ -28,10 +26,10 @@ def saved_states(text: str) -> SavedStates:
     """
     if not text.strip():
         raise ConfigError("state: the file is empty; pass what an earlier read wrote, or [] for nothing yet.")
-    states: SavedStates = {}
     messages = _messages(text)
     if is_deep(messages):
         raise ConfigError("state: the file is nested too deeply; pass what an earlier read wrote.")
+    states: SavedStates = {}
     for message in messages:
         states.update(_states_of(message))
     return states
@@ -40,18 +38,20 @@ def saved_states(text: str) -> SavedStates:
 def _messages(text: str) -> list[Any]:
     try:
         content = json.loads(text)
-    except (ValueError, RecursionError) as whole:
-        try:
-            # The output of a read, or some lines of it: only its STATE messages matter.
-            lines = [json.loads(line) for line in text.split("\n") if line.strip()]
-        except (ValueError, RecursionError):
-            lines = []
-        if not lines or not all(isinstance(line, dict) for line in lines):
-            raise ConfigError(f"state: the file is not JSON ({whole}); pass what an earlier read wrote.") from None
+    except (ValueError, RecursionError) as error:
+        if not (lines := _lines(text)):
+            raise ConfigError(f"state: the file is not JSON ({error}); pass what an earlier read wrote.") from None
         return [line for line in lines if line.get("type") == "STATE"]
-    if content is None:
+    return [] if content is None else content if isinstance(content, list) else [content]
+
+
+def _lines(text: str) -> list[dict[str, Any]]:
+    """The messages of a read's output, or of some lines of it; none if it is something else."""
+    try:
+        lines = [json.loads(line) for line in text.split("\n") if line.strip()]
+    except (ValueError, RecursionError):
         return []
-    return content if isinstance(content, list) else [content]
+    return lines if all(isinstance(line, dict) for line in lines) else []
 
 
 def _states_of(message: Any) -> SavedStates:
@@ -59,19 +59,16 @@ def _states_of(message: Any) -> SavedStates:
         message = message.get("state")
     if not isinstance(message, dict):
         raise ConfigError("state: the file must hold a list of state messages, for example [].")
-    kind = message.get("type")
-    if kind == "STREAM" or (kind is None and "stream" in message):
+    kind = message.get("type") or next((key.upper() for key in ("stream", "global") if key in message), "LEGACY")
+    if kind == "STREAM":
         return dict([_stream_state(message.get("stream"))])
-    if kind == "GLOBAL" or (kind is None and "global" in message):
-        return _global_states(message.get("global"))
-    return _legacy_states(message.get("data") if kind == "LEGACY" or "data" in message else message)
-
-
-def _global_states(shared: Any) -> SavedStates:
-    streams = shared.get("stream_states") if isinstance(shared, dict) else None
-    if not isinstance(streams, list):
-        raise ConfigError('state: a GLOBAL state without its list "stream_states".')
-    return dict(map(_stream_state, streams))
+    if kind == "GLOBAL":
+        shared = message.get("global")
+        streams = shared.get("stream_states") if isinstance(shared, dict) else None
+        if not isinstance(streams, list):
+            raise ConfigError('state: a GLOBAL state without its list "stream_states".')
+        return dict(map(_stream_state, streams))
+    return _legacy_states(message["data"] if "data" in message else message)
 
 
 def _legacy_states(by_name: Any) -> SavedStates:

@@ -8,8 +8,6 @@ msgspec decodes a page's bars and checks their types in one pass; bars and rows 
 encoded faster than dicts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import cache

@@ -10,8 +10,6 @@ All days are New York dates. The whole market (`tickers` is empty) is the entry 
 beside it is being read again.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Collection
 from datetime import date, timedelta

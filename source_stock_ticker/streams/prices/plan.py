@@ -4,8 +4,6 @@ A request is the scarce thing: a free key has 5 a minute. Custom bars bring one 
 history by one request, grouped daily bars bring one day of every ticker.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date

@@ -1,7 +1,5 @@
 """The pieces in which the prices are read: immutable values, in the order in which they come."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import date
 from typing import NamedTuple

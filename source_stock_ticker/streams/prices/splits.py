@@ -5,8 +5,6 @@ another one. So the list of splits is read before any price, and a ticker whose 
 made with is read again from its start.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any

@@ -3,8 +3,6 @@
 What has been read, and so where to resume, is kept in coverage.py.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from datetime import date, timedelta

@@ -1,4 +1,4 @@
-"""Answers in the shape that the API is known to send, one for each stream beside the prices."""
+"""Responses in the shape that the API is known to send, one for each stream beside the prices."""
 
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit

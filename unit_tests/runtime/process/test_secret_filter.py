@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_stock_ticker.runtime import messages
-from source_stock_ticker.runtime.mask import Mask
+from source_stock_ticker.runtime.errors import ConfigError, ConnectorError
+from source_stock_ticker.runtime.process.secret_filter import SecretFilter
+from source_stock_ticker.runtime.protocol import messages
+from source_stock_ticker.runtime.protocol.records import records
 
 KEY = "k3y-of-12345678"
 ODD_KEY = "k3y+of/12 34\"56'78\\ü?>"
@@ -24,7 +26,7 @@ SPELLINGS = {
     "in a URL, in lower case": lambda key: re.sub("%..", lambda code: code[0].lower(), quote(key, safe="")),
     "in JSON": lambda key: json.dumps({"key": key}),
     "in JSON that is not ASCII": lambda key: json.dumps({"key": key}, ensure_ascii=False),
-    "in JSON in JSON": lambda key: json.dumps({"answer": json.dumps({"key": key})}),
+    "in JSON in JSON": lambda key: json.dumps({"response": json.dumps({"key": key})}),
     "in JSON as PHP writes it": lambda key: json.dumps({"key": key}).replace("/", "\\/"),
     "in JSON as Go writes it": lambda key: json.dumps(key).translate({ord(c): f"\\u{ord(c):04x}" for c in "<>&"}),
     "in a web page": html.escape,
@@ -49,7 +51,7 @@ def unescaped(text: str) -> str:
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_a_secret_is_taken_out_in_every_spelling(spelling, key):
     spelled = SPELLINGS[spelling](key)
-    line = Mask([key]).lines(messages.log("ERROR", f"The server said: {spelled}"))
+    line = SecretFilter([key]).lines(messages.log("ERROR", f"The server said: {spelled}"))
     text = json.loads(line)["log"]["message"]
     assert "****" in text
     assert unescaped(key) not in unescaped(text)
@@ -64,7 +66,7 @@ def test_a_secret_inside_a_text_in_base64_is_taken_out(before, after, length, al
     key = "Xy_-9aB3dE5gH7iK9mN1oPqRsTuVwXyZ"[:length]
     around = len(base64.b64encode(f"{before}{after}".encode()))
     spelled = base64.b64encode(f"{before}{key}{after}".encode(), alphabet).decode()
-    text = json.loads(Mask([key]).lines(messages.log("ERROR", spelled)))["log"]["message"]
+    text = json.loads(SecretFilter([key]).lines(messages.log("ERROR", spelled)))["log"]["message"]
     assert "****" in text
     assert len(text.replace("****", "")) <= around + 4  # of the key itself no more than its ends
 
@@ -74,15 +76,15 @@ def test_a_secret_inside_a_text_in_base64_is_taken_out(before, after, length, al
     [
         messages.connection_status(f"The key {KEY} is wrong."),
         messages.log("ERROR", "text", f"File x, line 1: {KEY}"),
-        messages.error(f"The key {KEY} is wrong.", "config_error"),
-        messages.error("text", "system_error", f"detail {KEY}"),
-        messages.error("text", "system_error", "", f"stack {KEY}"),
+        messages.error(ConfigError(f"The key {KEY} is wrong.")),
+        messages.error(ConnectorError("text", f"detail {KEY}")),
+        messages.error(KeyError(KEY)),
         messages.state("letters", {"link": f"https://example.com/?key={KEY}"}, 0),
         messages.state("letters", {f"?key={KEY}": 1}, 0),
     ],
 )
 def test_a_secret_is_taken_out_of_every_text_of_a_message(messages_in, line):
-    masked = Mask([KEY]).lines(line)
+    masked = SecretFilter([KEY]).lines(line)
     assert KEY.encode() not in masked
     assert b"****" in masked
     messages_in(masked)
@@ -90,60 +92,60 @@ def test_a_secret_is_taken_out_of_every_text_of_a_message(messages_in, line):
 
 def test_without_secrets_every_line_stays_as_it_is():
     line = messages.log("INFO", "text")
-    assert Mask().lines(line) is line
+    assert SecretFilter().lines(line) is line
 
 
 def test_a_line_without_the_secret_stays_as_it_is():
     line = messages.log("INFO", "text")
-    assert Mask([KEY]).lines(line) is line
+    assert SecretFilter([KEY]).lines(line) is line
 
 
 @pytest.mark.parametrize("word", ["message", "type", "LOG", "INFO", "log", "level"])
 def test_a_secret_that_is_a_word_of_the_protocol_leaves_the_message_valid(messages_in, word):
-    (message,) = messages_in(Mask([word]).lines(messages.log("INFO", f"The key is {word}.")))
+    (message,) = messages_in(SecretFilter([word]).lines(messages.log("INFO", f"The key is {word}.")))
     assert message == {"type": "LOG", "log": {"level": "INFO", "message": "The key is ****."}}
 
 
 def test_a_secret_that_is_a_number_is_taken_out():
-    assert b"12345678" not in Mask([12345678]).lines(messages.log("INFO", "The key is 12345678."))
+    assert b"12345678" not in SecretFilter([12345678]).lines(messages.log("INFO", "The key is 12345678."))
 
 
 def test_a_secret_within_another_does_not_leave_the_rest_of_it():
-    line = Mask(["abcd1234", "abcd1234-and-more"]).lines(messages.log("INFO", "It is abcd1234-and-more."))
+    line = SecretFilter(["abcd1234", "abcd1234-and-more"]).lines(messages.log("INFO", "It is abcd1234-and-more."))
     assert json.loads(line)["log"]["message"] == "It is ****."
 
 
 @pytest.mark.parametrize("pasted", [f" {KEY}", f"{KEY}\n", f"\t{KEY} "])
 def test_a_secret_pasted_with_blanks_around_it_is_taken_out_without_them_too(pasted):
-    assert KEY.encode() not in Mask([pasted]).lines(messages.log("INFO", f'The server does not know "{KEY}".'))
+    assert KEY.encode() not in SecretFilter([pasted]).lines(messages.log("INFO", f'The server does not know "{KEY}".'))
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\n"])
 def test_a_secret_left_blank_takes_nothing_out(blank):
     line = messages.connection_status("api_key: it holds\nspaces.")
-    assert Mask([blank]).lines(line) == line
+    assert SecretFilter([blank]).lines(line) == line
 
 
 def test_a_secret_is_taken_out_of_a_record_and_its_numbers_stay(messages_in):
     rows = [{"text": "fine", "rank": 12345678}, {"text": "the key 12345678!", "rank": 0.1}]
-    masked = messages_in(Mask(["12345678"]).lines(messages.records("letters", rows), data=True))
+    masked = messages_in(SecretFilter(["12345678"]).lines(records("letters", rows), data=True))
     assert [message["record"]["data"] for message in masked] == [rows[0], {"text": "the key ****!", "rank": 0.1}]
 
 
 def test_a_short_secret_leaves_the_records_as_they_are():
-    lines = messages.records("letters", [{"text": "abc"}])
-    assert Mask(["abc"]).lines(lines, data=True) == lines
+    lines = records("letters", [{"text": "abc"}])
+    assert SecretFilter(["abc"]).lines(lines, data=True) == lines
 
 
 def test_a_short_secret_is_taken_out_of_messages():
-    line = Mask(["abc"]).lines(messages.log("INFO", "The key is abc."))
+    line = SecretFilter(["abc"]).lines(messages.log("INFO", "The key is abc."))
     assert json.loads(line)["log"]["message"] == "The key is ****."
 
 
 def test_a_secret_that_is_no_valid_text_is_taken_out():
     # JSON can spell half of a character (\ud800); such a key is wrong, and still a secret.
     key = "k3y-of-\ud800-12345678"
-    assert "12345678" not in Mask([key]).lines(messages.log("INFO", f"The key is {key}.")).decode()
+    assert "12345678" not in SecretFilter([key]).lines(messages.log("INFO", f"The key is {key}.")).decode()
 
 
 @settings(deadline=None)
@@ -154,7 +156,7 @@ def test_a_secret_that_is_no_valid_text_is_taken_out():
 )
 def test_no_key_whatever_its_characters_is_left_in_a_message(key, spelling, around):
     spelled = SPELLINGS[spelling](key)
-    line = Mask([key]).lines(messages.log("ERROR", around + spelled + around))
+    line = SecretFilter([key]).lines(messages.log("ERROR", around + spelled + around))
     text = json.loads(line)["log"]["message"]
     assert key not in text
     assert spelled not in text

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from source_stock_ticker.runtime.rate_limit import RateLimit
+from source_stock_ticker.runtime.http.rate_limit import RateLimit, RequestStats
 
 
 def times_of_requests(rate_limit, clock, threads, requests_each):
@@ -129,3 +129,19 @@ def test_while_somebody_waits_it_says_how_long():
     rate_limit.wait()
     assert left == [12]
     assert rate_limit.seconds_to_wait() == 0
+
+
+def test_the_stats_count_the_turns_that_were_given(clock):
+    rate_limit = RateLimit(5, clock)
+    assert rate_limit.stats() == RequestStats(requests=0)
+    rate_limit.wait()
+    rate_limit.wait()
+    assert rate_limit.stats() == RequestStats(requests=2)
+
+
+@pytest.mark.parametrize(("planned", "seconds_left"), [(5, 36), (2, 0), (1, 0)])
+def test_the_stats_tell_how_long_the_planned_requests_still_take(clock, planned, seconds_left):
+    rate_limit = RateLimit(5, clock)
+    rate_limit.wait()
+    rate_limit.wait()
+    assert rate_limit.stats(planned) == RequestStats(2, planned, 0, pytest.approx(seconds_left))

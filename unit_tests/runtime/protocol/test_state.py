@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_stock_ticker.runtime import ConfigError, messages
-from source_stock_ticker.runtime.state import saved_states
+from source_stock_ticker.runtime.errors import ConfigError
+from source_stock_ticker.runtime.protocol import messages
+from source_stock_ticker.runtime.protocol.records import records
+from source_stock_ticker.runtime.protocol.state import saved_states
 
 SAVED = {"last": "c"}
 STREAM = {"type": "STREAM", "stream": {"stream_descriptor": {"name": "letters"}, "stream_state": SAVED}}
@@ -87,7 +89,7 @@ def test_a_whole_output_is_understood():
     text = output(
         messages.log("INFO", "text"),
         messages.stream_status("letters", "STARTED"),
-        messages.records("letters", [{"letter": "c"}]),
+        records("letters", [{"letter": "c"}]),
         messages.state("letters", SAVED, 1),
         messages.stream_status("letters", "COMPLETE"),
     )
@@ -103,7 +105,7 @@ def test_blank_lines_and_line_ends_of_windows_do_no_harm(text):
 
 @pytest.mark.parametrize("character", ["\u2028", "\u2029", "\x85"])
 def test_a_character_in_a_record_that_looks_like_a_line_end_does_no_harm(character):
-    record = messages.records("letters", [{"letter": f"a{character}b"}])
+    record = records("letters", [{"letter": f"a{character}b"}])
     assert saved_states(output(record, messages.state("letters", SAVED, 1))) == {("letters", None): SAVED}
 
 

@@ -7,44 +7,42 @@ import time
 from contextlib import suppress
 
 import pytest
-import requests
-from letters_server import HOST, MEGABYTE, URL, Body, answers, failure
-from urllib3.connection import HTTPSConnection
-from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnectionError
+from broken_connections import BROKEN
+from letters_server import HOST, MEGABYTE, URL, Body, failure, responds
 
-from source_stock_ticker.runtime import TransientError, UnexpectedResponse
+from source_stock_ticker.runtime.errors import TransientError, UnexpectedResponse
 
-# Failures that another try may mend
+# Failures that another try may fix
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 599])
 def test_a_server_that_fails_once_is_asked_again(http, client, status):
-    answers(http, status, 200)
+    responds(http, status, 200)
     assert client().get(URL).status == 200
 
 
 def test_the_waits_between_tries_grow(http, client, clock):
-    answers(http, 500, 500, 500, 500, 200)
+    responds(http, 500, 500, 500, 500, 200)
     client().get(URL)
     assert clock.slept == [pytest.approx(seconds, abs=0.3) for seconds in (1, 2, 4, 8)]
 
 
 def test_a_server_that_says_when_it_will_be_back_is_not_asked_before(http, client, clock):
-    answers(http, 503, headers={"Retry-After": "20"})
-    answers(http, 200)
+    responds(http, 503, headers={"Retry-After": "20"})
+    responds(http, 200)
     client().get(URL)
     assert clock.slept == [20]
 
 
 def test_a_server_that_says_it_will_be_back_in_a_year_is_asked_within_minutes(http, client, clock):
-    answers(http, 503, headers={"Retry-After": "31536000"})
-    answers(http, 200)
+    responds(http, 503, headers={"Retry-After": "31536000"})
+    responds(http, 200)
     client().get(URL)
     assert clock.slept[0] <= 600
 
 
 def test_every_wait_is_logged(http, client, caplog):
-    answers(http, 503, 429, 200)
+    responds(http, 503, 429, 200)
     client().get(URL)
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
     assert f"{HOST}: it answered HTTP 503; trying again in 1 s." in caplog.text
@@ -52,7 +50,7 @@ def test_every_wait_is_logged(http, client, caplog):
 
 
 def test_a_server_that_keeps_failing_is_given_up(http, client):
-    answers(http, 503, body=b"<html>out of order</html>")
+    responds(http, 503, body=b"<html>out of order</html>")
     error = failure(client(tries=3))
     assert isinstance(error, TransientError)
     assert error.message == f"{HOST} did not serve us, tried 3 times: it answered HTTP 503."
@@ -61,47 +59,9 @@ def test_a_server_that_keeps_failing_is_given_up(http, client):
 
 
 def test_who_has_one_try_hears_of_a_failure_at_once(http, client, clock):
-    answers(http, 503)
+    responds(http, 503)
     assert failure(client(tries=1)).message == f"{HOST} did not serve us, tried once: it answered HTTP 503."
     assert clock.slept == []
-
-
-def refused_connection(reason):
-    """What requests raises when no connection comes about."""
-    pool = requests.adapters.PoolManager().connection_from_url(HOST)
-    return requests.ConnectionError(MaxRetryError(pool, "/v1/letters?after=b", reason))
-
-
-CONNECTION = HTTPSConnection("api.example.com")
-BROKEN = {
-    "no such host": (
-        refused_connection(NameResolutionError("api.example.com", CONNECTION, socket.gaierror(-2, "Name not known"))),
-        "there is no such host, or no network",
-    ),
-    "refused": (
-        refused_connection(NewConnectionError(CONNECTION, "[Errno 111] Connection refused")),
-        "nothing listens at that address (connection refused)",
-    ),
-    "no secure connection": (
-        requests.exceptions.SSLError("[SSL: WRONG_VERSION_NUMBER]"),
-        "no secure connection (TLS) could be made (is https:// right for this address?)",
-    ),
-    "certificate of a stranger": (
-        requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed"),
-        "no authority that this machine trusts signed its certificate (REQUESTS_CA_BUNDLE can name a file of more)",
-    ),
-    "no certificates": (
-        requests.ConnectionError("Could not find a suitable TLS CA certificate bundle, invalid path: /nope"),
-        "the certificates that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE or SSL_CERT_FILE names cannot be read",
-    ),
-    "proxy": (
-        requests.exceptions.ProxyError("Cannot connect to proxy."),
-        "the proxy in the environment (HTTPS_PROXY) did not answer",
-    ),
-    "slow to connect": (requests.ConnectTimeout("timed out"), "it did not answer in time"),
-    "slow to answer": (requests.ReadTimeout("Read timed out."), "it did not answer in time"),
-    "closed": (requests.ConnectionError("Connection aborted.", ConnectionResetError(104)), "the connection broke"),
-}
 
 
 @pytest.mark.parametrize("kind", BROKEN)
@@ -114,7 +74,7 @@ def test_a_broken_connection_is_told_by_its_reason_and_host_alone(http, client, 
 @pytest.mark.parametrize("kind", BROKEN)
 def test_after_a_broken_connection_it_is_tried_again(http, client, kind):
     http.get(URL, body=BROKEN[kind][0])
-    answers(http, 200)
+    responds(http, 200)
     assert client().get(URL).status == 200
 
 
@@ -132,66 +92,33 @@ def broken_body(error):
     ],
     ids=["reset", "stalled"],
 )
-def test_a_body_that_breaks_off_is_no_answer(http, client, error, reason):
-    answers(http, 200, body=Body(broken_body(error)).buffered())
+def test_a_body_that_breaks_off_is_no_response(http, client, error, reason):
+    responds(http, 200, body=Body(broken_body(error)).buffered())
     assert failure(client(tries=1)).message == f"{HOST} did not serve us, tried once: {reason}."
 
 
 def test_after_a_body_that_broke_off_all_of_it_is_fetched_again(http, client):
-    answers(http, 200, body=Body(broken_body(ConnectionResetError())).buffered())
-    answers(http, 200, body=b"letters")
+    responds(http, 200, body=Body(broken_body(ConnectionResetError())).buffered())
+    responds(http, 200, body=b"letters")
     assert client().get(URL).body == b"letters"
 
 
-def test_a_body_that_cannot_be_unpacked_is_no_answer(http, client):
-    answers(http, 200, body=b"not packed at all", headers={"Content-Encoding": "gzip"})
+def test_a_body_that_cannot_be_unpacked_is_no_response(http, client):
+    responds(http, 200, body=b"not packed at all", headers={"Content-Encoding": "gzip"})
     error = failure(client(tries=2))
     assert error.message == f"{HOST} did not serve us, tried 2 times: it sent a body that cannot be unpacked."
 
 
 def test_a_body_without_end_is_given_up_before_it_fills_the_memory(http, client):
     body = Body(bytes(MEGABYTE) for _ in range(1000))
-    answers(http, 200, body=body.buffered())
+    responds(http, 200, body=body.buffered())
     error = failure(client())
     assert isinstance(error, UnexpectedResponse)
-    assert re.fullmatch(rf"{HOST} sent an answer of over \d+ MB\.", error.message)
+    assert re.fullmatch(rf"{HOST} sent a response of over \d+ MB\.", error.message)
     assert body.sent < 100 * MEGABYTE
 
 
-@pytest.mark.parametrize(
-    ("first", "drop"),
-    [
-        (b"", b"x"),
-        (b"HTTP/1.1 200 OK\r\n", b"x"),
-        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", b"x"),
-        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x08\0\0\0\0\0\0", b"x"),
-    ],
-    ids=["status", "headers", "100 Continue", "body", "gzip"],
-)
-def test_an_answer_that_drips_is_given_up(client, monkeypatch, first, drop):
-    # Over a real connection, whose single waits are all short.
-    monkeypatch.setattr("source_stock_ticker.runtime.http_client.ONE_TRY_TIMEOUT", 0.3)
-
-    def serve():
-        connection, _ = server.accept()
-        with connection, suppress(OSError):
-            connection.recv(10_000)
-            connection.sendall(first)
-            while True:
-                connection.sendall(drop)
-                time.sleep(0.02)
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=serve, daemon=True).start()
-        host, port = server.getsockname()
-        start = time.monotonic()
-        with pytest.raises(TransientError, match="did not answer in time"):
-            client(tries=1).get(f"http://{host}:{port}/")
-        assert time.monotonic() - start < 20
-
-
-def test_an_answer_that_comes_after_a_103_is_not_taken_for_that_of_the_next_request(client):
+def test_a_response_that_comes_after_a_103_is_not_taken_for_that_of_the_next_request(client):
     def serve(connection, first):
         with connection, suppress(OSError):
             while asked := connection.recv(10_000).split(b" ")[1:2]:
@@ -216,7 +143,7 @@ def test_an_answer_that_comes_after_a_103_is_not_taken_for_that_of_the_next_requ
 
 
 def test_every_request_has_timeouts(http, client):
-    answers(http, 200)
+    responds(http, 200)
     client().get(URL)
     connect, read = http.calls[0].request.req_kwargs["timeout"]
     assert 0 < connect <= 30
@@ -232,7 +159,7 @@ def test_an_address_that_cannot_exist_is_told_as_one_that_does_not(client, url):
 
 
 def test_after_three_requests_in_a_row_that_failed_each_further_one_has_one_try(http, client):
-    answers(http, 503)
+    responds(http, 503)
     one = client(tries=5)
     calls = []
     for _ in range(5):
@@ -243,7 +170,7 @@ def test_after_three_requests_in_a_row_that_failed_each_further_one_has_one_try(
 
 
 def test_after_a_request_that_worked_each_has_all_its_tries_again(http, client):
-    answers(http, *[503] * 6, 200, 503)
+    responds(http, *[503] * 6, 200, 503)
     one = client(tries=2)
     for _ in range(3):
         failure(one)

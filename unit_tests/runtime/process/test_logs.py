@@ -6,8 +6,8 @@ import warnings
 
 import pytest
 
-from source_stock_ticker.runtime.logs import start_logging
-from source_stock_ticker.runtime.output import Output
+from source_stock_ticker.runtime.process.logs import start_logging
+from source_stock_ticker.runtime.process.output import Output
 
 LEVELS = {"FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"}
 

@@ -6,23 +6,23 @@ from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
 import pytest
-from letters_server import URL, answers, failure
+from letters_server import URL, failure, responds
 
-from source_stock_ticker.runtime import TransientError
+from source_stock_ticker.runtime.errors import TransientError
 
 # Too many requests
 
 
 def test_after_a_429_that_does_not_say_how_long_a_minute_is_waited(http, client, clock):
-    answers(http, 429, 200)
+    responds(http, 429, 200)
     assert client().get(URL).status == 200
     assert sum(clock.slept) == pytest.approx(60.5, abs=0.5)
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("7", 7), (" 120 ", 120), ("0", 1)])
 def test_a_429_that_says_how_many_seconds_is_obeyed(http, client, clock, value, seconds):
-    answers(http, 429, headers={"Retry-After": value})
-    answers(http, 200)
+    responds(http, 429, headers={"Retry-After": value})
+    responds(http, 200)
     assert client().get(URL).status == 200
     assert sum(clock.slept) == pytest.approx(seconds)
 
@@ -30,23 +30,23 @@ def test_a_429_that_says_how_many_seconds_is_obeyed(http, client, clock, value, 
 @pytest.mark.parametrize(("minutes", "seconds"), [(2, 120), (-5, 1)])
 def test_a_429_that_says_until_when_is_obeyed(http, client, clock, minutes, seconds):
     until = datetime.now(timezone.utc) + timedelta(minutes=minutes)
-    answers(http, 429, headers={"Retry-After": format_datetime(until, usegmt=True)})
-    answers(http, 200)
+    responds(http, 429, headers={"Retry-After": format_datetime(until, usegmt=True)})
+    responds(http, 200)
     assert client().get(URL).status == 200
     assert sum(clock.slept) == pytest.approx(seconds, abs=2)
 
 
 @pytest.mark.parametrize("value", ["soon", "-5", "1e3", "nan", "", "Fri, 99 Foo 2024 00:00:00 GMT", "²"])
 def test_a_429_that_says_nonsense_is_as_one_that_says_nothing(http, client, clock, value):
-    answers(http, 429, headers={"Retry-After": value})
-    answers(http, 200)
+    responds(http, 429, headers={"Retry-After": value})
+    responds(http, 200)
     assert client().get(URL).status == 200
     assert sum(clock.slept) == pytest.approx(60.5, abs=0.5)
 
 
 @pytest.mark.parametrize("value", ["86400", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
 def test_a_429_that_wants_an_absurd_silence_ends_at_once_with_what_to_do(http, client, clock, value):
-    answers(http, 429, headers={"Retry-After": value})
+    responds(http, 429, headers={"Retry-After": value})
     error = failure(client())
     assert isinstance(error, TransientError)
     assert "requests_per_minute" in error.message
@@ -57,7 +57,7 @@ def test_a_429_that_wants_an_absurd_silence_ends_at_once_with_what_to_do(http, c
     ("headers", "asked"), [({}, ""), ({"Retry-After": "3600"}, " It asks to wait 3600 s.")], ids=["silent", "says"]
 )
 def test_who_does_not_want_to_wait_hears_of_a_429_at_once(http, client, clock, headers, asked):
-    answers(http, 429, headers=headers)
+    responds(http, 429, headers=headers)
     assert failure(client(tries=1)).message == (
         f"The API's rate limit is reached (HTTP 429).{asked} Wait a minute and try again, "
         "or set requests_per_minute to what your plan allows."
@@ -66,27 +66,27 @@ def test_who_does_not_want_to_wait_hears_of_a_429_at_once(http, client, clock, h
 
 
 def test_an_api_that_always_says_429_is_given_up(http, client, clock):
-    answers(http, 429)
+    responds(http, 429)
     start = clock.monotonic()
     assert isinstance(failure(client()), TransientError)
     assert 10 * 60 > clock.monotonic() - start > 60
 
 
 def test_a_429_is_no_failure_that_uses_up_the_tries(http, client):
-    answers(http, 429, 429, 429, 503, 200)
+    responds(http, 429, 429, 429, 503, 200)
     assert client(tries=2).get(URL).status == 200
 
 
 def test_an_api_may_say_too_many_requests_in_its_own_way(http, client, clock):
-    answers(http, 200, body=b"slow down")
-    answers(http, 200, body=b"letters")
-    assert client(throttled=lambda answer: answer.body == b"slow down").get(URL).body == b"letters"
+    responds(http, 200, body=b"slow down")
+    responds(http, 200, body=b"letters")
+    assert client(throttled=lambda response: response.body == b"slow down").get(URL).body == b"letters"
     assert sum(clock.slept) >= 60
 
 
 def test_a_429_holds_back_the_requests_of_the_other_threads_too(http, client, clock):
-    answers(http, 429, headers={"Retry-After": "30"})
-    answers(http, 200)
+    responds(http, 429, headers={"Retry-After": "30"})
+    responds(http, 200)
     start, one, clock.threads = clock.monotonic(), client(), 2
     times = []
 
@@ -109,7 +109,7 @@ def test_a_429_holds_back_the_requests_of_the_other_threads_too(http, client, cl
 
 
 def test_every_try_takes_a_turn_of_the_rate_limit(http, client, clock):
-    answers(http, 503, 200)
+    responds(http, 503, 200)
     start = clock.monotonic()
     one = client(requests_per_minute=2)
     one.get(URL)

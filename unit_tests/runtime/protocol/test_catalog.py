@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from source_stock_ticker.runtime import ConfigError
-from source_stock_ticker.runtime.catalog import ConfiguredStream, configured_streams
+from source_stock_ticker.runtime.errors import ConfigError
+from source_stock_ticker.runtime.protocol.catalog import ConfiguredStream, configured_streams
 
 
 def entry(name="letters", sync_mode="full_refresh", **more):
@@ -101,7 +101,7 @@ def test_an_unknown_sync_mode_is_refused(mode):
 
 
 @pytest.mark.parametrize("namespace", [5, ["eu"], {"eu": 1}, True])
-def test_a_namespace_that_is_no_text_is_refused(namespace):
+def test_a_namespace_that_is_no_string_is_refused(namespace):
     wanted = "catalog: the namespace of letters must be text."
     assert sentence({"streams": [entry(stream={"namespace": namespace})]}) == wanted
 

@@ -1,23 +1,21 @@
-"""The writer of stdout: whole lines in order, a buffer that does not hold back what matters, and an orderly end."""
+"""The writer of stdout: whole lines in order, a buffer that does not hold back what matters, and what ends it."""
 
 import contextlib
 import json
 import os
-import signal
 import sys
 import threading
 import time
-import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from source_stock_ticker.runtime import messages
-from source_stock_ticker.runtime.mask import Mask
-from source_stock_ticker.runtime.output import BUFFER, CannotWrite, Output, Stopped
+from source_stock_ticker.runtime.process.output import BUFFER, CannotWrite, Output
+from source_stock_ticker.runtime.protocol import messages
+from source_stock_ticker.runtime.protocol.records import records
 
-RECORD = messages.records("letters", [{"letter": "a"}])
+RECORD = records("letters", [{"letter": "a"}])
 LOG = messages.log("INFO", "text")
 LONG_LOG = messages.log("INFO", "x" * 1_000_000)  # more than any pipe holds: whoever writes it must wait for a reader
 
@@ -72,22 +70,6 @@ def output(pipe) -> Output:
     return Output(pipe.writer)
 
 
-@pytest.fixture
-def stoppable(output) -> Iterator[Output]:
-    """An output that obeys signals, as that of a real run; pytest gets its own handlers back."""
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
-    before = [signal.getsignal(number) for number in numbers]
-    output.stop_on_signals()
-    yield output
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    for number, handler in zip(numbers, before, strict=True):
-        signal.signal(number, handler)
-
-
-def send(number: int) -> None:
-    signal.pthread_kill(threading.main_thread().ident, number)
-
-
 # The buffer
 
 
@@ -133,7 +115,7 @@ def test_lines_of_several_threads_neither_mix_nor_get_lost(pipe, output):
 
     def write(letter: str) -> None:
         for _ in range(2000):
-            output.write(messages.records("letters", [{"letter": letter * 100}]))
+            output.write(records("letters", [{"letter": letter * 100}]))
             output.write(messages.log("INFO", letter * 100))
 
     interval = sys.getswitchinterval()
@@ -151,17 +133,24 @@ def test_lines_of_several_threads_neither_mix_nor_get_lost(pipe, output):
 
 
 def test_no_secret_goes_out(pipe, output):
-    output.mask = Mask(["k3y-of-12345678"])
+    output.hide(["k3y-of-12345678"])
     output.write(messages.log("INFO", "The key is k3y-of-12345678."))
-    output.write(messages.records("letters", [{"letter": "k3y-of-12345678"}]))
+    output.write(records("letters", [{"letter": "k3y-of-12345678"}]))
     output.flush()
     assert b"k3y-of-12345678" not in pipe.written()
 
 
+def test_nothing_is_hidden_before_it_is_known_to_be_secret(pipe, output):
+    output.write(LOG)
+    output.hide(["text"])
+    output.write(LOG)
+    assert pipe.written() == LOG + LOG.replace(b"text", b"****")
+
+
 def test_a_short_secret_does_not_spoil_rows_and_states(pipe, output):
     # A key that a proxy does not look at may be "1": the next sync must still find its dates.
-    output.mask = Mask(["1"])
-    lines = messages.records("letters", [{"day": "2024-01-02"}]) + messages.state("letters", {"day": "2024-01-02"}, 1)
+    output.hide(["1"])
+    lines = records("letters", [{"day": "2024-01-02"}]) + messages.state("letters", {"day": "2024-01-02"}, 1)
     for line in lines.splitlines(keepends=True):
         output.write(line)
     assert pipe.written() == lines
@@ -201,71 +190,3 @@ def test_a_pipe_that_does_not_block_is_waited_for(pipe, output):
     drain = pipe.drain(pause=0.2)
     output.write(LONG_LOG)
     assert drain.content() == LONG_LOG
-
-
-@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_between_writes_stops_the_process_at_once(stoppable, number, exit_code):
-    with pytest.raises(Stopped) as stopped:
-        send(number)
-    assert stopped.value.exit_code == exit_code
-
-
-def test_no_handler_of_failures_takes_a_stop_for_one():
-    assert not issubclass(Stopped, Exception)
-
-
-def test_a_signal_in_a_write_waits_for_the_line_to_be_whole(pipe, stoppable):
-    threading.Timer(0.05, send, [signal.SIGTERM]).start()
-    drain = pipe.drain(pause=0.2)
-    with pytest.raises(Stopped):
-        stoppable.write(LONG_LOG)
-    assert drain.content() == LONG_LOG
-
-
-def test_records_that_wait_can_still_be_written_after_a_signal(pipe, stoppable):
-    stoppable.write(RECORD)
-    with pytest.raises(Stopped):
-        send(signal.SIGTERM)
-    with pytest.raises(Stopped):  # once more, as the first may have been lost
-        stoppable.flush()
-    assert pipe.written() == RECORD
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_stop_that_python_has_lost_comes_with_the_next_write(pipe, stoppable):
-    thing = type("Thing", (), {})()
-    watch = weakref.ref(thing, lambda _: send(signal.SIGTERM))
-    del thing  # Python calls back, and ignores what is raised there
-    assert watch() is None
-    with pytest.raises(Stopped):
-        stoppable.write(LOG)
-    assert pipe.written() == LOG
-
-
-def test_a_process_that_is_ending_is_not_stopped_again(pipe, stoppable):
-    with pytest.raises(Stopped):
-        send(signal.SIGINT)
-    send(signal.SIGINT)  # somebody pressed Ctrl-C twice
-    send(signal.SIGTERM)
-    stoppable.write_last(LOG)
-    assert pipe.written() == LOG
-
-
-def test_only_the_main_thread_is_stopped(pipe, stoppable):
-    drain = pipe.drain(pause=0.2)
-    threading.Timer(0.05, send, [signal.SIGTERM]).start()
-    with pytest.raises(Stopped):
-        stoppable.write(LONG_LOG)
-    raised = []
-
-    def write_in_a_worker() -> None:
-        try:
-            stoppable.write(LOG)
-        except BaseException as error:
-            raised.append(error)
-
-    worker = threading.Thread(target=write_in_a_worker)
-    worker.start()
-    worker.join()
-    assert drain.content() == LONG_LOG + LOG
-    assert raised == []

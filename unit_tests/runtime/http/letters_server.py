@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from source_stock_ticker.runtime import ConnectorError
+from source_stock_ticker.runtime.errors import ConnectorError
 
 HOST = "https://api.example.com"
 URL = f"{HOST}/v1/letters?after=b"
@@ -33,8 +33,8 @@ class Body(io.RawIOBase):
         return io.BufferedReader(self, buffer_size=64 * 1024)
 
 
-def answers(http, *statuses, **options):
-    """Let the server give these answers one after the other, the last one for ever."""
+def responds(http, *statuses, **options):
+    """Let the server send these responses one after the other, the last one for ever."""
     for status in statuses:
         http.get(URL, status=status, **options)
 

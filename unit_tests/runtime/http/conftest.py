@@ -6,7 +6,7 @@ import pytest
 import responses
 from letters_server import CA_VARIABLES, KEY
 
-from source_stock_ticker.runtime.http_client import HttpClient
+from source_stock_ticker.runtime.http.client import HttpClient
 
 
 @pytest.fixture(autouse=True)

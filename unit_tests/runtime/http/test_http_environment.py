@@ -1,13 +1,13 @@
 """What the environment says of proxies and certificates is heeded."""
 
 import pytest
-from letters_server import CA_VARIABLES, URL, answers
+from letters_server import CA_VARIABLES, URL, responds
 
 
 @pytest.mark.parametrize("url", [URL, URL.replace("https:", "HTTPS:")])
 def test_a_proxy_of_the_environment_is_used(http, client, monkeypatch, url):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
-    answers(http, 200)
+    responds(http, 200)
     client().get(url)
     assert http.calls[0].request.req_kwargs["proxies"]["https"] == "http://proxy.example.com:3128"
 
@@ -23,7 +23,7 @@ def test_no_proxy_sees_a_request_without_tls_for_it_could_read_the_key(http, cli
 def test_a_host_that_the_environment_excepts_is_reached_without_proxy(http, client, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
     monkeypatch.setenv("NO_PROXY", "api.example.com")
-    answers(http, 200)
+    responds(http, 200)
     client().get(URL)
     assert "https" not in http.calls[0].request.req_kwargs["proxies"]
 
@@ -31,12 +31,12 @@ def test_a_host_that_the_environment_excepts_is_reached_without_proxy(http, clie
 @pytest.mark.parametrize("variable", CA_VARIABLES)
 def test_a_certificate_authority_of_the_environment_is_trusted(http, client, monkeypatch, variable):
     monkeypatch.setenv(variable, "/etc/our-ca.pem")
-    answers(http, 200)
+    responds(http, 200)
     client().get(URL)
     assert http.calls[0].request.req_kwargs["verify"] == "/etc/our-ca.pem"
 
 
 def test_certificates_are_verified(http, client):
-    answers(http, 200)
+    responds(http, 200)
     client().get(URL)
     assert http.calls[0].request.req_kwargs["verify"]

@@ -1,4 +1,4 @@
-"""What the API's answers mean, and how its pages are followed."""
+"""What the API's responses mean, and how its pages are followed."""
 
 import json
 import logging
@@ -6,26 +6,31 @@ import logging
 import pytest
 import responses
 
-from source_stock_ticker.api import StockApi, parsed, results
-from source_stock_ticker.runtime import UnexpectedResponse
-from source_stock_ticker.runtime.http_client import Answer
+from source_stock_ticker.api import ROWS, Body, StockApi, read_body
+from source_stock_ticker.runtime.errors import UnexpectedResponse
+from source_stock_ticker.runtime.http.response import Response
 
 BASE = "https://api.massive.com"
 LOGGER = logging.getLogger("unit_tests")
 
 
-def answer(body: object, status: int = 200) -> Answer:
-    return Answer(status, json.dumps(body).encode(), "/v1/things", {})
+def response(body: bytes) -> Response:
+    return Response(200, body, "/v1/things", {})
 
 
-# Answers
+def results(body: object) -> list[dict]:
+    """The rows of a response of that body."""
+    return read_body(response(json.dumps(body).encode()), ROWS).results or []
+
+
+# Responses
 
 
 @pytest.mark.parametrize(
     "body", [{"status": "OK"}, {"status": "OK", "results": None}, {"results": []}, {"status": "OK", "resultsCount": 0}]
 )
 def test_results_may_be_absent_null_or_empty(body):
-    assert results(answer(body), body) == []
+    assert results(body) == []
 
 
 @pytest.mark.parametrize(
@@ -41,28 +46,28 @@ def test_results_may_be_absent_null_or_empty(body):
         {"status": "OK", "results": False},
     ],
 )
-def test_an_answer_that_does_not_say_that_there_is_nothing_is_not_empty(body):
+def test_a_response_that_does_not_say_that_there_is_nothing_is_not_empty(body):
     with pytest.raises(UnexpectedResponse):
-        results(answer(body), body)
+        results(body)
 
 
 @pytest.mark.parametrize("status", ["OK", "DELAYED"])
 def test_late_data_is_good_data(status):
     body = {"status": status, "results": [{"id": 1}]}
-    assert results(answer(body), body) == [{"id": 1}]
+    assert results(body) == [{"id": 1}]
 
 
 @pytest.mark.parametrize("status", ["ERROR", "NOT_AUTHORIZED", "NOT_FOUND", "ok?", None])
-def test_an_answer_that_is_no_success_is_not_taken_for_an_empty_one(status):
+def test_a_response_that_is_no_success_is_not_taken_for_an_empty_one(status):
     body = {"status": status}
     with pytest.raises(UnexpectedResponse, match="refused /v1/things"):
-        results(answer(body), body)
+        results(body)
 
 
 @pytest.mark.parametrize("body", [[], "text", 5, None, {"results": {"id": 1}}, {"results": "x"}, {"results": [1]}])
-def test_an_answer_of_another_shape_is_noticed(body):
+def test_a_response_of_another_shape_is_noticed(body):
     with pytest.raises(UnexpectedResponse):
-        results(answer(body), body)
+        results(body)
 
 
 @pytest.mark.parametrize(
@@ -77,8 +82,16 @@ def test_an_answer_of_another_shape_is_noticed(body):
 )
 def test_a_body_that_is_no_json_is_noticed(body, sentence):
     with pytest.raises(UnexpectedResponse) as error:
-        parsed(Answer(200, body, "/v1/things", {}))
+        response(body).json()
     assert error.value.message == sentence
+
+
+@pytest.mark.parametrize("depth", [100, 600, 900, 5000])
+@pytest.mark.parametrize("around", ["?", '{"status": "OK", "results": ?}', '{"status": "OK", "results": [{}, ?]}'])
+def test_a_response_nested_without_end_is_noticed_and_no_bug_of_ours(around, depth):
+    body = around.replace("?", "[" * depth + "]" * depth)
+    with pytest.raises(UnexpectedResponse):
+        read_body(response(body.encode()), ROWS)
 
 
 # Pages
@@ -97,7 +110,7 @@ def test_a_body_that_is_no_json_is_noticed(body, sentence):
 )
 @pytest.mark.parametrize("base", [BASE, "https://api.polygon.io", "http://localhost:8080", "https://proxy.example/x"])
 def test_a_link_of_the_api_is_followed_on_our_own_address(base, link):
-    assert StockApi(base, "my-key", LOGGER).next_path({"next_url": link}) == "/v1/things?cursor=b"
+    assert StockApi(base, "my-key", LOGGER).next_path(Body(next_url=link)) == "/v1/things?cursor=b"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +127,7 @@ def test_a_link_of_the_api_is_followed_on_our_own_address(base, link):
     ],
 )
 def test_a_link_may_lead_to_our_own_host_and_its_path(base, link, path):
-    assert StockApi(base, "my-key", LOGGER).next_path({"next_url": link}) == path
+    assert StockApi(base, "my-key", LOGGER).next_path(Body(next_url=link)) == path
 
 
 @pytest.mark.parametrize(
@@ -135,10 +148,10 @@ def test_a_link_may_lead_to_our_own_host_and_its_path(base, link, path):
 )
 def test_a_link_that_leads_elsewhere_is_refused(api, link):
     with pytest.raises(UnexpectedResponse, match="leads to another host"):
-        api.next_path({"next_url": link})
+        api.next_path(Body(next_url=link))
 
 
-@pytest.mark.parametrize("body", [{}, {"next_url": None}, {"next_url": ""}])
+@pytest.mark.parametrize("body", [Body(), Body(next_url=None), Body(next_url="")])
 def test_without_a_link_a_page_is_the_last(api, body):
     assert api.next_path(body) is None
 
@@ -202,22 +215,22 @@ def test_pages_that_bring_nothing_new_come_to_an_end(server, api):
 
 
 def test_pages_without_end_come_to_an_end(server, api, monkeypatch):
-    monkeypatch.setattr("source_stock_ticker.api.MOST_LIST_PAGES", 30)
+    monkeypatch.setattr("source_stock_ticker.api.MAX_LIST_PAGES", 30)
     for page in range(32):
         body = {"status": "OK", "results": [{"id": page}], "next_url": f"{BASE}/v1/things?cursor={page + 1}"}
         server.get(f"{BASE}/v1/things", json=body)
-    with pytest.raises(UnexpectedResponse, match=r"over 30 pages for /v1/things"):
+    with pytest.raises(UnexpectedResponse, match=r"/v1/things has over 30 pages"):
         list(api.rows("/v1/things", {}))
 
 
 @pytest.mark.parametrize("value", ["{}", "[]", "1.5", '{"a":1}'])
-def test_an_answer_of_too_many_values_is_refused_before_it_is_unpacked(value):
+def test_a_response_of_too_many_values_is_refused_before_it_is_unpacked(value):
     body = ('{"status":"OK","results":[' + ",".join([value] * 800_000) + "]}").encode()
     with pytest.raises(UnexpectedResponse, match="over 750,000 values for /v1/things"):
-        parsed(Answer(200, body, "/v1/things", {}))
+        response(body).json()
 
 
-def test_the_largest_honest_answer_is_none_of_too_many_values():
+def test_the_largest_honest_response_is_none_of_too_many_values():
     bar = '{"v":1748755.0,"vw":131.63,"o":130.465,"c":130.1,"h":133.4,"l":129.8,"t":1673240400000,"n":64536,"otc":true}'
     body = ('{"status":"OK","resultsCount":50000,"results":[' + ",".join([bar] * 50_000) + "]}").encode()
-    assert len(parsed(Answer(200, body, "/v2/aggs", {}))["results"]) == 50_000
+    assert len(response(body).json()["results"]) == 50_000

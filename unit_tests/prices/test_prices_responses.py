@@ -1,14 +1,17 @@
-"""What becomes of one answer with bars: which are kept, and what is noticed as wrong."""
+"""What becomes of one response with bars: which are kept, and what is noticed as wrong."""
 
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
-from market import START, answer, days_of
+from market import START, days_of, response
 
-from source_stock_ticker.coverage import DaySlice, Sync, TickerSlice
-from source_stock_ticker.prices import StockPrices
-from source_stock_ticker.runtime import UnexpectedResponse
+from source_stock_ticker.runtime.errors import UnexpectedResponse
+from source_stock_ticker.runtime.stream import Page, Written
+from source_stock_ticker.streams.prices.slices import DaySlice, TickerSlice
+from source_stock_ticker.streams.prices.stream import StockPrices
 
 LAST = date(2024, 3, 14)
 
@@ -18,39 +21,44 @@ def ms(day: str, hour: int = 0) -> int:
     return int(moment.timestamp()) * 1000
 
 
+def rows_of(page: Page) -> list[dict[str, Any]]:
+    return msgspec.to_builtins(page.rows)
+
+
 def of_ticker(first: str = START) -> TickerSlice:
-    return TickerSlice("AAPL", date.fromisoformat(first), Sync(LAST), False)
+    return TickerSlice("AAPL", date.fromisoformat(first), False)
 
 
 def of_day(**first_days: str) -> DaySlice:
     wanted = {ticker: date.fromisoformat(day) for ticker, day in first_days.items()}
-    return DaySlice(LAST, wanted, frozenset({"SLOW"}), Sync(LAST), True)
+    return DaySlice(LAST, wanted, frozenset({"SLOW"}), True)
 
 
 def test_bars_outside_of_the_window_are_left_out_and_told(connect, caplog):
     days = ["2024-02-29", "2024-03-01", "2024-03-14", "2024-03-15"]
-    page = connect(StockPrices).parse(of_ticker(), answer(results=[{"t": ms(day)} for day in days]))
-    assert days_of(page.rows) == ["2024-03-01", "2024-03-14"]
+    page = connect(StockPrices).parse(of_ticker(), response(results=[{"t": ms(day)} for day in days]))
+    assert days_of(rows_of(page)) == ["2024-03-01", "2024-03-14"]
     assert "2 bars of AAPL are of days that were not asked for; left out" in caplog.text
 
 
 def test_pages_that_come_newest_first_are_noticed_and_all_is_read_again(connect):
-    stream, slice = connect(StockPrices), of_ticker()
+    stream, stream_slice = connect(StockPrices), of_ticker()
     state = stream.resume({})
     newest, oldest = (
-        [{"date": f"2024-03-{day:02}"} for day in (13, 14)],
-        [{"date": f"2024-03-{day:02}"} for day in (5, 8)],
+        stream.parse(stream_slice, response(results=[{"t": ms(f"2024-03-{day:02}")} for day in days]))
+        for days in ((13, 14), (5, 8))
     )
-    stream.checkpoint(state, slice, *newest, False)
+    first = newest.rows[0]
+    stream.checkpoint(state, stream_slice, Written(first, newest.last))
     with pytest.raises(UnexpectedResponse, match="bars of AAPL in another order"):
-        stream.checkpoint(state, slice, *oldest, True)
+        stream.checkpoint(state, stream_slice, Written(first, oldest.last, done=True))
     assert state["read"] == {"AAPL": [START, None]}
 
 
 @pytest.mark.parametrize("days", [["2025-03-01", "2025-03-02", "2024-03-01"], ["1990-01-20"]])
-def test_an_answer_with_bars_of_other_days_above_all_is_not_taken_for_an_empty_one(connect, days):
+def test_a_response_with_bars_of_other_days_above_all_is_not_taken_for_an_empty_one(connect, days):
     with pytest.raises(UnexpectedResponse, match="bars of other days"):
-        connect(StockPrices).parse(of_ticker(), answer(results=[{"t": ms(day)} for day in days]))
+        connect(StockPrices).parse(of_ticker(), response(results=[{"t": ms(day)} for day in days]))
 
 
 @pytest.mark.parametrize(
@@ -62,33 +70,33 @@ def test_an_answer_with_bars_of_other_days_above_all_is_not_taken_for_an_empty_o
 )
 def test_a_bar_that_still_grows_is_left_out(connect, timespan, sent, kept):
     stream = connect(StockPrices, timespan=timespan)
-    page = stream.parse(of_ticker("2024-02-14"), answer(results=[{"t": ms(day)} for day in sent]))
-    assert days_of(page.rows) == kept
+    page = stream.parse(of_ticker("2024-02-14"), response(results=[{"t": ms(day)} for day in sent]))
+    assert days_of(rows_of(page)) == kept
 
 
 @pytest.mark.parametrize(("timespan", "first"), [("week", "2024-03-03"), ("month", "2024-02-01")])
 def test_the_bar_that_covers_the_first_day_is_kept_though_it_begins_before(connect, timespan, first):
     stream = connect(StockPrices, timespan=timespan)
     begin = {"week": "2024-03-06", "month": "2024-02-20"}[timespan]
-    assert days_of(stream.parse(of_ticker(begin), answer(results=[{"t": ms(first)}])).rows) == [first]
+    assert days_of(rows_of(stream.parse(of_ticker(begin), response(results=[{"t": ms(first)}])))) == [first]
 
 
 def test_a_week_is_over_on_its_friday(connect):
     stream = connect(StockPrices, date(2024, 3, 16), timespan="week")
-    slice = TickerSlice("AAPL", date(2024, 3, 1), Sync(date(2024, 3, 15)), False)
-    assert days_of(stream.parse(slice, answer(results=[{"t": ms("2024-03-10")}])).rows) == ["2024-03-10"]
+    stream_slice = TickerSlice("AAPL", date(2024, 3, 1), False)
+    assert days_of(rows_of(stream.parse(stream_slice, response(results=[{"t": ms("2024-03-10")}])))) == ["2024-03-10"]
 
 
 @pytest.mark.parametrize("echo", [{}, {"adjusted": True}])
-def test_an_answer_on_the_right_basis_is_taken(connect, echo):
-    assert len(connect(StockPrices).parse(of_ticker(), answer(results=[{"t": ms(START)}], **echo)).rows) == 1
+def test_a_response_on_the_right_basis_is_taken(connect, echo):
+    assert len(connect(StockPrices).parse(of_ticker(), response(results=[{"t": ms(START)}], **echo)).rows) == 1
 
 
-@pytest.mark.parametrize("slice", [of_ticker(), of_day(AAPL=START)], ids=str)
+@pytest.mark.parametrize("stream_slice", [of_ticker(), of_day(AAPL=START)], ids=str)
 @pytest.mark.parametrize(("adjusted", "echo"), [(True, False), (False, True), (True, "true"), (True, None)])
-def test_an_answer_on_another_basis_is_noticed(connect, slice, adjusted, echo):
+def test_a_response_on_another_basis_is_noticed(connect, stream_slice, adjusted, echo):
     with pytest.raises(UnexpectedResponse, match="adjusted"):
-        connect(StockPrices, adjusted=adjusted).parse(slice, answer(adjusted=echo, results=[]))
+        connect(StockPrices, adjusted=adjusted).parse(stream_slice, response(adjusted=echo, results=[]))
 
 
 @pytest.mark.parametrize("adjusted", [True, False])
@@ -103,30 +111,31 @@ def test_an_answer_on_another_basis_is_noticed(connect, slice, adjusted, echo):
 def test_the_next_page_is_asked_for_on_the_same_basis(connect, adjusted, link, following):
     said = str(adjusted).lower()
     page = connect(StockPrices, adjusted=adjusted).parse(
-        of_ticker(), answer(next_url="https://api.massive.com" + link.format(said))
+        of_ticker(), response(next_url="https://api.massive.com" + link.format(said))
     )
-    assert page == ([], following.format(said))
+    assert (page.rows, page.next_page_token) == ([], following.format(said))
 
 
 def test_a_page_without_a_link_is_the_last(connect):
-    assert connect(StockPrices).parse(of_ticker(), answer(resultsCount=0)) == ([], None)
+    page = connect(StockPrices).parse(of_ticker(), response(resultsCount=0))
+    assert (page.rows, page.next_page_token) == ([], None)
 
 
 def test_of_a_day_only_the_tickers_that_still_need_it_are_kept(connect):
     bars = [{"T": ticker, "t": ms("2024-03-14", 16)} for ticker in ("ZZZ", "MSFT", "AAPL", "Aapl", "LATE")]
-    page = connect(StockPrices).parse(of_day(AAPL=START, MSFT="2024-03-14", LATE="2024-03-15"), answer(results=bars))
-    assert [row["stock_ticker"] for row in page.rows] == ["AAPL", "MSFT"]
+    page = connect(StockPrices).parse(of_day(AAPL=START, MSFT="2024-03-14", LATE="2024-03-15"), response(results=bars))
+    assert [row.stock_ticker for row in page.rows] == ["AAPL", "MSFT"]
 
 
 def test_of_a_day_of_the_market_all_tickers_are_kept_that_have_no_slice_of_their_own(connect):
     bars = [{"T": ticker, "t": ms("2024-03-14", 16)} for ticker in ("ZZZ", "SLOW", "AAPL")]
-    page = connect(StockPrices, tickers=[]).parse(of_day(**{"*": START}), answer(results=bars))
-    assert [row["stock_ticker"] for row in page.rows] == ["AAPL", "ZZZ"]
+    page = connect(StockPrices, tickers=[]).parse(of_day(**{"*": START}), response(results=bars))
+    assert [row.stock_ticker for row in page.rows] == ["AAPL", "ZZZ"]
 
 
 def test_a_ticker_that_a_day_repeats_is_written_once(connect):
     bars = [{"T": "AAPL", "c": close, "t": ms("2024-03-14", 16)} for close in (1, 2)]
-    assert len(connect(StockPrices).parse(of_day(AAPL=START), answer(results=bars)).rows) == 1
+    assert len(connect(StockPrices).parse(of_day(AAPL=START), response(results=bars)).rows) == 1
 
 
 @pytest.mark.parametrize("ticker", [{}, {"T": None}, {"T": 5}, {"T": ""}, {"T": "\x00"}])
@@ -134,23 +143,23 @@ def test_a_ticker_that_a_day_repeats_is_written_once(connect):
 def test_a_bar_of_a_day_without_its_ticker_is_left_out(connect, caplog, config, ticker):
     bars = [{"t": ms("2024-03-14", 16), **ticker}, {"T": "AAPL", "t": ms("2024-03-14", 16)}]
     wanted = of_day(**({"*": START} if config else {"AAPL": START}))
-    page = connect(StockPrices, **config).parse(wanted, answer(results=bars))
-    assert [row["stock_ticker"] for row in page.rows] == ["AAPL"]
+    page = connect(StockPrices, **config).parse(wanted, response(results=bars))
+    assert [row.stock_ticker for row in page.rows] == ["AAPL"]
     assert "1 bars of 2024-03-14 have no ticker" in caplog.text
 
 
 def test_the_bars_of_another_ticker_are_refused(connect):
-    slice = TickerSlice("AAPL", date.fromisoformat(START), Sync(date(2024, 3, 14)), False)
+    stream_slice = TickerSlice("AAPL", date.fromisoformat(START), False)
     with pytest.raises(UnexpectedResponse, match="another ticker"):
-        connect(StockPrices).parse(slice, answer(ticker="MSFT", results=[{"t": ms("2024-03-14", 0)}]))
+        connect(StockPrices).parse(stream_slice, response(ticker="MSFT", results=[{"t": ms("2024-03-14", 0)}]))
 
 
 def test_what_is_wrong_with_a_ticker_that_nobody_wants_is_no_matter(connect):
     bars = [{"T": "ZZZ", "t": "garbage"}, {"T": "AAPL", "t": ms("2024-03-14", 16)}]
-    assert len(connect(StockPrices).parse(of_day(AAPL=START), answer(results=bars)).rows) == 1
+    assert len(connect(StockPrices).parse(of_day(AAPL=START), response(results=bars)).rows) == 1
 
 
 def test_a_row_has_the_fields_of_its_schema_and_no_other(connect):
     stream = connect(StockPrices)
-    page = stream.parse(of_ticker(), answer(results=[{"t": ms(START), "o": 1, "x": 2}]))
-    assert list(page.rows[0]) == list(stream.json_schema()["properties"])
+    page = stream.parse(of_ticker(), response(results=[{"t": ms(START), "o": 1, "x": 2}]))
+    assert list(rows_of(page)[0]) == list(stream.json_schema()["properties"])

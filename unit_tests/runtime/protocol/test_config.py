@@ -1,0 +1,244 @@
+"""The config held against the spec: every complaint is one sentence that names the field, without secrets."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator
+
+from source_stock_ticker.runtime.errors import ConfigError
+from source_stock_ticker.runtime.protocol.config import misspelt, validated
+
+KEY = "k3y-of-0123456789-0123456789-0123456789-0123456789"
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "key": {"type": "string", "minLength": 1, "airbyte_secret": True, "description": "Your key."},
+        "size": {"type": "string", "enum": ["small", "large"], "title": "Size."},
+        "since": {
+            "type": "string",
+            "format": "date",
+            "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+            "examples": ["2024-01-02"],
+        },
+        "code": {"type": "string", "pattern": "^[A-Z]+$"},
+        "count": {"type": "integer", "minimum": 1, "maximum": 10},
+        "share": {"type": "number"},
+        "on": {"type": "boolean"},
+        "names": {"type": "array", "items": {"type": "string"}},
+        "more": {"type": "object", "properties": {"deep": {"type": "string"}}, "required": ["deep"]},
+        "version": {"const": 1},
+    },
+    "required": ["key", "size"],
+}
+GOOD = {"key": KEY, "size": "small"}
+
+
+def sentence(config, schema=SCHEMA):
+    with pytest.raises(ConfigError) as error:
+        validated(config, schema)
+    return error.value.message
+
+
+# The config
+
+
+def test_a_good_config_is_accepted_with_all_its_keys():
+    config = {
+        **GOOD,
+        "since": "2024-01-02",
+        "count": 1,
+        "names": [],
+        "on": False,
+        "share": 0,
+        "more": {"deep": "x"},
+        "version": 1,
+    }
+    unknown = {"_limit": 5, "__injected_declarative_manifest": {}}
+    assert validated({**config, **unknown}, SCHEMA) == {**config, **unknown}
+
+
+@pytest.mark.parametrize("blank", ["", None])
+def test_an_optional_field_left_blank_is_as_if_absent(blank):
+    assert validated({**GOOD, "since": blank, "count": blank, "unknown": blank}, SCHEMA) == GOOD
+
+
+def test_a_whole_number_may_be_written_with_a_point():
+    assert validated({**GOOD, "count": 2.0}, SCHEMA)["count"] == 2
+
+
+@pytest.mark.parametrize("config", [None, [], "text", 5, [GOOD]])
+def test_a_config_that_is_no_object_is_refused(config):
+    assert sentence(config) == "config: the file must hold a JSON object, like those in sample_files/."
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ({"key": None}, "key: is missing; it is: Your key."),
+        ({"size": None}, "size: is missing; it is: Size."),
+        ({"key": ""}, "key: must not be blank."),
+        ({"key": 5}, "key: the value must be a text."),
+        ({"size": "huge"}, 'size: "huge" must be one of small, large.'),
+        ({"size": ""}, 'size: "" must be one of small, large.'),
+        ({"since": "1/2/24"}, 'since: "1/2/24" must be written as YYYY-MM-DD, for example 2024-01-02.'),
+        ({"code": "abc"}, 'code: "abc" must be written as a text that matches ^[A-Z]+$.'),
+        ({"count": 0}, "count: 0 must be 1 or more."),
+        ({"count": 11}, "count: 11 must be 10 or less."),
+        ({"count": 1.5}, "count: 1.5 must be a whole number."),
+        ({"count": True}, "count: true must be a whole number."),
+        ({"count": "5"}, 'count: "5" must be a whole number.'),
+        ({"share": "half"}, 'share: "half" must be a number.'),
+        ({"on": "yes"}, 'on: "yes" must be true or false.'),
+        ({"names": "a, b"}, 'names: "a, b" must be a list.'),
+        ({"names": ["a", 5]}, "names.1: 5 must be a text."),
+        ({"more": "x"}, 'more: "x" must be an object.'),
+        ({"more": {"deep": 5}}, "more.deep: 5 must be a text."),
+        ({"more": {}}, "more.deep: is missing; it is: what the spec asks for."),
+        ({"version": 2}, "version: 2 does not fit the spec (const)."),
+    ],
+    ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
+)
+def test_each_rule_has_its_sentence(change, wanted):
+    assert sentence({**GOOD, **change}) == wanted
+
+
+def test_of_several_faults_what_is_missing_is_told_first():
+    assert sentence({"key": 5}) == "size: is missing; it is: Size."
+
+
+def test_of_several_faults_the_first_in_the_order_of_the_spec_is_told():
+    assert sentence({"count": 0, "since": "x", "size": "huge", "key": KEY}).startswith("size: ")
+
+
+@pytest.mark.xfail(raises=ValueError, reason="validated sorts by fields of the spec alone")
+def test_an_unknown_field_may_have_a_rule_too():
+    assert sentence({"extra": 5}, {"additionalProperties": {"type": "string"}}) == "extra: 5 must be a text."
+
+
+def test_a_long_value_is_shown_by_its_first_words():
+    assert sentence({**GOOD, "names": "x " * 1000}) == f'names: "{" ".join("x" * 19)}... must be a list.'
+
+
+def test_a_word_is_never_cut_because_the_filter_must_see_a_secret_whole_to_know_it():
+    assert sentence({**GOOD, "names": "one " + "k" * 1000}) == 'names: "one... must be a list.'
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"), [("sizes", "size"), ("sinse", "since"), ("cou", "count"), ("whatever", None), ("size", None)]
+)
+def test_an_unknown_option_that_looks_like_one_is_told(key, meant):
+    assert list(misspelt({key: 1}, SCHEMA)) == ([(key, meant)] if meant else [])
+
+
+# Secrets
+
+
+SECRETS_OF_A_WRONG_TYPE = [[KEY], {"key": KEY}, {KEY: 1}, [[KEY]], 10**50]
+
+
+@pytest.mark.parametrize("value", SECRETS_OF_A_WRONG_TYPE)
+def test_a_secret_of_a_wrong_type_is_not_shown(value):
+    assert sentence({**GOOD, "key": value}) == "key: the value must be a text."
+
+
+@pytest.mark.parametrize(
+    ("schema", "config"),
+    [
+        ({"additionalProperties": False, "properties": SCHEMA["properties"]}, {"key": KEY, "typo": 1}),
+        ({"maxProperties": 1, "properties": SCHEMA["properties"]}, {"key": KEY, "size": "small"}),
+        (
+            {"properties": {"keys": {"airbyte_secret": True, "items": {"type": "string", "pattern": "^[a-z]+$"}}}},
+            {"keys": [KEY]},
+        ),
+        (
+            {"properties": {"login": {"properties": {"key": {"airbyte_secret": True}}, "maxProperties": 1}}},
+            {"login": {"key": KEY, "typo": 1}},
+        ),
+        (
+            {"properties": {"login": {"type": "object", "properties": {"key": {"airbyte_secret": True}}}}},
+            {"login": KEY},
+        ),
+        ({"properties": {"keys": {"type": "array", "items": {"airbyte_secret": True}}}}, {"keys": KEY}),
+    ],
+    ids=["an unknown field", "too many", "in a list", "in an object", "for an object", "for a list"],
+)
+def test_not_even_the_start_of_a_secret_is_shown(schema, config):
+    assert KEY[:6] not in sentence(config, schema)
+
+
+# Any config
+
+
+VALUES = st.recursive(
+    st.sampled_from([None, True, False, 0, 1, 1.0, 1.5, -1, float("nan"), "", "a", "A", "2024-01-02", "2024-01-02\n"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "deep"]), inner, max_size=2),
+    max_leaves=4,
+)
+SCHEMAS = st.recursive(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "type": st.sampled_from(
+                ["string", "integer", "number", "boolean", "array", "object", "null", ["string", "null"]]
+            ),
+            "enum": st.lists(VALUES, min_size=1, max_size=3),
+            "const": VALUES,
+            "minimum": st.sampled_from([0, 1, 1.5]),
+            "maximum": st.sampled_from([0, 1, 1.5]),
+            "minLength": st.sampled_from([0, 1, 2]),
+            "pattern": st.sampled_from(["^a", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", ""]),
+            "required": st.lists(st.sampled_from(["a", "deep"]), unique=True),
+            "title": st.just("Title."),
+        },
+    ),
+    lambda inner: st.fixed_dictionaries(
+        {},
+        optional={
+            "type": st.sampled_from(["array", "object"]),
+            "items": inner,
+            "properties": st.dictionaries(st.sampled_from(["a", "deep"]), inner),
+            "oneOf": st.lists(inner, min_size=1, max_size=2),
+            "required": st.lists(st.sampled_from(["a", "deep"]), unique=True),
+        },
+    ),
+    max_leaves=3,
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(SCHEMAS, st.dictionaries(st.sampled_from(["a", "deep", "b"]), VALUES, max_size=3))
+def test_whatever_the_spec_a_config_is_accepted_only_if_jsonschema_accepts_it(schema, config):
+    refused = None
+    try:
+        Draft7Validator(schema).validate(validated(config, schema))
+    except ConfigError as error:
+        refused = error.message
+    assert refused is None or refused.endswith(".")
+
+
+def faulty(config):
+    return not Draft7Validator(SCHEMA).is_valid(config)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.fixed_dictionaries({}, optional={name: VALUES.filter(bool) for name in SCHEMA["properties"]}).filter(faulty))
+def test_what_jsonschema_refuses_is_refused(config):
+    with pytest.raises(ConfigError):
+        validated(config, SCHEMA)
+
+
+@settings(deadline=None)
+@given(
+    st.fixed_dictionaries({}, optional=dict.fromkeys(SCHEMA["properties"], VALUES)),
+    st.sampled_from([KEY, *SECRETS_OF_A_WRONG_TYPE]),
+)
+def test_no_complaint_about_any_config_shows_the_secret_or_a_second_line(config, key):
+    refused = ""
+    try:
+        validated({**config, "key": key}, SCHEMA)
+    except ConfigError as error:
+        refused = error.message
+    assert KEY[:6] not in refused
+    assert "\n" not in refused
