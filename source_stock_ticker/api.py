@@ -96,11 +96,14 @@ class StockApi:
     ) -> Iterator[dict[str, Any]]:
         """What `make_row` makes of each row of all pages of GET path?query: for the lists that `slices` needs."""
 
-        def page_at(next_path: str | None) -> Page:
-            body = read_body(self.get(next_path) if next_path else self.get(path, query), ROWS)
+        def fetch(next_path: str | None) -> Response:
+            return self.get(next_path) if next_path else self.get(path, query)
+
+        def parse(response: Response) -> Page:
+            body = read_body(response, ROWS)
             return Page(list(map(make_row, body.results or [])), self.next_path(body))
 
-        for page in follow(page_at, path, self._logger, MAX_LIST_PAGES):
+        for page in follow(fetch, parse, path, self._logger, MAX_LIST_PAGES):
             yield from page.rows
 
     def bars(
@@ -148,18 +151,16 @@ class StockApi:
 
         The link is an absolute URL without the key. Only its path is followed, on our own address.
         """
-        link = body.next_url
-        if link is UNSET or link is None or link == "":
+        link, ours = body.next_url or "", urlsplit(self._base)
+        if link == "":
             return None
         try:
-            parts = urlsplit(link) if isinstance(link, str) else None
-        except ValueError:
-            parts = None
-        ours = urlsplit(self._base)
-        if parts is None or parts.hostname not in HOSTS | {ours.hostname}:
-            raise UnexpectedResponse(
-                "The API's link to the next page (next_url) leads to another host.", start_of(str(link))
-            )
+            parts = urlsplit(link)
+            if parts.hostname not in HOSTS | {ours.hostname}:
+                raise ValueError
+        except (AttributeError, TypeError, ValueError):
+            text = "The API's link to the next page (next_url) leads to another host."
+            raise UnexpectedResponse(text, start_of(str(link))) from None
         # A proxy's link holds the path that our own address begins with; the API's does not.
         path = parts.path.removeprefix(ours.path) if parts.hostname == ours.hostname else parts.path
         # Old links had the key in them, and it must be in no address.
@@ -204,13 +205,13 @@ def read_body(response: Response, decoder: Decoder[Body[R]], schema: Mapping[str
     # A response that is no success may lack `results` too, so its status is looked at first.
     if body.status is not UNSET and str(body.status) not in GOOD:
         raise _refusal(response)
-    if not body.results:
-        says_so = body.results is not None or body.status is not UNSET or body.next_url is not UNSET
-        if not says_so or body.resultsCount or body.count:
-            raise UnexpectedResponse(
-                f"The API sent no results for {response.path}, and does not say that there are none."
-            )
+    if not body.results and (body.resultsCount or body.count or not _says_that_there_are_none(body)):
+        raise UnexpectedResponse(f"The API sent no results for {response.path}, and does not say that there are none.")
     return body
+
+
+def _says_that_there_are_none(body: Body[Any]) -> bool:
+    return body.results is not None or body.status is not UNSET or body.next_url is not UNSET
 
 
 def _second_look(response: Response, decoder: Decoder[Body[R]], schema: Mapping[str, Any]) -> Body[R]:

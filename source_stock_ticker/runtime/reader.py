@@ -16,6 +16,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from .errors import ConfigError, ConnectorError, CredentialsError, IncompleteSync, TransientError, UnexpectedResponse
@@ -132,21 +133,20 @@ class _StreamRead:
     def _encoded_pages(self, stream_slice: Any, parse_lock: ParseLock) -> Iterator[EncodedPage]:
         """A worker's job: all pages of a slice. Raises a ConnectorError, or whatever a bug raises."""
 
-        def page_at(page_token: str | None) -> EncodedPage:
-            response = self._stream.fetch(stream_slice, page_token)
+        def parse(response: Any) -> EncodedPage:
             if response is None:
                 return self._encoded(Page([]))
             with parse_lock():
                 return self._encoded(self._stream.parse(stream_slice, response))
 
-        return follow(page_at, str(stream_slice), self._logger)
+        return follow(partial(self._stream.fetch, stream_slice), parse, str(stream_slice), self._logger)
 
     def _encoded(self, page: Page) -> EncodedPage:
         rows, name, namespace = page.rows, self._stream.name, self._configured.namespace
         chunks = (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
         try:
             lines = [records(name, chunk, namespace) for chunk in chunks]
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise UnexpectedResponse("The API sent a value that a row cannot hold.", repr(error)) from None
         return EncodedPage(lines, len(rows), rows[0] if rows else None, page.last, page.next_page_token, page.note)
 

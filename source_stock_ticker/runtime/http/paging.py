@@ -11,20 +11,25 @@ MAX_UNCHANGED_PAGES = 100  # in a row that bring nothing new
 TRIES = 3  # a response that makes no sense is fetched again: some proxy may have cut it
 
 
+R = TypeVar("R")  # a response
 P = TypeVar("P", bound=Any)  # a page: its `last` row (None: it has none), and its `next_page_token`
 
 
 def follow(
-    page_at: Callable[[str | None], P], what: str, logger: logging.Logger, max_pages: int = MAX_PAGES
+    fetch: Callable[[str | None], R],
+    parse: Callable[[R], P],
+    what: str,
+    logger: logging.Logger,
+    max_pages: int = MAX_PAGES,
 ) -> Iterator[P]:
-    """The pages of `what` (its name, for messages): page_at(None), then page_at(each page's next_page_token).
+    """The pages of `what` (its name, for messages): the first one, then those that each page's next_page_token names.
 
-    Raises UnexpectedResponse for pages that lead in a circle, that bring nothing new or that do not end, and when
-    `page_at` did so TRIES times for the same page.
+    A page of which `parse` raises UnexpectedResponse is fetched again. Raises UnexpectedResponse for one that makes no
+    sense TRIES times, and for pages that lead in a circle, bring nothing new or do not end.
     """
     token, seen, unchanged, last = None, set[str](), 0, None
     while True:
-        page = _page(page_at, token, what, logger)
+        page = _page(fetch, parse, token, what, logger)
         token, unchanged = page.next_page_token, unchanged + 1 if page.last in (None, last) else 0
         last = last if page.last is None else page.last
         yield page
@@ -40,10 +45,13 @@ def follow(
         seen.add(token)
 
 
-def _page(page_at: Callable[[str | None], P], token: str | None, what: str, logger: logging.Logger) -> P:
+def _page(
+    fetch: Callable[[str | None], R], parse: Callable[[R], P], token: str | None, what: str, logger: logging.Logger
+) -> P:
     for _ in range(TRIES - 1):
+        response = fetch(token)
         try:
-            return page_at(token)
+            return parse(response)
         except UnexpectedResponse as error:
             logger.warning("%s: %s Fetching it again.", what, error.message)
-    return page_at(token)
+    return parse(fetch(token))

@@ -31,12 +31,11 @@ def row_type(schema: Schema) -> Any:
 
 
 def with_whole_numbers(value: Any, schema: Schema) -> Any:
-    """The same value, with 5 for 5.0 where the schema wants an integer."""
-    if isinstance(value, dict):
-        fields = schema.get("properties", {})
+    """The same value, with 5 for 5.0 where the schema wants an integer. Looks no deeper than the schema does."""
+    if isinstance(value, dict) and (fields := schema.get("properties")):
         return {name: with_whole_numbers(item, fields.get(name, {})) for name, item in value.items()}
-    if isinstance(value, list):
-        return [with_whole_numbers(item, schema.get("items", {})) for item in value]
+    if isinstance(value, list) and (items := schema.get("items")):
+        return [with_whole_numbers(item, items) for item in value]
     if isinstance(value, float) and value.is_integer() and "integer" in _kinds(schema) - {"number"}:
         return int(value)
     return value

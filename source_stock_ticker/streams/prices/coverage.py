@@ -205,15 +205,16 @@ def _checked(saved: State) -> State:
     if not saved:
         return saved
     try:
-        days = [saved["start_date"]]
-        for from_day, through in saved["read"].values():
-            days += [from_day, from_day if through is None else through]
-        for day in days:
-            if not is_day(day) or day < str(FIRST_YEAR):
-                raise ValueError(day)
+        days = [saved["start_date"], *(day for days in saved["read"].values() for day in _both(*days))]
+        if not all(is_day(day) and day >= str(FIRST_YEAR) for day in days):
+            raise ValueError(days)
         dict(saved.get("made_with", {}))
         if not all(isinstance(split, str) for splits in saved.get("splits", {}).values() for split in splits):
             raise TypeError("splits")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise not_ours("stock_prices", error) from None
     return saved
+
+
+def _both(from_day: Any, through: Any) -> tuple[Any, Any]:
+    return from_day, from_day if through is None else through

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...api import StockApi, any_of
 from ...runtime.errors import UnexpectedResponse
-from ...settings import Settings
+from ...settings import MARKET, Settings
 
 PATH = "/stocks/v1/splits"
 SPLITS_A_YEAR = 1_500  # of the whole market, about
@@ -37,6 +37,28 @@ def listed_splits(api: StockApi, settings: Settings, from_day: str) -> SplitsByT
     for tickers in filters:
         found |= splits_by_ticker(api.rows(PATH, {"ticker.any_of": tickers, **query}))
     return found
+
+
+def compared(
+    listed: SplitsByTicker, saved: SplitsByTicker, read: Mapping[str, list[Any]], settings: Settings
+) -> tuple[set[str], SplitsByTicker]:
+    """Tickers whose rows a split has made wrong, and the splits that all rows know once those are read again.
+
+    listed: by the API now. saved: those that the rows were made with. read: the days of each ticker, see coverage.py.
+    """
+    stale, known = set(), {}
+    for ticker in {**listed, **saved}:
+        days = read.get(ticker) or read.get(MARKET)
+        if days is None:
+            continue  # not a ticker of ours
+        from_day, through = days
+        now = known_splits(listed.get(ticker, []), from_day, settings.today, settings.last_day)
+        before = [split for split in saved.get(ticker, []) if split[:10] > from_day]
+        if through and through <= settings.today.isoformat() and are_stale(before, now):
+            stale.add(ticker)
+        if now:
+            known[ticker] = now
+    return stale, known
 
 
 def splits_by_ticker(rows: Iterable[Mapping[str, Any]]) -> SplitsByTicker:

@@ -21,7 +21,7 @@ from .bars import BARS, BARS_SCHEMA, Price, rows, rows_of_day
 from .coverage import NEVER, Coverage
 from .plan import Plan, plan
 from .slices import DayNote, DaySlice, EndSlice, PriceSlice, SplitsSlice, TickerSlice
-from .splits import SplitsByTicker, are_stale, known_splits, listed_splits
+from .splits import SplitsByTicker, compared, listed_splits
 
 PLANS = (10, 5, 2)  # years of history that the API's plans have
 WEEKS = timedelta(days=14)  # of which a ticker should have some bar
@@ -58,40 +58,36 @@ class StockPrices(TableStream[PriceSlice]):
 
     def slices(self, state: State) -> Iterator[PriceSlice]:
         """First what the splits have changed, then the plan's tickers and days."""
-        settings, read = self._settings, state["read"]
-        if settings.start_date > settings.last_day:
-            self._logger.info(
-                "stock_prices: no day from start_date (%s) on is over yet: nothing to read.", settings.start_date
-            )
+        settings, read, last_day = self._settings, state["read"], self._settings.last_day
+        if settings.start_date > last_day:
+            text = "stock_prices: no day from start_date (%s) on is over yet: nothing to read."
+            self._logger.info(text, settings.start_date)
         first_days = {ticker: self._coverage.first_day(*days) for ticker, days in read.items()}
-        expected = frozenset(t for t, day in first_days.items() if settings.last_day - day >= WEEKS and t != MARKET)
+        expected = frozenset(t for t, day in first_days.items() if last_day - day >= WEEKS and t != MARKET)
         stale: set[str] = set()
         # Also when no day is new: a split can be announced late.
-        reads_days = min(first_days.values(), default=NEVER) <= settings.last_day
-        if settings.adjusted and (reads_days or self._coverage.read_before(read)):
+        if settings.adjusted and (self._coverage.read_before(read) or min(first_days.values()) <= last_day):
             stale, known = self._splits(state)
             yield SplitsSlice(tuple(sorted(stale)), known)
-            market = read.get(MARKET, [None])
-            first_days |= {t: weekday_from(date.fromisoformat(read.get(t, market)[0])) for t in stale}
-        first_days = {ticker: day for ticker, day in first_days.items() if day <= settings.last_day}
-        planned = self._plan(first_days)
-        self._announce(planned.requests)
-        for ticker in planned.by_ticker:
-            reread = ticker in stale or ticker in state["splits"] or MARKET in read
-            yield TickerSlice(ticker, first_days.pop(ticker), reread)
-        if planned.from_day and first_days:
-            yield from self._days(planned.from_day, first_days, frozenset(planned.by_ticker))
+            first_days |= {t: weekday_from(date.fromisoformat((read.get(t) or read[MARKET])[0])) for t in stale}
+        yield from self._planned(state, {t: day for t, day in first_days.items() if day <= last_day}, stale)
         yield EndSlice(expected)
+
+    def _planned(self, state: State, first_days: dict[str, date], stale: set[str]) -> Iterator[PriceSlice]:
+        by_ticker, day, requests = self._plan(first_days)
+        self._announce(requests)
+        for ticker in by_ticker:
+            reread = ticker in stale or ticker in state["splits"] or MARKET in state["read"]
+            yield TickerSlice(ticker, first_days.pop(ticker), reread)
+        others, last_day = frozenset(by_ticker), self._settings.last_day
+        while day and first_days and day <= last_day:
+            following = weekday_after(day)
+            yield DaySlice(day, first_days, others, following > last_day)
+            day = following
 
     def group(self, stream_slice: PriceSlice) -> str | None:
         # All days share one "through"; a ticker has its own.
         return "days" if isinstance(stream_slice, DaySlice) else None
-
-    def _days(self, day: date, first_days: dict[str, date], others: frozenset[str]) -> Iterator[DaySlice]:
-        while day <= self._settings.last_day:
-            following = weekday_after(day)
-            yield DaySlice(day, first_days, others, following > self._settings.last_day)
-            day = following
 
     def _plan(self, first_days: dict[str, date]) -> Plan:
         settings = self._settings
@@ -106,37 +102,21 @@ class StockPrices(TableStream[PriceSlice]):
     def _announce(self, requests: int) -> None:
         self._api.plan(requests)
         limit = self._settings.requests_per_minute
-        minutes = requests / limit if limit else 0
-        if minutes > MINUTES_ANNOUNCED:
-            self._logger.info(
-                "stock_prices: about %d requests to make; at %d a minute that takes about %.0f minutes.",
-                requests,
-                limit,
-                minutes,
-            )
+        if limit and requests / limit > MINUTES_ANNOUNCED:
+            text = "stock_prices: about %d requests to make; at %d a minute that takes about %.0f minutes."
+            self._logger.info(text, requests, limit, requests / limit)
 
     def _splits(self, state: State) -> tuple[set[str], SplitsByTicker]:
         """Tickers whose rows a split has made wrong, and the splits that all rows know once those are read again."""
-        settings, read, saved = self._settings, state["read"], state["splits"]
+        read, saved = state["read"], state["splits"]
         try:
-            listed = listed_splits(self._api, settings, min(days[0] for days in read.values()))
+            listed = listed_splits(self._api, self._settings, min(days[0] for days in read.values()))
         except CredentialsError:
             raise
         except (ConfigError, NotFound) as refused:
             self._logger.warning("stock_prices: splits are not looked for. %s", refused.message)
             return set(), saved
-        stale, known = set(), {}
-        for ticker in {**listed, **saved}:
-            from_day, through = read.get(ticker) or read.get(MARKET) or (None, None)
-            if from_day is None:
-                continue  # not a ticker of ours
-            now = known_splits(listed.get(ticker, []), from_day, settings.today, settings.last_day)
-            before = [split for split in saved.get(ticker, []) if split[:10] > from_day]
-            if through and through <= settings.today.isoformat() and are_stale(before, now):
-                stale.add(ticker)
-            if now:
-                known[ticker] = now
-        return stale, known
+        return compared(listed, saved, read, self._settings)
 
     # One page
 
@@ -205,23 +185,21 @@ class StockPrices(TableStream[PriceSlice]):
         if 2 * others > len(found):
             raise UnexpectedResponse(f"The API sent bars of other days than were asked for, for {response.path}.")
         if others:
-            self._logger.warning(
-                "stock_prices: %d bars of %s are of days that were not asked for; left out.",
-                others,
-                stream_slice.ticker,
-            )
+            text = "stock_prices: %d bars of %s are of days that were not asked for; left out."
+            self._logger.warning(text, others, stream_slice.ticker)
         return [row for row in found if low <= row.date and is_over(row)]
 
     def _parse_day(self, stream_slice: DaySlice, response: Response) -> Page:
         day, first_days, others, _ = stream_slice
         body = read_body(response, ROWS)
         self._refuse_another_basis(body, response)
-        # Of a ticker that the API repeats the first bar is kept.
-        bars = {bar["T"]: bar for bar in reversed(body.results or []) if _is_named(bar)}
-        unnamed = sum(not _is_named(bar) for bar in body.results or [])
-        if unnamed:
+        results = body.results or []
+        named = [bar for bar in results if _is_named(bar)]
+        if len(named) < len(results):
             # Users saw such rows come: they are nobody's, and the others are good.
+            unnamed = len(results) - len(named)
             self._logger.warning("stock_prices: %d bars of %s have no ticker; left out.", unnamed, day)
+        bars = {bar["T"]: bar for bar in reversed(named)}  # of a ticker that the API repeats the first bar is kept
         if MARKET in first_days:
             wanted = sorted(bars.keys() - others)
         else:
