@@ -6,17 +6,20 @@ import subprocess
 import sys
 
 import pytest
-from tiny_connector import CATALOG, CONNECTOR, KEY, ROOT, SCHEMA, SPEC, Run
+from tiny_connector import CATALOG, KEY, MAIN, ROOT, SCHEMA, SOURCE, SPEC, Run
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Where the connector and the files for it are."""
     folder = tmp_path_factory.mktemp("connector")
+    (folder / "tiny").mkdir()
     for name, text in {
-        "main.py": CONNECTOR,
+        "main.py": MAIN,
+        "tiny/__init__.py": "",
+        "tiny/source.py": SOURCE,
+        "tiny/numbers.json": json.dumps(SCHEMA),
         "spec.yaml": SPEC,
-        "numbers.json": json.dumps(SCHEMA),
         "catalog.json": json.dumps(CATALOG),
     }.items():
         (folder / name).write_text(text, "utf-8")

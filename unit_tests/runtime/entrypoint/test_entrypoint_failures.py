@@ -53,7 +53,7 @@ def test_a_broken_config_fails_the_check_with_a_sentence(run, config, kind):
 
 
 @pytest.mark.parametrize("kind", BROKEN_FILES)
-def test_a_broken_config_is_an_error_that_the_user_can_mend(run, config, kind):
+def test_a_broken_config_is_an_error_that_the_user_can_fix(run, config, kind):
     found = run("discover", "--config", config(BROKEN_FILES[kind]))
     assert found.error["failure_type"] == "config_error"
     assert "stack_trace" not in found.error

@@ -48,12 +48,24 @@ def test_a_read_that_is_stopped_in_the_middle_of_a_line_writes_it_to_its_end(sta
     assert (found.stderr, found.exit_code) == ("", exit_code)
 
 
-def test_a_process_that_is_stopped_does_not_wait_for_ever_for_its_reader(start, read_of):
+@SIGNALS
+def test_a_process_that_is_stopped_does_not_wait_for_ever_for_its_reader(start, read_of, number, exit_code):
     process = start(*read_of("large rows"))
     lines_until(process, b'{"type":"TRACE"', count=2)
     time.sleep(0.2)
+    process.send_signal(number)
+    assert process.wait(timeout=10) == exit_code
+
+
+@pytest.mark.parametrize("moment", range(12))
+def test_a_process_that_is_stopped_in_its_first_moments_neither_crashes_nor_says_half_a_line(
+    start, finish, read_of, moment
+):
+    process = start(*read_of("wait"))
+    time.sleep(0.03 * moment)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=10) == -15
+    found = finish(process)
+    assert (found.stderr, found.exit_code) == ("", -15)
 
 
 def test_a_reader_that_goes_away_ends_the_process_quietly(start, read_of):

@@ -16,12 +16,20 @@ connectionSpecification:
       title: What it does
       enum: [well, refuse, crash, import, print, fail, wait, "no end", large rows]
 """
-CONNECTOR = '''
+MAIN = """
+import sys
+from source_stock_ticker.runtime.entrypoint import launch
+
+sys.exit(launch("tiny.source:Tiny", "1.2.3"))
+"""
+SOURCE = '''
 import itertools, sys, time, warnings
 from pathlib import Path
-from source_stock_ticker.runtime import ConfigError, Page, Source, Stream, TransientError, launch
+from source_stock_ticker.runtime.errors import ConfigError, TransientError
+from source_stock_ticker.runtime.source import Source
+from source_stock_ticker.runtime.stream import Page, Stream
 
-class Numbers(Stream):
+class Numbers(Stream[int]):
     """Rows 1, 2, 3; or something that the config asks for."""
     name, primary_key, cursor_field = "numbers", ("id",), "id"
     schema_folder = Path(__file__).parent
@@ -33,18 +41,18 @@ class Numbers(Stream):
         first = state.get("last", 0) + 1
         return iter(range(first, 4)) if self.does != "no end" else itertools.count(first)
 
-    def fetch(self, slice, page_token):
-        if self.does == "wait" and slice == 3:
+    def fetch(self, stream_slice, page_token):
+        if self.does == "wait" and stream_slice == 3:
             time.sleep(60)
-        if self.does == "fail" and slice == 3:
+        if self.does == "fail" and stream_slice == 3:
             raise TransientError("The API is down.")
-        return slice
+        return stream_slice
 
-    def parse(self, slice, answer):
-        return Page([{"id": answer, "text": "x" * (1_000_000 if self.does == "large rows" else 10)}])
+    def parse(self, stream_slice, response):
+        return Page([{"id": response, "text": "x" * (1_000_000 if self.does == "large rows" else 10)}])
 
-    def checkpoint(self, state, slice, first, last, done):
-        state["last"] = last["id"]
+    def checkpoint(self, state, stream_slice, written):
+        state["last"] = written.last["id"]
 
 class Tiny(Source):
     def check(self, logger, config):
@@ -64,8 +72,6 @@ class Tiny(Source):
             sys.stdout.write("Nor write.")
             warnings.warn("This is old.")
         return [Numbers(does)]
-
-sys.exit(launch(Tiny(), "1.2.3"))
 '''
 CATALOG = {"streams": [{"stream": {"name": "numbers"}, "sync_mode": "incremental"}]}
 SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}, "text": {"type": "string"}}}

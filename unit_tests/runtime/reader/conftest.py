@@ -5,8 +5,8 @@ import logging
 import pytest
 from numbers_stream import Read
 
-from source_stock_ticker.runtime.catalog import ConfiguredStream
 from source_stock_ticker.runtime.errors import IncompleteSync
+from source_stock_ticker.runtime.protocol.catalog import ConfiguredStream
 from source_stock_ticker.runtime.reader import read
 
 

@@ -1,13 +1,9 @@
 """A stream of numbers for the tests of the reader, and what came of a read of it."""
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-from source_stock_ticker.runtime import (
-    ConfigError,
-    Page,
-    Stream,
-    TransientError,
-)
+from source_stock_ticker.runtime.errors import ConfigError, TransientError
+from source_stock_ticker.runtime.stream import Page, Stream
 
 FAT = "x" * 400  # a row with it is worth a STATE
 
@@ -17,13 +13,12 @@ class Part(NamedTuple):
 
     name: str
     after: int
-    chain: str | None
 
     def __str__(self) -> str:
         return f"part {self.name}"
 
 
-class Numbers(Stream):
+class Numbers(Stream[Part]):
     """Rows {"part": "a", "id": 1} out of lists: {"a": [[1, 2], [3]]} is a part with two pages; an exception is raised.
 
     The state holds the last id of each part.
@@ -32,12 +27,13 @@ class Numbers(Stream):
     name = "numbers"
     primary_key = ("part", "id")
     cursor_field: str | None = "id"
-    chain: str | None = None
+    groups: ClassVar[dict[str, str]] = {}  # of the parts that have one
 
     def __init__(self, parts: dict[str, list[Any]], **attributes: Any) -> None:
         self.parts = parts
         self.resumed_from: list[Any] = []
         self.checkpoints: list[tuple[Any, ...]] = []
+        self.notes: list[Any] = []
         vars(self).update(attributes)
 
     def resume(self, saved):
@@ -46,23 +42,29 @@ class Numbers(Stream):
 
     def slices(self, state):
         for name in self.parts:
-            yield Part(name, state.get(name, 0), self.chain)
+            yield Part(name, state.get(name, 0))
 
-    def fetch(self, slice, page_token):
-        answer = self.parts[slice.name][int(page_token or 0)]
-        if isinstance(answer, Exception):
-            raise answer
-        return int(page_token or 0), answer
+    def group(self, stream_slice):
+        return self.groups.get(stream_slice.name)
 
-    def parse(self, slice, answer):
-        place, ids = answer
-        following = str(place + 1) if place + 1 < len(self.parts[slice.name]) else None
-        return Page([{"part": slice.name, "id": id, "text": FAT} for id in ids if id > slice.after], following)
+    def fetch(self, stream_slice, page_token):
+        response = self.parts[stream_slice.name][int(page_token or 0)]
+        if isinstance(response, Exception):
+            raise response
+        return int(page_token or 0), response
 
-    def checkpoint(self, state, slice, first, last, done):
-        self.checkpoints.append((slice.name, first and first["id"], last and last["id"], done))
+    def parse(self, stream_slice, response):
+        place, ids = response
+        following = str(place + 1) if place + 1 < len(self.parts[stream_slice.name]) else None
+        rows = [{"part": stream_slice.name, "id": id, "text": FAT} for id in ids if id > stream_slice.after]
+        return Page(rows, following, f"note of page {place}")
+
+    def checkpoint(self, state, stream_slice, written):
+        first, last = (row and row["id"] for row in (written.first, written.last))
+        self.checkpoints.append((stream_slice.name, first, last, written.done))
+        self.notes.append(written.note)
         if last:
-            state[slice.name] = last["id"]
+            state[stream_slice.name] = last
 
 
 ALL = {"a": [[1, 2], [3]], "b": [[1]], "c": [[1, 2, 3], [4, 5], [6]]}

@@ -1,15 +1,11 @@
 """When something fails: what is still read, what is told, and that the next sync has the rest."""
 
 import pytest
-from numbers_stream import ALL, ALL_ROWS, OUTAGE, REFUSED, Numbers, Part
+from numbers_stream import ALL, ALL_ROWS, OUTAGE, REFUSED, Numbers
 
-from source_stock_ticker.runtime import (
-    Page,
-    UnexpectedResponse,
-)
-from source_stock_ticker.runtime.catalog import ConfiguredStream
-from source_stock_ticker.runtime.errors import CredentialsError
-from source_stock_ticker.runtime.reader import error_message
+from source_stock_ticker.runtime.errors import CredentialsError, UnexpectedResponse
+from source_stock_ticker.runtime.protocol.catalog import ConfiguredStream
+from source_stock_ticker.runtime.stream import Page, Stream
 
 
 def test_a_stream_that_fails_ends_with_its_state_and_incomplete_and_an_error(run):
@@ -90,15 +86,30 @@ def test_a_bug_ends_the_stream_and_shows_its_stack_to_developers_only(run):
     assert "numbers_stream.py" in error["stack_trace"]
 
 
-def test_a_row_that_json_cannot_hold_is_a_bug_that_does_not_spoil_the_others(run):
+@pytest.mark.parametrize("value", [object(), "half a character: \ud800"], ids=["object", "half a character"])
+def test_a_value_that_a_row_cannot_hold_fails_its_slice_and_not_the_others(run, value):
     class Odd(Numbers):
-        def parse(self, slice, answer):
-            page = super().parse(slice, answer)
-            return Page([{**row, "text": object()} for row in page.rows]) if slice.name == "b" else page
+        def parse(self, stream_slice, response):
+            page = super().parse(stream_slice, response)
+            return Page([{**row, "text": value} for row in page.rows]) if stream_slice.name == "b" else page
 
-    found = run(Odd({"a": [[1]], "b": [[1]]}))
-    assert found.rows == [("a", 1)]
+    found = run(Odd({"a": [[1]], "b": [[1]], "c": [[1]]}))
+    assert found.rows == [("a", 1), ("c", 1)]
+    assert found.errors[0]["message"] == "Not read: part b. The API sent a value that a row cannot hold."
     assert found.errors[0]["failure_type"] == "system_error"
+
+
+def test_a_value_that_is_nested_too_deeply_for_a_row_fails_its_slice_and_not_the_others(run):
+    class Deep(Numbers):
+        def parse(self, stream_slice, response):
+            deep = []
+            for _ in range(100_000 if stream_slice.name == "b" else 1):
+                deep = [deep]
+            return Page([{**row, "text": deep} for row in super().parse(stream_slice, response).rows])
+
+    found = run(Deep({"a": [[1]], "b": [[1]], "c": [[1]]}))
+    assert found.rows == [("a", 1), ("c", 1)]
+    assert found.errors[0]["message"] == "Not read: part b. The API sent a value that a row cannot hold."
 
 
 @pytest.mark.parametrize("method", ["resume", "slices"])
@@ -130,66 +141,128 @@ def test_after_a_refused_key_no_other_stream_is_tried(run):
     assert [error["message"] for error in found.errors] == ["api_key: the API does not know it."] * 2
 
 
-def test_when_a_link_of_a_chain_fails_the_rest_of_it_is_left_out(run):
-    stream = Numbers({"a": [[1]], "b": [[1], OUTAGE], "c": [[1]], "d": [[1]]}, chain="days")
-    found = run(stream)
-    assert found.rows == [("a", 1), ("b", 1)]
-    assert found.states[-1] == {"a": 1, "b": 1}
+# What becomes of the rest: the table of stream.py
+
+BUG = KeyError("oops")
+SENSELESS = UnexpectedResponse("The API sent nonsense.")
+REFUSED_KEY = CredentialsError("api_key: the API does not know it.")
+ERRORS = {"outage": OUTAGE, "no sense": SENSELESS, "config": REFUSED, "bug": BUG, "credentials": REFUSED_KEY}
+FAILS_ALONE = {"outage", "no sense"}
 
 
-def test_a_chain_that_breaks_leaves_the_others_alone(run):
-    class Chains(Numbers):
+class Groups(Numbers):
+    """The second page of its first part fails; d stands alone."""
+
+    groups = {"a": "odd", "b": "even", "c": "odd", "e": "odd"}  # noqa: RUF012
+
+    def __init__(self, error, by):
+        failing = error if by == "fetch" else [error]
+        super().__init__({"a": [[1], failing], "b": [[1]], "c": [[1]], "d": [[1]], "e": [[1]]})
+
+    def parse(self, stream_slice, response):
+        if isinstance(response[1][0], Exception):
+            raise response[1][0]
+        return super().parse(stream_slice, response)
+
+
+@pytest.mark.parametrize("by", ["fetch", "parse"])
+@pytest.mark.parametrize("kind", ERRORS)
+def test_a_slice_that_fails_leaves_out_its_group_or_the_whole_stream_or_all_streams(run, kind, by):
+    found = run(Groups(ERRORS[kind], by), Numbers({"a": [[7]]}, name="other"))
+    others = [("b", 1), ("d", 1)] if kind in FAILS_ALONE else []
+    other_stream = [("a", 7)] if kind != "credentials" else []
+    assert found.rows == [("a", 1), *others, *other_stream]
+    assert found.states[len(found.states) - 1 - len(other_stream)] == {"a": 1, **dict(others)}
+    assert found.kinds.count("INCOMPLETE") == len(found.errors) == (2 if kind == "credentials" else 1)
+    assert found.failed
+
+
+@pytest.mark.parametrize("by", ["slices", "resume"])
+@pytest.mark.parametrize("kind", ERRORS)
+def test_a_stream_that_cannot_tell_what_to_read_is_incomplete_and_keeps_what_is_written(run, kind, by):
+    class Lost(Numbers):
+        def resume(self, saved):
+            if by == "resume":
+                raise ERRORS[kind]
+            return saved
+
         def slices(self, state):
-            for part in super().slices(state):
-                yield part._replace(chain={"a": "odd", "b": "even", "c": "odd", "d": "even", "e": None}[part.name])
+            yield from super().slices(state)
+            raise ERRORS[kind]
 
-    found = run(Chains({"a": [OUTAGE], "b": [[1]], "c": [[1]], "d": [[1]], "e": [[1]]}))
-    assert found.rows == [("b", 1), ("d", 1), ("e", 1)]
+    found = run(Lost({"a": [[1]]}), Numbers({"a": [[7]]}, name="other"))
+    own = [("a", 1)] if by == "slices" else []
+    other_stream = [("a", 7)] if kind != "credentials" else []
+    assert found.rows == own + other_stream
+    assert found.states == [{name: id} for name, id in found.rows]
+    assert found.kinds.count("INCOMPLETE") == len(found.errors) == (2 if kind == "credentials" else 1)
+    assert found.failed
 
 
-class Plain(Numbers):
-    """As one writes it who has not heard of chains: its slices are texts."""
+@pytest.mark.parametrize("kind", ["outage", "no sense"])
+def test_what_a_failed_slice_and_its_group_lack_is_read_by_the_next_sync(run, kind):
+    first = run(Groups(ERRORS[kind], "fetch"))
+    whole = {"a": [[1], [2]], "b": [[1]], "c": [[1]], "d": [[1]], "e": [[1]]}
+    second = run(Numbers(whole), saved=first.states[-1])
+    assert sorted(first.rows + second.rows) == [("a", 1), ("a", 2), ("b", 1), ("c", 1), ("d", 1), ("e", 1)]
+
+
+class Plain(Stream[str]):
+    """As one writes it who has not heard of groups: its slices are strings, and its state says "read up to"."""
+
+    name, cursor_field = "numbers", "id"
+
+    def __init__(self, **attributes):
+        vars(self).update(attributes)
 
     def slices(self, state):
-        yield from self.parts
+        yield from "abcd"
 
-    def fetch(self, slice, page_token):
-        return super().fetch(Part(slice, 0, None), page_token)
+    def fetch(self, stream_slice, page_token):
+        if stream_slice == "b":
+            raise OUTAGE
+        return stream_slice
 
-    def parse(self, slice, answer):
-        return super().parse(Part(slice, 0, None), answer)
+    def parse(self, stream_slice, response):
+        return Page([{"part": stream_slice, "id": "abcd".index(response)}])
 
-    def checkpoint(self, state, slice, first, last, done):
-        if last:
-            state["read up to"] = last["id"]
+    def checkpoint(self, state, stream_slice, written):
+        state["read up to"] = written.last["part"]
 
 
 def test_a_slice_that_fails_keeps_those_behind_it_from_being_read_if_nothing_else_is_said(run):
-    found = run(Plain({"a": [[1]], "b": [OUTAGE], "c": [[3]], "d": [[4]]}))
-    assert found.rows == [("a", 1)]
-    assert found.states[-1] == {"read up to": 1}  # and so the next sync begins at b
+    found = run(Plain())
+    assert found.rows == [("a", 0)]
+    assert found.states[-1] == {"read up to": "a"}  # and so the next sync begins at b
 
 
 def test_without_a_cursor_there_is_no_state_to_spoil_and_the_others_are_read(run):
-    found = run(Plain({"a": [[1]], "b": [OUTAGE], "c": [[3]], "d": [[4]]}, cursor_field=None))
-    assert found.rows == [("a", 1), ("c", 3), ("d", 4)]
+    found = run(Plain(cursor_field=None))
+    assert found.rows == [("a", 0), ("c", 2), ("d", 3)]
 
 
-def test_an_answer_that_makes_no_sense_raises_no_hope_for_the_next_sync(run):
+def test_a_bug_in_a_checkpoint_ends_the_stream_with_the_state_before_it(run):
+    class Wrong(Numbers):
+        def checkpoint(self, state, stream_slice, written):
+            if stream_slice.name == "b":
+                raise KeyError("oops")
+            super().checkpoint(state, stream_slice, written)
+
+    found = run(Wrong({"a": [[1]], "b": [[1]], "c": [[1]]}))
+    assert found.rows == [("a", 1), ("b", 1)]
+    assert found.states[-1] == {"a": 1}
+    assert found.errors[0]["failure_type"] == "system_error"
+
+
+def test_what_has_been_written_of_a_failed_slice_is_not_taken_for_rows_of_the_next_one(run):
+    stream = Numbers({"a": [[1], OUTAGE], "b": [[7]]})
+    run(stream)
+    assert stream.checkpoints == [("a", 1, 1, False), ("b", 7, 7, True)]
+
+
+def test_a_response_that_makes_no_sense_raises_no_hope_for_the_next_sync(run):
     found = run(Numbers({"a": [[1]], "b": [UnexpectedResponse("The API sent nonsense.")]}))
     assert found.errors[0]["message"] == "Not read: part b. The API sent nonsense."
-
-
-def test_pages_without_rows_come_to_an_end_though_each_is_another(run):
-    class Empty(Numbers):
-        def fetch(self, slice, page_token):
-            return int(page_token or 0)
-
-        def parse(self, slice, answer):
-            return Page([], str(answer + 1))
-
-    found = run(Empty({"a": []}))
-    assert "The last 101 pages of part a brought nothing new." in found.errors[0]["message"]
 
 
 def test_a_stream_that_there_is_not_is_told_with_those_there_are(run):
@@ -205,21 +278,3 @@ def test_a_stream_that_there_is_not_is_told_with_those_there_are(run):
         }
     ]
     assert found.rows == [("a", 1)]
-
-
-# One error message
-
-
-def test_an_error_of_a_connector_is_told_by_its_sentence(messages_in):
-    (message,) = messages_in(error_message(OUTAGE))
-    assert message["trace"]["error"] == {
-        "message": "The API is down.",
-        "failure_type": "transient_error",
-        "internal_message": "HTTP 503 from the proxy",
-    }
-
-
-def test_an_error_that_is_a_bug_tells_the_user_nothing_of_python(messages_in):
-    (message,) = messages_in(error_message(ValueError("bad literal")))
-    assert "literal" not in message["trace"]["error"]["message"]
-    assert message["trace"]["error"]["internal_message"] == "ValueError('bad literal')"

@@ -7,11 +7,10 @@ import threading
 import pytest
 from numbers_stream import ALL, ALL_ROWS, FAT, Numbers, Read
 
-from source_stock_ticker.runtime import (
-    Pace,
-)
-from source_stock_ticker.runtime.catalog import ConfiguredStream
-from source_stock_ticker.runtime.reader import read
+from source_stock_ticker.runtime.http.rate_limit import RequestStats
+from source_stock_ticker.runtime.protocol import messages
+from source_stock_ticker.runtime.protocol.catalog import ConfiguredStream
+from source_stock_ticker.runtime.reader import CHUNK, read
 
 # A good read
 
@@ -52,6 +51,13 @@ def test_the_last_state_comes_after_the_last_record(run):
     assert run(Numbers(ALL)).states[-1] == {"a": 3, "b": 1, "c": 6}
 
 
+def test_a_page_of_more_rows_than_are_encoded_at_once_comes_out_whole(run):
+    many = range(1, 2 * CHUNK + 2)
+    found = run(Numbers({"a": [many]}))
+    assert found.rows == [("a", id) for id in many]
+    assert found.of_type("STATE")[-1]["state"]["sourceStats"]["recordCount"] == len(many)
+
+
 def test_a_checkpoint_comes_after_its_records(run):
     written: dict[str, int] = {}
     for message in run(Numbers(ALL)).messages:
@@ -87,9 +93,9 @@ def test_a_state_is_not_long_in_coming_when_rows_are_few(run, clock, monkeypatch
     class Slow(Numbers):
         """From page to page eleven seconds pass; the state is worth many rows."""
 
-        def checkpoint(self, state, slice, first, last, is_last):
+        def checkpoint(self, state, stream_slice, written):
             clock.sleep(11)
-            super().checkpoint(state, slice, first, last, is_last)
+            super().checkpoint(state, stream_slice, written)
 
     monkeypatch.setattr("time.monotonic", clock.monotonic)
     few = run(Slow({"a": [[number] for number in range(1, 9)]}), saved={"b": "x" * 100_000}, workers=1)
@@ -109,9 +115,15 @@ def test_an_empty_last_page_does_not_make_the_last_row_forgotten(run):
     assert stream.checkpoints[-1] == ("a", 1, 2, True)
 
 
-def test_an_answer_of_none_is_a_slice_without_rows(run):
+def test_a_checkpoint_hears_what_parsing_noted_of_the_page(run):
+    stream = Numbers({"a": [[1], []], "b": [[1]]})
+    run(stream)
+    assert stream.notes == ["note of page 0", "note of page 1", "note of page 0"]
+
+
+def test_a_response_of_none_is_a_slice_without_rows(run):
     class Nothing(Numbers):
-        def fetch(self, slice, page_token):
+        def fetch(self, stream_slice, page_token):
             return None
 
     stream = Nothing({"a": [[1]]})
@@ -126,12 +138,12 @@ def test_a_stream_that_waits_for_the_rate_limit_says_so_once(caplog, messages_in
     told = threading.Event()
 
     class Waiting(Numbers):
-        def fetch(self, slice, page_token):
+        def fetch(self, stream_slice, page_token):
             assert told.wait(5)
-            return super().fetch(slice, page_token)
+            return super().fetch(stream_slice, page_token)
 
-        def pace(self):
-            return Pace(seconds_to_wait=0.0 if told.is_set() else 30.0)
+        def request_stats(self):
+            return RequestStats(seconds_to_wait=0.0 if told.is_set() else 30.0)
 
     caplog.set_level("INFO", "airbyte")
     lines = b""
@@ -149,14 +161,14 @@ def test_who_waits_for_a_page_lets_out_what_is_written():
     asked = threading.Event()
 
     class Slow(Numbers):
-        def fetch(self, slice, page_token):
-            assert slice.name == "a" or asked.wait(5)
-            return super().fetch(slice, page_token)
+        def fetch(self, stream_slice, page_token):
+            assert stream_slice.name == "a" or asked.wait(5)
+            return super().fetch(stream_slice, page_token)
 
     lines = []
     catalog = [ConfiguredStream("numbers", None, True)]
     for line in read([Slow({"a": [[1]], "b": [[1]]})], catalog, {}, 2, logging.getLogger("airbyte")):
         lines.append(line)
-        if line == b"" and any(line.startswith(b'{"type":"RECORD"') for line in lines):
+        if line == messages.FLUSH and any(line.startswith(b'{"type":"RECORD"') for line in lines):
             asked.set()
     assert asked.is_set()

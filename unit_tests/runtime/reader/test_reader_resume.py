@@ -5,10 +5,8 @@ import logging
 
 from numbers_stream import ALL, ALL_ROWS, Numbers
 
-from source_stock_ticker.runtime import (
-    UnexpectedResponse,
-)
-from source_stock_ticker.runtime.catalog import ConfiguredStream
+from source_stock_ticker.runtime.errors import UnexpectedResponse
+from source_stock_ticker.runtime.protocol.catalog import ConfiguredStream
 from source_stock_ticker.runtime.reader import read
 
 

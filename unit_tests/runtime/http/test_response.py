@@ -1,0 +1,87 @@
+"""The JSON of a response: what it holds, and how one that holds none is told."""
+
+import msgspec
+import pytest
+
+from source_stock_ticker.runtime.errors import UnexpectedResponse
+from source_stock_ticker.runtime.http.response import MAX_VALUES, Response
+
+
+class Letter(msgspec.Struct):
+    letter: str
+
+
+LETTERS = msgspec.json.Decoder(list[Letter])
+
+
+def response(body):
+    return Response(200, body, "/v1/letters", {})
+
+
+def refusal(read):
+    with pytest.raises(UnexpectedResponse) as error:
+        read()
+    return error.value
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray])
+def test_json_is_what_the_body_holds(kind):
+    body = kind('{"letters": ["a", "ü", null, 1, 1.5, true]}'.encode())
+    assert response(body).json() == {"letters": ["a", "ü", None, 1, 1.5, True]}
+
+
+def test_a_body_can_be_had_as_the_type_of_a_decoder():
+    assert response(b'[{"letter": "a", "new": 1}]').decoded(LETTERS) == [Letter("a")]
+
+
+def test_json_of_another_type_is_the_callers_to_judge():
+    with pytest.raises(msgspec.ValidationError, match="letter"):
+        response(b'[{"letter": 1}]').decoded(LETTERS)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>out of order</html>",
+        b'{"letters": [',
+        b'{"a": 1} {"b": 2}',
+        b'{"a": NaN}',
+        b'"\xff"',
+        b"\xff\xfe{\x00}\x00",
+        b"[" * 100_000,
+        b"[" * 100_000 + b"]" * 100_000,
+    ],
+    ids=["HTML", "cut", "two values", "NaN", "Latin-1", "UTF-16", "cut and deep", "deep"],
+)
+def test_what_is_not_json_is_told_by_the_path(body):
+    assert refusal(response(body).json).message == "The API sent something that is not JSON for /v1/letters."
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'[{"letter": "a"}, {"letter"', b'[{"letter": "\xff"}]'])
+def test_what_is_not_json_is_told_so_too_where_a_type_is_expected(body):
+    message = refusal(lambda: response(body).decoded(LETTERS)).message
+    assert message == "The API sent something that is not JSON for /v1/letters."
+
+
+@pytest.mark.parametrize("body", [b"", b" \r\n"])
+def test_an_empty_body_is_told_as_one(body):
+    assert refusal(response(body).json).message == "The API sent an empty body for /v1/letters."
+
+
+def test_the_start_of_what_is_not_json_is_in_the_detail():
+    detail = refusal(response(b"<html> " + b"x" * 10_000).json).detail
+    assert "<html>" in detail
+    assert len(detail) < 1000
+
+
+def test_a_number_that_no_computer_can_hold_is_no_number():
+    assert refusal(response(b'{"size": 1e999}').json).message == "The API sent a number out of range for /v1/letters."
+
+
+def test_so_many_tiny_values_that_they_would_fill_the_memory_are_refused():
+    message = refusal(response(b"[" + b"0," * MAX_VALUES + b"0,0]").json).message
+    assert message == "The API sent over 750,000 values for /v1/letters."
+
+
+def test_as_many_values_as_an_honest_response_may_have_are_read():
+    assert len(response(b"[" + b"0," * MAX_VALUES + b"0]").json()) == MAX_VALUES + 1

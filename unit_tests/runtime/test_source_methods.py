@@ -1,0 +1,133 @@
+"""A Source used from Python: each method gives the message that its command would write."""
+
+import json
+import logging
+
+import pytest
+
+from source_stock_ticker.runtime.errors import ConfigError, TransientError
+from source_stock_ticker.runtime.process.output import Output
+from source_stock_ticker.runtime.protocol.catalog import ConfiguredStream
+from source_stock_ticker.runtime.source import Source
+from source_stock_ticker.runtime.stream import Page, Stream
+
+LOGGER = logging.getLogger("airbyte")
+SPEC = {
+    "documentationUrl": "https://example.com",
+    "connectionSpecification": {
+        "type": "object",
+        "properties": {"key": {"type": "string", "airbyte_secret": True}, "size": {"type": "string"}},
+        "required": ["key"],
+    },
+}
+SCHEMA = {"type": "object", "properties": {"letter": {"type": "string"}}}
+
+
+class Letters(Stream[str]):
+    name = "letters"
+
+    def json_schema(self):
+        return SCHEMA
+
+    def fetch(self, stream_slice, page_token):
+        return "ab"
+
+    def parse(self, stream_slice, response):
+        return Page([{"letter": letter} for letter in response])
+
+
+class Alphabet(Source):
+    specification = SPEC
+
+    def __init__(self):
+        self.checked = []
+
+    def check(self, logger, config):
+        self.checked.append(config)
+        if config["key"] == "refused":
+            raise ConfigError("key: it is refused.")
+        if config["key"] == "down":
+            raise TransientError("The API is down.")
+        if config["key"] == "bug":
+            raise KeyError("oops")
+
+    def streams(self, logger, config):
+        return [Letters()]
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A function: a source, a command and a config -> the messages that `run` gives."""
+
+    def run(source, command, config, **files):
+        (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
+        paths = {"config": str(tmp_path / "config.json"), "catalog": None, "state": None, **files}
+        return [json.loads(line) for line in source.run(command, paths, LOGGER, Output()) if line]
+
+    return run
+
+
+def test_spec_is_what_the_specification_says():
+    assert json.loads(Alphabet().spec()) == {"type": "SPEC", "spec": SPEC}
+
+
+def test_the_specification_is_the_spec_yaml_of_the_package_that_the_class_is_in(tmp_path, monkeypatch):
+    (tmp_path / "tiny_alphabet").mkdir()
+    (tmp_path / "tiny_alphabet" / "__init__.py").write_text("", "utf-8")
+    (tmp_path / "spec.yaml").write_text("title: of tiny_alphabet", "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    in_a_package = type("Tiny", (Source,), {"__module__": "tiny_alphabet.inner.source"})
+    assert in_a_package().specification == {"title": "of tiny_alphabet"}
+
+
+def test_discover_shows_each_stream_with_its_schema():
+    (stream,) = json.loads(Alphabet().discover(LOGGER, {"key": "a"}))["catalog"]["streams"]
+    assert (stream["name"], stream["json_schema"]) == ("letters", SCHEMA)
+
+
+def test_read_gives_the_rows_of_the_streams_in_the_catalog(messages_in):
+    lines = Alphabet().read(LOGGER, {"key": "a"}, [ConfiguredStream("letters", None, False)], {})
+    rows = [message["record"]["data"] for message in messages_in(b"".join(lines)) if message["type"] == "RECORD"]
+    assert rows == [{"letter": "a"}, {"letter": "b"}]
+
+
+def test_one_request_at_a_time_is_under_way_unless_a_source_says_otherwise():
+    assert Alphabet().workers({"key": "a"}) == 1
+
+
+def test_check_is_given_the_valid_config_without_what_is_blank(run):
+    source = Alphabet()
+    (message,) = run(source, "check", {"key": "a", "size": ""})
+    assert message["connectionStatus"] == {"status": "SUCCEEDED"}
+    assert source.checked == [{"key": "a"}]
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"key": "refused"}, "key: it is refused."),
+        ({"key": "down"}, "The API is down."),
+        ({"key": 5}, "key: the value must be a text."),
+    ],
+)
+def test_a_check_that_fails_says_why(run, config, told):
+    (message,) = run(Alphabet(), "check", config)
+    assert message["connectionStatus"] == {"status": "FAILED", "message": told}
+
+
+def test_a_bug_in_a_check_is_no_answer_to_it(run):
+    with pytest.raises(KeyError):
+        run(Alphabet(), "check", {"key": "bug"})
+
+
+def test_no_connector_method_sees_a_config_that_is_not_valid(run):
+    source = Alphabet()
+    with pytest.raises(ConfigError, match=r"^key: is missing"):
+        run(source, "discover", {})
+    run(source, "check", {})
+    assert source.checked == []
+
+
+def test_a_misspelt_option_is_told(run, caplog):
+    run(Alphabet(), "discover", {"key": "a", "sizes": "large"})
+    assert caplog.messages == ["config: there is no option sizes; did you mean size? It is ignored."]
