@@ -62,7 +62,7 @@ def read(
                 )
             yield messages.stream_status(configured.name, "STARTED", configured.namespace)
             state = saved.get((configured.name, configured.namespace), {})
-            yield from _StreamRead(stream, configured, workers, logger).run(state)
+            yield from StreamRead(stream, configured, workers, logger).run(state)
             yield messages.stream_status(configured.name, "COMPLETE", configured.namespace)
         except Exception as error:
             failed.append(configured.name)
@@ -88,7 +88,7 @@ class EncodedPage:
         return sum(map(len, self.lines))
 
 
-class _StreamRead:
+class StreamRead:
     """One read of one stream: counts what has been written and knows when a STATE is due."""
 
     def __init__(self, stream: Stream[Any], configured: ConfiguredStream, workers: int, logger: logging.Logger) -> None:
@@ -108,14 +108,15 @@ class _StreamRead:
             self._logger.warning("%s has no cursor: it is read in full.", stream.name)
         state = stream.resume(copy.deepcopy(saved) if incremental and stream.cursor_field else {})
         failures: list[tuple[Any, Exception]] = []
-        yield from self._read_slices(state, failures)
+        yield from self.slices(state, failures)
         self._progress.end(self._all_records, stream.request_stats())
         if self._records or json.dumps(state) != self._last_state:
             yield self._state_message(state)
         if failures:
             raise _combined(failures)
 
-    def _read_slices(self, state: State, failures: list[tuple[Any, Exception]]) -> Iterator[bytes]:
+    def slices(self, state: State, failures: list[tuple[Any, Exception]]) -> Iterator[bytes]:
+        """The lines of all slices, and a STATE when it is due; what failed is added to `failures`."""
         slices = self._stream.slices(copy.deepcopy(state))
         with Prefetcher(slices, self._encoded_pages, self._stream.group, self._workers) as pages:
             for stream_slice, page in pages:

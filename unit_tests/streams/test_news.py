@@ -175,10 +175,10 @@ def test_from_every_checkpoint_on_no_article_is_lost(server, connect, read, page
     ]
     articles = [a for a in articles if a["tickers"] != ["ZZZ"]]
     Newspaper(server, *articles, page=page)
-    stream = connect(News, tickers=["AAPL", "MSFT"], lookback_days=0)
-    whole = read(stream)
+    config = {"tickers": ["AAPL", "MSFT"], "lookback_days": 0}
+    whole = read(connect(News, **config))
     for written, state in whole.checkpoints:
-        assert {*ids(whole.rows[:written]), *ids(read(stream, state).rows)} == set(ids(articles))
+        assert {*ids(whole.rows[:written]), *ids(read(connect(News, **config), state).rows)} == set(ids(articles))
 
 
 def test_an_article_under_a_ticker_that_failed_comes_the_next_time(server, connect, read):

@@ -81,8 +81,9 @@ def test_all_pages_of_the_list_are_read(server, connect, read):
 
 
 def test_the_details_of_each_ticker_are_one_request(server, connect, read):
-    for ticker in ("AAPL", "A%2FB"):
-        server.get(f"{API}/v3/reference/tickers/{ticker}", json={"status": "OK", "results": DETAILS})
+    for ticker, path in (("AAPL", "AAPL"), ("A/B", "A%2FB")):
+        body = {"status": "OK", "results": {**DETAILS, "ticker": ticker}}
+        server.get(f"{API}/v3/reference/tickers/{path}", json=body)
     read(connect(TickerDetails, tickers=["AAPL", "A/B"]))
     assert [urlsplit(call.request.url).path for call in server.calls] == [
         "/v3/reference/tickers/AAPL",

@@ -1,0 +1,103 @@
+"""Reads a stream in a test, and holds it against the contract that every stream must keep.
+
+def test_the_readings_of_a_station():
+    reading = read_stream(Readings(api, settings))
+    assert reading.rows == [...]
+
+class TestReadings(StreamContract):     # pytest then runs its tests against `stream`
+    def stream(self) -> Stream:
+        return Readings(api, settings)
+"""
+
+import copy
+import json
+import logging
+from typing import Any, NamedTuple
+
+from jsonschema import Draft7Validator
+
+from .errors import ConnectorError
+from .protocol.catalog import ConfiguredStream
+from .reader import StreamRead
+from .stream import Row, State, Stream, Written
+
+
+class Reading(NamedTuple):
+    """What a read gave: the rows as a destination gets them, and after how many of them which state stood.
+
+    failed: names of the slices that failed; "slices" if it was `Stream.slices`.
+    """
+
+    rows: list[Row]
+    checkpoints: list[tuple[int, State]]
+    failed: list[str]
+
+    @property
+    def state(self) -> State:
+        return self.checkpoints[-1][1]
+
+
+def read_stream(stream: Stream[Any], saved: State | None = None, workers: int = 1) -> Reading:
+    """Read a stream from a saved state, with the runtime's own reader; a stream object serves one read.
+
+    Raises what ends a stream whatever slice it comes from: a ConfigError, and a bug.
+    """
+    reading = Reading([], [], [])
+    real_checkpoint = stream.checkpoint
+
+    def checkpoint(state: State, stream_slice: Any, written: Written) -> None:
+        real_checkpoint(state, stream_slice, written)
+        reading.checkpoints.append((len(reading.rows), copy.deepcopy(state)))
+
+    stream.checkpoint = checkpoint  # type: ignore[method-assign]
+    read = StreamRead(stream, ConfiguredStream(stream.name, None, True), workers, logging.getLogger("airbyte"))
+    state = stream.resume(copy.deepcopy(saved or {}))
+    reading.checkpoints.append((0, copy.deepcopy(state)))
+    failures: list[tuple[Any, Exception]] = []
+    for lines in read.slices(state, failures):
+        messages = map(json.loads, lines.splitlines())
+        reading.rows.extend(message["record"]["data"] for message in messages if message["type"] == "RECORD")
+    del stream.checkpoint  # the class's own again
+    for stream_slice, error in failures:
+        if not isinstance(error, ConnectorError) or error.failure_type == "config_error":
+            raise error
+        reading.failed.append("slices" if stream_slice is None else str(stream_slice))
+    return reading
+
+
+class StreamContract:
+    """What holds for any stream. A subclass opens the stream on an API that has rows and gives the same every time."""
+
+    def stream(self) -> Stream[Any]:
+        """A new object of the stream."""
+        raise NotImplementedError
+
+    def test_rows_fit_the_schema(self) -> None:
+        validator = Draft7Validator(self.stream().json_schema())
+        rows = read_stream(self.stream()).rows
+        assert rows, "the API of this test has no rows"
+        assert [error.message for row in rows for error in validator.iter_errors(row)] == []
+
+    def test_no_two_rows_have_the_same_key(self) -> None:
+        stream = self.stream()
+        if stream.primary_key:
+            keys = [[row[field] for field in stream.primary_key] for row in read_stream(stream).rows]
+            assert [key for key in keys if keys.count(key) > 1] == []
+
+    def test_rows_have_the_same_order_whatever_the_number_of_workers(self) -> None:
+        assert read_stream(self.stream(), workers=4).rows == read_stream(self.stream()).rows
+
+    def test_a_state_is_json(self) -> None:
+        state = read_stream(self.stream()).state
+        assert json.loads(json.dumps(state)) == state
+
+    def test_nothing_is_lost_by_a_read_that_goes_on_from_any_checkpoint(self) -> None:
+        whole = read_stream(self.stream())
+        for written, state in whole.checkpoints:
+            resumed = read_stream(self.stream(), state).rows
+            missing = [row for row in whole.rows[written:] if row not in resumed]
+            assert missing == [], f"resumed after {written} rows, from {state}"
+
+    def test_an_increment_changes_nothing_where_nothing_is_new(self) -> None:
+        whole = read_stream(self.stream())
+        assert [row for row in read_stream(self.stream(), whole.state).rows if row not in whole.rows] == []
