@@ -23,7 +23,7 @@ FLOORS = [
     {"trading_days"},
     # Below this line nothing knows of the connector: source_stock_ticker/runtime/.
     {"runtime.entrypoint"},
-    {"runtime.source"},
+    {"runtime.source", "runtime.testing"},
     {"runtime.reader"},
     {"runtime.stream"},
     {"runtime.process.logs"},
@@ -54,7 +54,7 @@ OPEN_TO_THE_CONNECTOR = {
 OWNERS = {
     "argparse": ("runtime.entrypoint",),
     "importlib": ("runtime.entrypoint", "runtime.protocol.spec", PACKAGE.name),
-    "jsonschema": ("runtime.protocol",),
+    "jsonschema": ("runtime.protocol", "runtime.testing"),
     "requests": ("runtime.http", "api"),
     "select": ("runtime.process",),
     "signal": ("runtime.process", "main"),
