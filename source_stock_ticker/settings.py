@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from .runtime.errors import ConfigError, start_of
-from .trading_days import FIRST_YEAR, ONE_DAY, BarSize, last_weekday, today_in_new_york, years_before
+from .trading_days import FIRST_DAY, ONE_DAY, BarSize, last_weekday, today_in_new_york, years_before
 
 BAR_SIZES = {"minute": {1, 5, 10, 15, 30}, "hour": {1, 2, 4}, "day": {1}, "week": {1}, "month": {1}}
 FREE_PLAN_YEARS = 2  # of history
@@ -70,7 +70,7 @@ def _day(config: Mapping[str, Any], field: str) -> date | None:
         day = date.fromisoformat(value)
     except ValueError:
         day = None
-    if day is None or day.year < FIRST_YEAR:
+    if day is None or day < FIRST_DAY:
         raise ConfigError(f"{field}: {value} is not a day (write it as YYYY-MM-DD, for example 2024-12-31).")
     return day
 

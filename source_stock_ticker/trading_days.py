@@ -9,7 +9,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
-FIRST_YEAR = 1970  # no exchange's data in the API is as old
+FIRST_DAY = date(1970, 1, 1)  # no data in the API is as old
 ONE_DAY = timedelta(days=1)
 A_YEAR = timedelta(days=366)
 SATURDAY = 5

@@ -9,7 +9,7 @@ from ..api import StockApi
 from ..runtime.http.response import Response
 from ..runtime.stream import Page, State, Written
 from ..settings import MARKET, Settings
-from ..trading_days import FIRST_YEAR, NEW_YORK, ONE_DAY, weekday_before
+from ..trading_days import FIRST_DAY, NEW_YORK, ONE_DAY, weekday_before
 from .table import TableStream, is_day, not_ours
 
 
@@ -57,7 +57,7 @@ class News(TableStream[NewsSlice]):
         read = {}
         try:
             for ticker, (from_day, newest) in saved.get("read", {}).items():
-                if not isinstance(newest, str) or not is_moment(newest) or newest < str(FIRST_YEAR):
+                if not isinstance(newest, str) or not is_moment(newest) or newest < FIRST_DAY.isoformat():
                     raise ValueError(newest)
                 # Else start_date has moved to an earlier day: all is read again.
                 if ticker in wanted and date.fromisoformat(from_day).isoformat() <= start:

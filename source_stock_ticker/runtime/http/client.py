@@ -62,7 +62,7 @@ class HttpClient:
 
         Raises TransientError when all tries failed, UnexpectedResponse for a redirect or an endless body.
         """
-        tries = self._tries if self._failed_in_a_row < retries.MAX_FAILED_IN_A_ROW else 1
+        tries = 1 if self._failed_in_a_row >= retries.MAX_FAILED_IN_A_ROW else self._tries
         failed = throttled = 0
         while True:
             self.rate_limit.wait()
@@ -77,15 +77,14 @@ class HttpClient:
                     throttled += 1
                     self._hold(asked, give_up=tries == 1 or throttled >= retries.QUOTA_TRIES)
                     continue
-                if response.status < 500 and response.status != 408:
+                if not retries.is_failure(response.status):
                     self._failed_in_a_row = 0
                     return response
                 why, detail = f"it answered HTTP {response.status}", start_of(response.body.decode(errors="replace"))
             failed += 1
             if failed >= tries:
-                self._failed_in_a_row += 1
                 times = "once" if failed == 1 else f"{failed} times"
-                raise TransientError(f"{_host(url)} did not serve us, tried {times}: {why}.", detail)
+                raise self._given_up(f"{_host(url)} did not serve us, tried {times}: {why}.", detail)
             wait = retries.seconds_before_next_try(failed, asked)
             seconds = max(wait, self.rate_limit.interval)
             self._logger.warning("%s: %s; trying again in %.0f s.", _host(url), why, seconds)
@@ -94,14 +93,17 @@ class HttpClient:
     def _hold(self, asked: float | None, give_up: bool) -> None:
         wait = retries.QUOTA_WAIT + random.random() if asked is None else max(asked, retries.FIRST_WAIT)
         if give_up or wait > retries.MAX_WAIT:
-            self._failed_in_a_row += 1
             asks = "" if asked is None else f" It asks to wait {asked:.0f} s."
-            raise TransientError(
+            raise self._given_up(
                 f"The API's rate limit is reached (HTTP 429).{asks} Wait a minute and try again, "
                 "or set requests_per_minute to what your plan allows."
             )
         self._logger.warning("The API's rate limit is reached: waiting %.0f s.", wait)
         self.rate_limit.hold(wait)
+
+    def _given_up(self, text: str, detail: str = "") -> TransientError:
+        self._failed_in_a_row += 1
+        return TransientError(text, detail)
 
     def _send(self, url: str) -> Response:
         adapter, reached_by = self._connections(url)

@@ -20,6 +20,11 @@ MAX_ASKED = 365 * 86_400.0  # seconds; a Retry-After may have 400 digits
 MAX_FAILED_IN_A_ROW = 3  # requests that failed with all their tries; from then on each has one try until one works
 
 
+def is_failure(status: int) -> bool:
+    """Whether a response of that HTTP status says that the server failed, so that the next try may work."""
+    return status == 408 or status >= 500
+
+
 def seconds_before_next_try(failed: int, asked: float | None) -> float:
     """After `failed` tries; asked: seconds of a Retry-After header, if there was one."""
     backoff = min(FIRST_WAIT * 2.0 ** (failed - 1) + random.random() / 4, QUOTA_WAIT)

@@ -159,22 +159,25 @@ class Prefetcher(Generic[S, P]):
     def _next_buffer(self) -> SliceBuffer[S, P] | None:
         """A buffer for the next slice, or None if there is none left to begin."""
         with self._taking_a_slice:
-            with self._changed:
-                self._changed.wait_for(lambda: self._no_more_slices or len(self._buffers) < 2 * self._workers)
-                if self._no_more_slices:
-                    return None
-            buffer: SliceBuffer[S, P] | None = None
-            try:
-                buffer = next((SliceBuffer(s) for s in self._slices if self._group(s) not in self._left_out), None)
-            except Exception as error:  # what to read next cannot be told
-                self._slices_error = without_stack(error)
-            with self._changed:
-                if buffer is None or self._no_more_slices:  # the reader may have left meanwhile
-                    self._no_more_slices, buffer = True, None
-                else:
-                    self._buffers.append(buffer)
-                self._changed.notify_all()
-            return buffer
+            while True:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._no_more_slices or len(self._buffers) < 2 * self._workers)
+                buffer = None if self._no_more_slices else self._begin_slice()
+                with self._changed:
+                    if buffer is None or self._no_more_slices:  # the reader may have left meanwhile
+                        self._no_more_slices = True
+                        self._changed.notify_all()
+                        return None
+                    if self._group(buffer.slice) not in self._left_out:
+                        self._buffers.append(buffer)
+                        return buffer
+
+    def _begin_slice(self) -> SliceBuffer[S, P] | None:
+        try:
+            return next(map(SliceBuffer[S, P], self._slices), None)
+        except Exception as error:  # what to read next cannot be told
+            self._slices_error = without_stack(error)
+            return None
 
     @contextmanager
     def _parse_lock(self, buffer: SliceBuffer[S, P]) -> Iterator[None]:

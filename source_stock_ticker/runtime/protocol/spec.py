@@ -30,11 +30,8 @@ def secrets(value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
     is_secret = schema.get("airbyte_secret", False)
     for variant in schema.get("oneOf", ()):
         yield from secrets(value, variant)
-    if isinstance(value, dict):
-        for name, field in value.items():
-            yield from secrets(field, schema if is_secret else schema.get("properties", {}).get(name, {}))
-    elif isinstance(value, list):
-        for item in value:
-            yield from secrets(item, schema if is_secret else schema.get("items", {}))
-    elif is_secret and value is not None and not isinstance(value, bool):
+    for name, part in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        of_part = schema.get("properties", {}).get(name) or schema.get("items") or {}
+        yield from secrets(part, schema if is_secret else of_part)
+    if is_secret and not isinstance(value, dict | list | bool | None):
         yield value

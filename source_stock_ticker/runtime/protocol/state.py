@@ -63,12 +63,15 @@ def _states_of(message: Any) -> SavedStates:
     if kind == "STREAM":
         return dict([_stream_state(message.get("stream"))])
     if kind == "GLOBAL":
-        shared = message.get("global")
-        streams = shared.get("stream_states") if isinstance(shared, dict) else None
-        if not isinstance(streams, list):
-            raise ConfigError('state: a GLOBAL state without its list "stream_states".')
-        return dict(map(_stream_state, streams))
+        return _global_states(message.get("global"))
     return _legacy_states(message["data"] if "data" in message else message)
+
+
+def _global_states(shared: Any) -> SavedStates:
+    streams = shared.get("stream_states") if isinstance(shared, dict) else None
+    if not isinstance(streams, list):
+        raise ConfigError('state: a GLOBAL state without its list "stream_states".')
+    return dict(map(_stream_state, streams))
 
 
 def _legacy_states(by_name: Any) -> SavedStates:

@@ -15,11 +15,13 @@ from collections.abc import Collection
 from datetime import date, timedelta
 from typing import Any
 
+from msgspec import Struct, convert
+
 from ...runtime.errors import ConfigError, UnexpectedResponse
 from ...runtime.stream import State, Written
 from ...settings import MARKET, Settings
-from ...trading_days import FIRST_YEAR, ONE_DAY, last_weekday, weekday_after, weekday_before, weekday_from
-from ..table import is_day, not_ours
+from ...trading_days import FIRST_DAY, ONE_DAY, last_weekday, weekday_after, weekday_before, weekday_from
+from ..table import not_ours
 from .slices import DaySlice, EndSlice, PriceSlice, SplitsSlice, TickerSlice
 
 NEVER = date.max  # the first day to read of a ticker of which no day is missing
@@ -200,21 +202,22 @@ def _named(tickers: Collection[str]) -> str:
     return ", ".join(sorted(tickers)[:MAX_NAMED]).replace(MARKET, "the whole market") + more
 
 
+class SavedState(Struct):
+    """The shape that a state of ours has."""
+
+    start_date: date
+    read: dict[str, tuple[date, date | None]]
+    made_with: dict[str, Any] = {}
+    splits: dict[str, list[str]] = {}
+
+
 def _checked(saved: State) -> State:
     """The saved state if it has our shape. Raises ConfigError: a state misread would lose rows in silence."""
-    if not saved:
-        return saved
-    try:
-        days = [saved["start_date"], *(day for days in saved["read"].values() for day in _both(*days))]
-        if not all(is_day(day) and day >= str(FIRST_YEAR) for day in days):
-            raise ValueError(days)
-        dict(saved.get("made_with", {}))
-        if not all(isinstance(split, str) for splits in saved.get("splits", {}).values() for split in splits):
-            raise TypeError("splits")
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise not_ours("stock_prices", error) from None
+    if saved:
+        try:
+            shaped = convert(saved, SavedState)
+            if min(day for days in [(shaped.start_date,), *shaped.read.values()] for day in days if day) < FIRST_DAY:
+                raise ValueError(saved)
+        except ValueError as error:
+            raise not_ours("stock_prices", error) from None
     return saved
-
-
-def _both(from_day: Any, through: Any) -> tuple[Any, Any]:
-    return from_day, from_day if through is None else through

@@ -58,15 +58,11 @@ class StockPrices(TableStream[PriceSlice]):
 
     def slices(self, state: State) -> Iterator[PriceSlice]:
         """First what the splits have changed, then the plan's tickers and days."""
-        settings, read, last_day = self._settings, state["read"], self._settings.last_day
-        if settings.start_date > last_day:
-            text = "stock_prices: no day from start_date (%s) on is over yet: nothing to read."
-            self._logger.info(text, settings.start_date)
+        read, last_day = state["read"], self._settings.last_day
         first_days = {ticker: self._coverage.first_day(*days) for ticker, days in read.items()}
-        expected = frozenset(t for t, day in first_days.items() if last_day - day >= WEEKS and t != MARKET)
+        expected = frozenset(t for t, day in first_days.items() if last_day - day >= WEEKS) - {MARKET}
         stale: set[str] = set()
-        # Also when no day is new: a split can be announced late.
-        if settings.adjusted and (self._coverage.read_before(read) or min(first_days.values()) <= last_day):
+        if self._settings.adjusted and self._splits_matter(read, first_days):
             stale, known = self._splits(state)
             yield SplitsSlice(tuple(sorted(stale)), known)
             first_days |= {t: weekday_from(date.fromisoformat((read.get(t) or read[MARKET])[0])) for t in stale}
@@ -99,7 +95,14 @@ class StockPrices(TableStream[PriceSlice]):
             return Plan(list(first_days), None, len(first_days))
         return plan(first_days, settings.last_day, settings.requests_per_minute)
 
+    def _splits_matter(self, read: dict[str, Any], first_days: dict[str, date]) -> bool:
+        # Also when no day is new: a split can be announced late.
+        return bool(self._coverage.read_before(read)) or min(first_days.values()) <= self._settings.last_day
+
     def _announce(self, requests: int) -> None:
+        if self._settings.start_date > self._settings.last_day:
+            text = "stock_prices: no day from start_date (%s) on is over yet: nothing to read."
+            self._logger.info(text, self._settings.start_date)
         self._api.plan(requests)
         limit = self._settings.requests_per_minute
         if limit and requests / limit > MINUTES_ANNOUNCED:
