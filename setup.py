@@ -49,7 +49,6 @@ setup(
         "msgspec>=0.20,<1",
         "jsonschema>=4.17,<5",
         "PyYAML>=6,<7",
-        "tqdm>=4.60,<5",
         # Time zones. No upper bound: its version is a year, and the newest is always the right one.
         "tzdata",
     ],
@@ -65,7 +64,6 @@ setup(
             "types-requests>=2.31,<3",
             "types-jsonschema>=4.17,<5",
             "types-PyYAML>=6,<7",
-            "types-tqdm>=4.60,<5",
             "orjson>=3.9,<4",  # integration_tests/test_benchmarks.py runs the benchmark's lower bound
         ],
         # Airbyte's own packages, for two targets of the Makefile; PyAirbyte (airbyte) asks for a Python before 3.13.

@@ -65,7 +65,7 @@ class StockPrices(TableStream[PriceSlice]):
         if self._settings.adjusted and self._splits_matter(read, first_days):
             stale, known = self._splits(state)
             yield SplitsSlice(tuple(sorted(stale)), known)
-            first_days |= {t: weekday_from(date.fromisoformat((read.get(t) or read[MARKET])[0])) for t in stale}
+            first_days |= {t: weekday_from(date.fromisoformat((read.get(t) or read[MARKET])[0])) for t in sorted(stale)}
         yield from self._planned(state, {t: day for t, day in first_days.items() if day <= last_day}, stale)
         yield EndSlice(expected)
 
@@ -164,7 +164,7 @@ class StockPrices(TableStream[PriceSlice]):
         adjusted = self._settings.adjusted
         body = read_body(response, BARS, BARS_SCHEMA)
         self._refuse_another_basis(body, response)
-        if body.ticker and body.ticker != stream_slice.ticker:
+        if body.ticker is not UNSET and body.ticker != stream_slice.ticker:
             raise UnexpectedResponse(f"The API answered with the bars of another ticker for {response.path}.")
         found = rows(stream_slice.ticker, body.results or [], self._settings.bar_size, adjusted)
         next_page_token = self._api.next_path(body)
