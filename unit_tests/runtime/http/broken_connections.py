@@ -50,6 +50,7 @@ BROKEN = {
     ),
     "slow to connect": (requests.ConnectTimeout("timed out"), "it did not answer in time"),
     "slow to answer": (requests.ReadTimeout("Read timed out."), "it did not answer in time"),
+    "slow in other words": (requests.ReadTimeout("Too late."), "it did not answer in time"),
     "closed": (requests.ConnectionError("Connection aborted.", ConnectionResetError(104)), "the connection broke"),
     "stalled": (TimeoutError("timed out"), "it did not answer in time"),
     "packed in an unknown way": (

@@ -75,9 +75,11 @@ def test_pages_that_lead_in_a_circle_are_refused_before_one_comes_twice(back_to)
     assert letters.asked == [None, "1", "2"]
 
 
-@pytest.mark.parametrize("last", [None, "a"], ids=["without rows", "with the same row"])
-def test_pages_that_bring_nothing_new_are_refused_though_each_names_another(last):
-    letters = Pages(Page("a", "1"), *(Page(last, str(number)) for number in range(2, 1000)))
+@pytest.mark.parametrize(
+    "lasts", [[None, None], ["a", "a"], [None, "a"]], ids=["without rows", "with the same row", "with either"]
+)
+def test_pages_that_bring_nothing_new_are_refused_though_each_names_another(lasts):
+    letters = Pages(Page("a", "1"), *(Page(lasts[number % 2], str(number)) for number in range(2, 1000)))
     assert refusal(letters.follow()).message == (
         f"The last {MAX_UNCHANGED_PAGES + 1} pages of letters brought nothing new."
     )
@@ -92,9 +94,8 @@ def test_fewer_pages_that_bring_nothing_new_are_put_up_with_and_counted_anew_aft
 
 def test_pages_without_end_are_refused():
     letters = Pages(*(Page(number, str(number + 1)) for number in range(2000)))
-    pages = letters.follow(max_pages=1000)
-    assert [next(pages).last for _ in range(1001)] == list(range(1001))
-    assert refusal(pages).message == "letters has over 1,000 pages."
+    assert refusal(letters.follow(max_pages=1000)).message == "letters has over 1,000 pages."
+    assert len(letters.asked) == 1001
 
 
 def test_the_last_page_that_is_allowed_may_be_the_last():
