@@ -53,7 +53,7 @@ CASES = {
         Data(20, 50_000, "minute", 50_000),
     ),
     "latency": Case(
-        "250,000 rows of 100 tickers, 50 ms before each answer",
+        "250,000 rows of 100 tickers, 50 ms before each response",
         "read",
         ("ours", "ours1", "ours2", "ours8", "ours16", "bound", "lowcode", "lowcode10", "cdksource", "client"),
         DAYS,

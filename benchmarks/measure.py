@@ -53,8 +53,8 @@ class Serving(NamedTuple):
 
     def requests(self) -> dict[str, int]:
         """How many requests came since the last call: {"prices": 100, "splits": 1}."""
-        with urllib.request.urlopen(f"{self.url}/requests") as answer:
-            counts: dict[str, int] = json.load(answer)
+        with urllib.request.urlopen(f"{self.url}/requests") as response:
+            counts: dict[str, int] = json.load(response)
         return counts
 
 
@@ -64,7 +64,7 @@ class Failed(Exception):
 
 @contextmanager
 def serving(data: server.Data, latency: float = 0.0) -> Iterator[Serving]:
-    """A server in a process of its own. latency: seconds before each answer."""
+    """A server in a process of its own. latency: seconds before each response."""
     options = [f"--{name}={value}" for name, value in data._asdict().items() if name != "grouped"]
     options += [f"--latency={latency}", *(["--grouped"] if data.grouped else [])]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # which stops the server too

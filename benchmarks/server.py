@@ -2,8 +2,8 @@
 
     python benchmarks/server.py --tickers 100 --bars 2500
 
-All answers are made before the first request and sent as they are, whatever the request's query says, so that the time
-goes into what is being measured. server_speed.py holds it against nginx. There is one thread for each connection.
+All responses are made before the first request and sent as they are, whatever the request's query says, so that the
+time goes into what is being measured. server_speed.py holds it against nginx. There is one thread for each connection.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CURSOR = re.compile(r"cursor=(\d+)")
 
 
 class Data(NamedTuple):
-    """What the server has. page: bars in one answer. grouped: also the last two days of all tickers in one answer."""
+    """What the server has. page: bars in one response. grouped: also the last two days of all tickers in one."""
 
     tickers: int
     bars: int  # of each ticker
@@ -74,8 +74,8 @@ def bars(ticker: str, starts: list[int], grouped: bool = False) -> Iterator[tupl
         yield bar, close
 
 
-class Answers:
-    """Every answer, under what it is asked by: "T00001 0" (a ticker and a page), "2024-12-31" or "splits".
+class Responses:
+    """Every response, under what it is asked by: "T00001 0" (a ticker and a page), "2024-12-31" or "splits".
 
     rows, cents: how many bars the custom bars have in all, and the sum of their closing prices; of grouped data those
     of the last day.
@@ -83,7 +83,7 @@ class Answers:
 
     def __init__(self, data: Data, url: str) -> None:
         self.rows = self.cents = 0
-        self.by_request = {"splits": _answer(_splits(names(data)), "")}
+        self.by_request = {"splits": _response(_splits(names(data)), "")}
         starts = moments(data)
         for ticker in names(data):
             found = list(bars(ticker, starts))
@@ -94,12 +94,12 @@ class Answers:
                 path = f"/v2/aggs/ticker/{ticker}/range/1/{data.timespan}"
                 link = f"{url}{path}/{rest[0]}/{END}?cursor={page + 1}" if rest else None
                 text = [bar for bar, _ in found[first : first + data.page]]
-                self.by_request[f"{ticker} {page}"] = _answer(text, ticker, link)
+                self.by_request[f"{ticker} {page}"] = _response(text, ticker, link)
         for day in (BEFORE_END, END) if data.grouped else ():
             start = int(datetime.fromisoformat(f"{day}T21:00+00:00").timestamp() * 1000)
             of_day = [next(bars(ticker, [start], grouped=True)) for ticker in names(data)]
             self.rows, self.cents = len(of_day), sum(cents for _, cents in of_day)
-            self.by_request[day] = _answer([bar for bar, _ in of_day], "")
+            self.by_request[day] = _response([bar for bar, _ in of_day], "")
 
 
 def _splits(tickers: list[str]) -> list[str]:
@@ -112,7 +112,7 @@ def _splits(tickers: list[str]) -> list[str]:
     ]
 
 
-def _answer(rows: list[str], ticker: str, next_url: str | None = None) -> bytes:
+def _response(rows: list[str], ticker: str, next_url: str | None = None) -> bytes:
     head = f'{{"ticker":"{ticker}",' if ticker else "{"
     link = f',"next_url":"{next_url}"' if next_url else ""
     counts = f'"queryCount":{len(rows)},"resultsCount":{len(rows)},"adjusted":true,"status":"OK","request_id":"0"'
@@ -124,7 +124,7 @@ def _http(status: str, body: bytes) -> bytes:
 
 
 def asked(target: str) -> str:
-    """What a path with query asks for, as Answers names it."""
+    """What a path with query asks for, as Responses names it."""
     path, _, query = target.partition("?")
     parts = path.split("/")
     if path.startswith("/v2/aggs/ticker/"):
@@ -141,14 +141,14 @@ class Server(socketserver.ThreadingTCPServer):
     request_queue_size = 128
 
     def __init__(self, data: Data, latency: float = 0.0) -> None:
-        """latency: seconds between a request and its answer"""
+        """latency: seconds between a request and its response"""
         super().__init__(("127.0.0.1", 0), Connection)
         self.url = f"http://localhost:{self.server_address[1]}"
         self.latency = latency
         self.requests: list[str] = []
-        self.answers = Answers(data, self.url)
+        self.responses = Responses(data, self.url)
 
-    def answer(self, head: str) -> bytes:
+    def response(self, head: str) -> bytes:
         """The bytes to send for the head of a request."""
         what = asked(head.split(" ", 2)[1])
         if what == "requests":
@@ -160,7 +160,7 @@ class Server(socketserver.ThreadingTCPServer):
             return _http("401 Unauthorized", b'{"status":"ERROR","error":"Unknown API Key"}')
         if self.latency:
             time.sleep(self.latency)
-        return self.answers.by_request.get(what) or _http("404 Not Found", b'{"status":"NOT_FOUND"}')
+        return self.responses.by_request.get(what) or _http("404 Not Found", b'{"status":"NOT_FOUND"}')
 
 
 class Connection(socketserver.BaseRequestHandler):
@@ -174,7 +174,7 @@ class Connection(socketserver.BaseRequestHandler):
             while part := connection.recv(65_536):
                 head, end, rest = (waiting + part).partition(b"\r\n\r\n")
                 if end:
-                    connection.sendall(self.server.answer(head.decode("latin-1")))
+                    connection.sendall(self.server.response(head.decode("latin-1")))
                 waiting = rest if end else head
         except ConnectionError:
             pass  # the client has what it wants
@@ -185,14 +185,15 @@ def main() -> int:
     parser.add_argument("--tickers", type=int, default=1)
     parser.add_argument("--bars", type=int, default=250, help="of each ticker")
     parser.add_argument("--timespan", choices=["day", "minute"], default="day")
-    parser.add_argument("--page", type=int, default=50_000, help="bars in one answer")
-    parser.add_argument("--grouped", action="store_true", help="also the last two days of all tickers in one answer")
-    parser.add_argument("--latency", type=float, default=0, help="seconds before each answer")
+    parser.add_argument("--page", type=int, default=50_000, help="bars in one response")
+    parser.add_argument("--grouped", action="store_true", help="also the last two days of all tickers in one response")
+    parser.add_argument("--latency", type=float, default=0, help="seconds before each response")
     options = vars(parser.parse_args())
     latency = options.pop("latency")
     with Server(Data(**options), latency) as server:
         # Whoever started it waits for this line.
-        print(json.dumps({"url": server.url, "rows": server.answers.rows, "cents": server.answers.cents}), flush=True)
+        rows, cents = server.responses.rows, server.responses.cents
+        print(json.dumps({"url": server.url, "rows": rows, "cents": cents}), flush=True)
         server.serve_forever()
     return 0
 

@@ -1,4 +1,4 @@
-"""Is the benchmark's server fast enough not to be what is measured? The same answers from it and from nginx.
+"""Is the benchmark's server fast enough not to be what is measured? The same responses from it and from nginx.
 
     python benchmarks/server_speed.py [--markdown]
 
@@ -25,7 +25,7 @@ import server
 from measure import serving
 from report import put
 
-DATA = {"100 answers of 2,500 bars": server.Data(100, 2_500), "1,000 answers of 250": server.Data(1_000, 250)}
+DATA = {"100 responses of 2,500 bars": server.Data(100, 2_500), "1,000 responses of 250": server.Data(1_000, 250)}
 ROUNDS = 5
 NGINX = """
 daemon off; master_process off; pid {folder}/pid; error_log {folder}/errors;
@@ -45,11 +45,11 @@ http {{
 
 @contextmanager
 def nginx(data: server.Data) -> Iterator[str]:
-    """nginx with the same answers in files. -> its address"""
+    """nginx with the same responses in files. -> its address"""
     with tempfile.TemporaryDirectory() as folder:
-        with server.Server(data) as ours:  # makes the answers, and finds a free port
-            for name, answer in ours.answers.by_request.items():
-                Path(folder, name.split(" ")[0]).write_bytes(answer.partition(b"\r\n\r\n")[2])
+        with server.Server(data) as ours:  # makes the responses, and finds a free port
+            for name, body in ours.responses.by_request.items():
+                Path(folder, name.split(" ")[0]).write_bytes(body.partition(b"\r\n\r\n")[2])
             port = ours.server_address[1]
         Path(folder, "conf").write_text(NGINX.format(folder=folder, port=port))
         process = subprocess.Popen(["nginx", "-c", f"{folder}/conf", "-e", f"{folder}/errors", "-p", folder])
@@ -68,7 +68,7 @@ def ours(data: server.Data) -> Iterator[str]:
 
 
 def seconds(url: str, data: server.Data, connections: int) -> float:
-    """How long it takes to get every ticker's answer once."""
+    """How long it takes to get every ticker's response once."""
     tickers = server.names(data)
 
     def get(part: int) -> None:
@@ -76,8 +76,8 @@ def seconds(url: str, data: server.Data, connections: int) -> float:
         for ticker in tickers[part::connections]:
             path = f"/v2/aggs/ticker/{ticker}/range/1/day/{server.START}/{server.END}"
             connection.request("GET", path, headers={"Authorization": "Bearer benchmark-key"})
-            answer = connection.getresponse()
-            if answer.status != 200 or len(answer.read()) < 1000:
+            response = connection.getresponse()
+            if response.status != 200 or len(response.read()) < 1000:
                 os.abort()
         connection.close()
 
@@ -91,7 +91,7 @@ def seconds(url: str, data: server.Data, connections: int) -> float:
 
 
 def main() -> int:
-    lines = ["| | connections | server.py, answers a second | nginx | nginx / server.py |", "|---|---|---|---|---|"]
+    lines = ["| | connections | server.py, responses a second | nginx | nginx / server.py |", "|---|---|---|---|---|"]
     print("\n".join(lines))
     for title, data in DATA.items():
         with ours(data) as one, nginx(data) as other:

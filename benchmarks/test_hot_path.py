@@ -28,8 +28,8 @@ TIMESPANS = pytest.mark.parametrize("timespan", ["day", "minute"])
 
 def page(timespan: str) -> bytes:
     """The body of a response."""
-    answers = server.Answers(server.Data(1, ROWS, timespan), "")
-    return answers.by_request[f"{TICKER} 0"].partition(b"\r\n\r\n")[2]
+    responses = server.Responses(server.Data(1, ROWS, timespan), "")
+    return responses.by_request[f"{TICKER} 0"].partition(b"\r\n\r\n")[2]
 
 
 def unpacked(body: bytes) -> list[bars.Bar]:

@@ -32,17 +32,17 @@ MEGABYTE = 1 << 20
 
 
 def changed(change: Callable[[Any], Any]) -> Callable[[Any], None]:
-    """The ordinary answer with another body."""
+    """The ordinary response with another body."""
 
     def serve(handler: Any) -> None:
-        code, headers, body = handler.answer()
+        code, headers, body = handler.response()
         handler.send(code, headers, json.dumps(change(json.loads(body))).encode())
 
     return serve
 
 
 def changed_rows(change: Callable[[Row], None]) -> Callable[[Any], None]:
-    """The ordinary answer with each of its rows changed."""
+    """The ordinary response with each of its rows changed."""
 
     def changed_body(body: Any) -> Any:
         rows = body if isinstance(body, list) else body.get("results", [])
@@ -54,12 +54,12 @@ def changed_rows(change: Callable[[Row], None]) -> Callable[[Any], None]:
 
 
 def with_results(results: Any) -> Callable[[Any], None]:
-    """The ordinary answer with something else for its rows; it still says how many there were."""
+    """The ordinary response with something else for its rows; it still says how many there were."""
     return changed(lambda body: {**body, "results": results} if isinstance(body, dict) else results)
 
 
 def another_type(row: Row) -> None:
-    """A number where a text should be; in a bar, which has no text, the other way round."""
+    """A number where a string should be; in a bar, which has no string, the other way round."""
     name = next((name for name, value in row.items() if isinstance(value, str)), "o")
     row[name] = 5 if isinstance(row[name], str) else str(row[name])
 
@@ -85,7 +85,7 @@ def counted_without_rows(body: Any) -> Any:
 
 
 def next_page(link: Callable[[str, str], Any]) -> Callable[[Any], None]:
-    """The ordinary answer with another link: link(address of the sandbox, path of this request)."""
+    """The ordinary response with another link: link(address of the sandbox, path of this request)."""
 
     def serve(handler: Any) -> None:
         added = {"next_url": link(handler.api.url, handler.path)}
@@ -103,17 +103,17 @@ def ever_new_page(handler: Any) -> None:
 
 def http_links(handler: Any) -> None:
     """The links to the next page are http, not https."""
-    code, headers, body = handler.answer()
+    code, headers, body = handler.response()
     handler.send(code, headers, body.replace(b'"next_url": "https:', b'"next_url": "http:'))
 
 
 def other_content_type(handler: Any) -> None:
-    code, headers, body = handler.answer()
+    code, headers, body = handler.response()
     handler.send(code, headers | {"Content-Type": "image/png"}, body)
 
 
 def reset_in_mid_body(handler: Any) -> None:
-    handler.send(*handler.answer(), whole=False)
+    handler.send(*handler.response(), whole=False)
     handler.wfile.flush()
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     os.close(handler.connection.detach())
@@ -140,7 +140,7 @@ def packed() -> bytes:
 
 
 def pieces(handler: Any) -> None:
-    """No larger than an honest answer, and thirty times as much once it is unpacked."""
+    """No larger than an honest response, and thirty times as much once it is unpacked."""
     handler.send(200, {}, b"[" + b"[]," * MEGABYTE + b"[]]")
 
 
@@ -192,7 +192,7 @@ def limited(headers: Row, **more: Any) -> Fault:
 
 
 ELSEWHERE = SandboxApi()  # another host, where nothing may arrive
-NO_PAGES = {"harmless": "ticker_details market_holidays", "in_check": ""}  # their answers have no links
+NO_PAGES = {"harmless": "ticker_details market_holidays", "in_check": ""}  # their responses have no links
 
 FAULTS: dict[str, Fault] = {
     # Too many requests
@@ -215,7 +215,7 @@ FAULTS: dict[str, Fault] = {
     "503, Retry-After 2": transient(("status", 503, {"Retry-After": "2"}), "503"),
     "504, empty": transient(("status", 504, {}, b""), "504"),
     # The network
-    "closed without an answer": transient("drop", "connection broke"),
+    "closed without a response": transient("drop", "connection broke"),
     "reset": transient("reset", "connection broke"),
     "closed in mid-body": transient("half", "connection broke"),
     "reset in mid-body": transient(reset_in_mid_body, "connection broke"),
@@ -242,28 +242,26 @@ FAULTS: dict[str, Fault] = {
     "a web page": Fault("html", "not JSON"),
     "empty": Fault("empty", "empty"),
     "another content type": Fault(other_content_type),
-    "100 MB": Fault(huge, "an answer of over", passes=False),
-    "100 KB that unpack to 100 MB": Fault(bomb, "an answer of over", passes=False),
+    "100 MB": Fault(huge, "a response of over", passes=False),
+    "100 KB that unpack to 100 MB": Fault(bomb, "a response of over", passes=False),
     "HTTP 200 with an error": Fault(("status", 200, {}, {"status": "ERROR", "error": "Boom"}), "Boom"),
     "a status that is a list": Fault(
-        changed(lambda body: {**body, "status": []} if isinstance(body, dict) else {}),
-        "The API ",
-        harmless="ticker_details",
+        changed(lambda body: {**body, "status": []} if isinstance(body, dict) else {}), "The API "
     ),
     "an empty object": Fault(("status", 200, {}, {}), "The API sent "),
-    "null": Fault(("status", 200, {}, b"null"), "The API sent no "),
+    "null": Fault(("status", 200, {}, b"null"), "The API"),
     "results absent, though counted": Fault(changed(counted_without_rows), "The API sent "),
     # Of dividends and splits the API gives no count: there it cannot be told from "there are none".
     "results null": Fault(with_results(None), "The API sent ", passes=False, harmless="dividends splits"),
-    "results are {}": Fault(with_results({}), "The API sent "),
-    "results are text": Fault(with_results("many"), "The API sent "),
-    "results are an empty text": Fault(with_results(""), "The API sent "),
-    "results are 0": Fault(with_results(0), "The API sent "),
-    "results are numbers": Fault(with_results([1, 2]), "The API sent "),
-    "a row without fields": Fault(with_results([{}]), "The API sent ", in_check=""),
-    "a number where a text should be": Fault(changed_rows(another_type), "of a wrong type", in_check=""),
+    "results are {}": Fault(with_results({}), "The API"),
+    "results are a string": Fault(with_results("many"), "The API"),
+    "results are an empty string": Fault(with_results(""), "The API"),
+    "results are 0": Fault(with_results(0), "The API"),
+    "results are numbers": Fault(with_results([1, 2]), "The API"),
+    "a row without fields": Fault(with_results([{}]), "The API", in_check=""),
+    "a number where a string should be": Fault(changed_rows(another_type), "`, got `", in_check=""),
     "NaN": Fault(changed_rows(not_a_number), "not JSON"),
-    "a number beyond 64 bits": Fault(changed_rows(huge_number), "The API sent ", in_check=""),
+    "a number beyond 64 bits": Fault(changed_rows(huge_number), "Expected `", in_check=""),
     "each row twice": Fault(changed(twice)),
     # Links and redirects
     "a next_url that repeats": Fault(next_page(lambda url, path: url + path), "circle", **NO_PAGES),

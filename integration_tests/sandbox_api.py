@@ -37,7 +37,7 @@ TOO_MANY = "You've exceeded the maximum requests per minute, please wait or upgr
 
 
 class Refusal(Exception):
-    """An answer other than 200. The real API puts its text under `error`, that of a 403 or 404 under `message`."""
+    """A response other than 200. The real API puts its text under `error`, that of a 403 or 404 under `message`."""
 
     def __init__(self, code: int, text: str):
         super().__init__(text)
@@ -75,7 +75,7 @@ class SandboxApi(Sandbox):
         super().__post_init__()
         self._answered: deque[float] = deque()  # when, for the rate
 
-    def answer(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
+    def response(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
         """Code, headers and JSON body for a path (with query)."""
         try:
             return 200, {}, self.body(path, headers.get("authorization", ""))
@@ -271,7 +271,7 @@ ENDPOINTS: dict[str, Callable[..., Any]] = {
 
 
 def ok() -> Row:
-    """What every good answer says beside its results."""
+    """What every good response says beside its results."""
     return {"status": "OK", "request_id": uuid.uuid4().hex}
 
 

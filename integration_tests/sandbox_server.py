@@ -29,7 +29,7 @@ class Sandbox(ABC):
 
     port: int = 0  # 0: any free one
     quiet: bool = True  # False prints a line for each request
-    latency: float = 0.0  # seconds before each answer
+    latency: float = 0.0  # seconds before each response
     transform: Callable[[str, Any], Any] | None = None  # (path with query, body) -> the body to send instead
 
     def __post_init__(self) -> None:
@@ -41,7 +41,7 @@ class Sandbox(ABC):
         self._lock = threading.Lock()
 
     @abstractmethod
-    def answer(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
+    def response(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
         """Code, headers and JSON body for a GET of `path` (with query). headers: the request's, names in lower case."""
 
     @abstractmethod
@@ -62,10 +62,10 @@ class Sandbox(ABC):
         self._server.server_close()
 
     def fail_next(self, fault: Any, times: float = 1, path: str = "") -> None:
-        """Serves `fault` in place of the next `times` answers (math.inf: all) to a path with query that holds `path`.
+        """Serves `fault` in place of the next `times` responses (math.inf: all) to a path with query that holds `path`.
 
         A fault is a name in FAULTS ("drop"), a name with its arguments (("status", 503), ("slow", 0.5)), a function
-        of the Handler, or None: an ordinary answer, so that a later fault hits the third request and not the first.
+        of the Handler, or None: an ordinary response, so that a later fault hits the third request and not the first.
         """
         name = fault[0] if isinstance(fault, tuple) else fault
         if isinstance(name, str) and name not in FAULTS:
@@ -136,7 +136,7 @@ class Handler(BaseHTTPRequestHandler):
         name, *arguments = fault if isinstance(fault, tuple) else [fault]
         self.code = f"- {name}"
         if fault is None:
-            self.send(*self.answer())
+            self.send(*self.response())
         elif callable(fault):
             fault(self)
         else:
@@ -148,15 +148,15 @@ class Handler(BaseHTTPRequestHandler):
         """The request's headers, names in lower case."""
         return {name.lower(): text for name, text in self.headers.items()}
 
-    def answer(self) -> tuple[int, dict[str, str], bytes]:
-        """The ordinary answer to this request: code, headers, body."""
-        code, headers, body = self.api.answer(self.path, self.asked_with())
+    def response(self) -> tuple[int, dict[str, str], bytes]:
+        """The ordinary response to this request: code, headers, body."""
+        code, headers, body = self.api.response(self.path, self.asked_with())
         if self.api.transform:
             body = self.api.transform(self.path, body)
         return code, headers, json.dumps(body).encode()
 
     def send(self, code: int, headers: dict[str, str], body: bytes, pause: float = 0, whole: bool = True) -> None:
-        """Sends an answer: half of the body, `pause` seconds later the other half, or never if not `whole`."""
+        """Sends a response: half of the body, `pause` seconds later the other half, or never if not `whole`."""
         headers = {"Content-Type": "application/json"} | headers
         if "gzip" in self.headers.get("Accept-Encoding", "") and "Content-Encoding" not in headers:
             headers["Content-Encoding"], body = "gzip", gzip.compress(body, 1)
@@ -201,20 +201,20 @@ def reset(handler: Handler) -> None:
 
 
 def slow(handler: Handler, before: float = 1.0, within: float = 0.0) -> None:
-    """The ordinary answer, `before` seconds late and with a pause of `within` seconds in mid-body."""
+    """The ordinary response, `before` seconds late and with a pause of `within` seconds in mid-body."""
     handler.api.stopped.wait(before)
-    handler.send(*handler.answer(), pause=within)
+    handler.send(*handler.response(), pause=within)
 
 
 def truncated(handler: Handler) -> None:
     """Good HTTP around half of the JSON."""
-    code, headers, body = handler.answer()
+    code, headers, body = handler.response()
     handler.send(code, headers, body[: len(body) // 2])
 
 
 def truncated_gzip(handler: Handler) -> None:
     """Good HTTP around half of the compressed JSON."""
-    code, headers, body = handler.answer()
+    code, headers, body = handler.response()
     packed = gzip.compress(body)
     handler.send(code, headers | {"Content-Encoding": "gzip"}, packed[: len(packed) // 2])
 
@@ -225,7 +225,7 @@ FAULTS: dict[str, Callable[..., None]] = {
     "reset": reset,
     "slow": slow,
     "stall": lambda handler: slow(handler, before=0, within=3600),
-    "half": lambda handler: handler.send(*handler.answer(), whole=False),
+    "half": lambda handler: handler.send(*handler.response(), whole=False),
     "truncated": truncated,
     "truncated_gzip": truncated_gzip,
     "garbage": lambda handler: handler.send(200, {}, b"\x00\xffnot JSON"),

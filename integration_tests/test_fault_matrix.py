@@ -206,8 +206,8 @@ def test_without_a_server_every_stream_says_so_and_the_read_ends(
 
 
 # What these spoil of a split, its id, no price depends on.
-NOT_LOOKED_AT = {"a number where a text should be", "a number beyond 64 bits"}
-QUICKLY_TOLD = ["truncated gzip", "an empty object", "a redirect to itself", "a number where a text should be"]
+NOT_LOOKED_AT = {"a number where a string should be", "a number beyond 64 bits"}
+QUICKLY_TOLD = ["truncated gzip", "an empty object", "a redirect to itself", "a number where a string should be"]
 
 
 @pytest.mark.parametrize("name", [name for name in PLAYED if not FAULTS[name].minutes] if LONG else QUICKLY_TOLD)
@@ -226,7 +226,7 @@ def test_a_fault_in_the_list_of_splits_leaves_no_price_on_the_old_basis(
 
 
 @pytest.mark.parametrize("serve", [huge, bomb, pieces])
-def test_a_huge_answer_takes_no_more_memory_than_is_set_aside_for_it(
+def test_a_huge_response_takes_no_more_memory_than_is_set_aside_for_it(
     serve: Any, connector: Connector, api: SandboxApi
 ) -> None:
     api.fail_next(serve, math.inf)

@@ -122,10 +122,10 @@ def killed(process: subprocess.Popen) -> bytes:
 
 
 def told_to_stop(process: subprocess.Popen) -> bytes:
-    """SIGTERM, as Airbyte cancels a sync. (-15: it came before the connector's first line of code.)"""
+    """SIGTERM, as Airbyte cancels a sync: the process dies by it, whatever it was doing."""
     process.terminate()
     rest = read_up_to(process, 1 << 30)
-    ended(process, 143, -15, 0)
+    ended(process, -15, 0)
     return rest
 
 
@@ -147,7 +147,7 @@ WAYS: list[Callable[[subprocess.Popen], bytes]] = [killed, told_to_stop, without
 
 
 def begun(connector: Connector, chance: random.Random, config: Row, destination: Destination) -> subprocess.Popen:
-    """A read that goes on from the destination's states; its streams come in any order."""
+    """A read that resumes from the destination's states; its streams come in any order."""
     incremental = connector.catalog(INCREMENTAL, "incremental")["streams"]
     in_full = connector.catalog([name for name in FULL_REFRESH if served(name, config)], "full_refresh")["streams"]
     streams = incremental + in_full
@@ -228,7 +228,7 @@ def test_a_read_killed_anywhere_again_and_again_ends_as_an_undisturbed_one(
 
 
 def fault(api: SandboxApi, chance: random.Random) -> None:
-    """Sometimes an answer is broken on top; these two are asked for again without a wait."""
+    """Sometimes a response is broken on top; these two are asked for again without a wait."""
     if chance.random() < 0.3:
         part: Any = chance.choice(["/v2/aggs/", "/stocks/v1/", "/v3/", "/news"])
         api.fail_next(None, chance.randrange(3), part)

@@ -316,7 +316,7 @@ def test_holidays_are_the_coming_ones(connector: Connector, api: SandboxApi) -> 
     assert run.rows("market_holidays") == sandbox_data.holiday_rows("2013-11-27")
 
 
-# --- Odd answers -----------------------------------------------------------------------------------------------------
+# --- Odd responses ---------------------------------------------------------------------------------------------------
 
 REFERENCE = ["dividends", "splits", "news", "tickers", "ticker_details", "exchanges", "market_holidays"]
 
@@ -339,7 +339,7 @@ def test_fields_that_nobody_declared_are_left_out(connector: Connector, api: San
 @pytest.mark.parametrize(
     "body", [b"{", b'"text"', b'{"status":"OK","results":7}', b'{"status":"ERROR","error":"Boom"}']
 )
-def test_an_answer_that_makes_no_sense_is_an_error_and_no_empty_success(
+def test_a_response_that_makes_no_sense_is_an_error_and_no_empty_success(
     connector: Connector, api: SandboxApi, body: bytes
 ) -> None:
     api.fail_next(("status", 200, {}, body), math.inf)
@@ -350,9 +350,9 @@ def test_an_answer_that_makes_no_sense_is_an_error_and_no_empty_success(
 
 
 @pytest.mark.parametrize("results", [None, [], "absent"])
-def test_an_answer_without_rows_is_an_empty_stream(connector: Connector, api: SandboxApi, results: Any) -> None:
+def test_a_response_without_rows_is_an_empty_stream(connector: Connector, api: SandboxApi, results: Any) -> None:
     def empty(path: str, body: Any) -> Any:
-        # Without its count, too: "3 rows" and no results would be an answer that makes no sense.
+        # Without its count, too: "3 rows" and no results would be a response that makes no sense.
         rest = {name: value for name, value in body.items() if name not in ("results", "next_url", "count")}
         return rest if results == "absent" else rest | {"results": results}
 

@@ -33,7 +33,7 @@ def test_a_ticker_that_fails_is_named_and_the_others_are_read(
 def test_the_next_sync_reads_the_ticker_that_failed(
     connector: Connector, api: SandboxApi, real_prices: RealPrices
 ) -> None:
-    api.fail_next("garbage", 3, "/MSFT/")  # as often as an answer is asked for
+    api.fail_next("garbage", 3, "/MSFT/")  # as often as a response is asked for
     tickers = ["AAPL", "MSFT", "IBM"]
     first = connector.read(tickers=tickers)
     second = connector.read(tickers=tickers, state=first.saved(), lookback_days=0)
@@ -131,9 +131,9 @@ STAYING: dict[str, tuple[Any, str, str]] = {
     "418": (("status", 418, {}, b"teapot"), "418", "system_error"),
     "an error with HTTP 200": (("status", 200, {}, {"status": "ERROR", "error": "Boom"}), "Boom", "system_error"),
     "a number for a list": (("status", 200, {}, {"status": "OK", "results": 5}), "results", "system_error"),
-    "text for a number": (
+    "a string for a number": (
         ("status", 200, {}, {"status": "OK", "results": [{"t": 1109307600000, "c": "88.99"}]}),
-        "a bar of",
+        "got `str` - at `$.results[0].c`",
         "system_error",
     ),
     "NaN": (
@@ -141,7 +141,11 @@ STAYING: dict[str, tuple[Any, str, str]] = {
         "not JSON",
         "system_error",
     ),
-    "a bar without a time": (("status", 200, {}, {"status": "OK", "results": [{"c": 1}]}), "a bar of", "system_error"),
+    "a bar without a time": (
+        ("status", 200, {}, {"status": "OK", "results": [{"c": 1}]}),
+        "missing required field `t`",
+        "system_error",
+    ),
 }
 
 

@@ -82,7 +82,7 @@ def test_further_pages_are_adjusted_as_the_first_is(
     assert run.rows() == real_prices("AAPL", *days, adjusted=adjusted)
 
 
-def test_an_answer_that_is_adjusted_unasked_is_an_error(connector: Connector, api: SandboxApi) -> None:
+def test_a_response_that_is_adjusted_unasked_is_an_error(connector: Connector, api: SandboxApi) -> None:
     api.transform = lambda path, body: {**body, "adjusted": True}
     run = connector.read(adjusted=False)
     assert (run.exit_code, run.rows(), run.statuses()[-1]) == (1, [], "INCOMPLETE")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +23,17 @@ if TYPE_CHECKING:
     from conftest import Connector, Row
 
     RealPrices = Callable[..., list[Row]]
+
+STOPS = 400 if os.environ.get("LONG") else 40  # processes for each kind of signals
+EARLY = 0.5  # seconds from the moment when main.py begins; most of them are imports
+# Runs main.py, and tells when it begins: Ctrl-C is then set as its first lines set it.
+TELLS_ITS_BEGINNING = """
+import os, runpy, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+sys.argv, sys.path[0] = sys.argv[1:], os.getcwd()
+os.write(1, b"begun\\n")
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
 @pytest.fixture
@@ -50,6 +64,35 @@ def test_a_signal_stops_a_read_within_seconds_and_between_two_lines(
     assert (process.wait(timeout=20), process.stderr.read()) == (exit_code, b"")
     assert time.monotonic() - started < 3
     assert [json.loads(line)["type"] for line in lines][-1] == "LOG"
+
+
+@pytest.mark.parametrize("signals", ["SIGTERM", "SIGINT", "SIGTERM SIGINT", "SIGINT SIGTERM SIGTERM"])
+def test_signals_at_any_early_moment_end_the_process_by_a_signal_and_between_two_lines(
+    signals: str, connector: Connector, api: SandboxApi
+) -> None:
+    """A handler that broke off an import, of a C extension above all, would crash it or leave a traceback."""
+    api.latency = 2
+    files = ["--config", connector.config(), "--catalog", connector.file(connector.catalog(["news"], "incremental"))]
+    command = [sys.executable, "-c", TELLS_ITS_BEGINNING, "main.py", "read", *files]
+    numbers = [signal.Signals[name] for name in signals.split()]
+
+    def stopped(moment: float) -> tuple[float, int, bytes, bytes]:
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout
+            assert process.stdout.readline() == b"begun\n"
+            time.sleep(moment)
+            for number in numbers:
+                process.send_signal(number)
+            stdout, stderr = process.communicate(timeout=20)
+        return moment, process.returncode, stdout, stderr
+
+    with ThreadPoolExecutor(4) as pool:
+        ended = list(pool.map(stopped, [random.uniform(0, EARLY) for _ in range(STOPS)]))
+    assert [end for end in ended if -end[1] not in numbers or end[3]] == []
+    for _, _, stdout, _ in ended:
+        messages = [json.loads(line) for line in stdout.splitlines()]
+        assert stdout[-1:] in (b"", b"\n")
+        assert messages == [] or messages[-1]["log"]["message"].startswith("Stopped by SIG")
 
 
 def test_what_a_stopped_read_wrote_and_the_next_sync_are_the_whole(

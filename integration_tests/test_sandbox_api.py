@@ -84,7 +84,7 @@ def test_a_split_changes_the_bars_before_it_on_its_day_and_no_earlier(api: Sandb
 def test_adjusted_prices_are_those_that_the_real_api_gave(api: SandboxApi) -> None:
     for day, shares in (("2014-06-09", 7), ("2020-08-31", 4)):
         api.splits.append({"ticker": "AAPL", "execution_date": day, "split_from": 1, "split_to": shares})
-    api.bars_as_of = "2022-04-28"  # about when this answer was recorded
+    api.bars_as_of = "2022-04-28"  # about when this response was recorded
     prices = [[bar[name] for name in "ohlc"] for bar in bars(api, aggs("AAPL", "2005-04-01", "2005-04-04"))]
     assert prices == [[1.5032, 1.5064, 1.4489, 1.4604], [1.4639, 1.4754, 1.4343, 1.4675]]
 
@@ -149,7 +149,7 @@ def test_months_start_on_the_first(api: SandboxApi) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "query", "answer"),
+    ("header", "query", "expected"),
     [
         ("", "", (401, "API Key was not provided")),
         ("Bearer wrong", "", (401, "Unknown API Key")),
@@ -158,9 +158,9 @@ def test_months_start_on_the_first(api: SandboxApi) -> None:
         ("", "?apiKey=sandbox-key", (200, None)),
     ],
 )
-def test_the_key_is_wanted(api: SandboxApi, header: str, query: str, answer: tuple) -> None:
+def test_the_key_is_wanted(api: SandboxApi, header: str, query: str, expected: tuple) -> None:
     response = requests.get(api.url + SPLITS + query, headers={"Authorization": header}, timeout=5)
-    assert (response.status_code, response.json().get("error")) == answer
+    assert (response.status_code, response.json().get("error")) == expected
 
 
 @pytest.mark.parametrize(
@@ -364,7 +364,7 @@ def test_faults_wait_for_their_path_and_their_turn(api: SandboxApi) -> None:
     ]  # fmt: skip
 
 
-def test_a_transform_makes_odd_answers(api: SandboxApi) -> None:
+def test_a_transform_makes_odd_responses(api: SandboxApi) -> None:
     api.transform = lambda path, body: body | {"results": None} if "splits" in path else body
     assert get(api, SPLITS).json()["results"] is None
 
@@ -377,7 +377,7 @@ def test_requests_are_written_down(api: SandboxApi) -> None:
     assert (len(api.times), api.headers[0]["authorization"]) == (2, "Bearer sandbox-key")
 
 
-def test_answers_are_compressed_when_asked_and_the_connection_is_kept(api: SandboxApi) -> None:
+def test_responses_are_compressed_when_asked_and_the_connection_is_kept(api: SandboxApi) -> None:
     with socket.create_connection(("localhost", api.port)) as line:
         for encoding, start in (("identity", b'{"results"'), ("gzip", b"\x1f\x8b")):
             text = f"GET {SPLITS} HTTP/1.1\r\nAuthorization: Bearer sandbox-key\r\nAccept-Encoding: {encoding}\r\n\r\n"

@@ -75,7 +75,7 @@ def strings(value: Any) -> Iterator[str]:
 
 
 def echo(code: int, as_json: bool, key: str) -> Callable[[Any], None]:
-    """An answer that holds the key in all spellings, in its body and in its headers."""
+    """A response that holds the key in all spellings, in its body and in its headers."""
     said = " ; ".join(spell(key.strip()) for spell in SPELT.values())
     body = json.dumps({"status": "ERROR", "error": said, "message": said}) if as_json else f"<html>{said}</html>"
     headers = {"X-Echo": quote(key), "Location": f"https://elsewhere.example/?apiKey={quote(key)}"}
@@ -158,6 +158,6 @@ def test_what_the_server_says_stays_inside_one_line(connector: Connector, api: S
     assert any(CONTROL.encode("utf-16", "surrogatepass").decode("utf-16") in text for text in strings(run.rows("news")))
     for code in (200, 403, 418, 503):
         api.fail_next(("status", code, {}, {"status": "ERROR", "error": CONTROL}), math.inf)
-        answer = connector.check("--debug")  # `judged` parses each line
-        assert [m["type"] for m in answer.messages if m["type"] != "LOG"] == ["CONNECTION_STATUS"]
+        run = connector.check("--debug")  # `judged` parses each line
+        assert [m["type"] for m in run.messages if m["type"] != "LOG"] == ["CONNECTION_STATUS"]
         api.heal()

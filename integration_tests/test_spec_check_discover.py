@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +37,14 @@ def test_a_wrong_command_line_exits_with_2_and_writes_no_message(connector: Conn
     run = connector.run(*arguments)
     assert (run.exit_code, run.lines) == (2, [])
     assert "usage:" in run.stderr
+
+
+def test_a_package_that_is_not_installed_is_named_in_one_sentence() -> None:
+    without_packages = [sys.executable, "-S", "-E", "main.py", "spec"]
+    done = subprocess.run(without_packages, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    sentence = r"\w+ is not installed for this Python: activate the environment, or pip install it\.\n"
+    assert re.fullmatch(sentence, done.stderr)
 
 
 # --- check -----------------------------------------------------------------------------------------------------------
@@ -71,7 +82,7 @@ CHECKS: dict[str, tuple[Callable[[SandboxApi], Any], list[str]]] = {
     "http to a far host": (lambda api: {"api_url": "http://api.massive.com"}, ["api_url", "https"]),
     "a wrong path in the address": (lambda api: {"api_url": api.url + "/v9"}, []),
     "the rate limit": (lambda api: setattr(api, "rate_per_minute", -1), ["rate limit", "requests_per_minute"]),
-    "the rate limit in a good answer": (lambda api: api.fail_next("error200"), ["rate limit"]),
+    "the rate limit in a good response": (lambda api: api.fail_next("error200"), ["rate limit"]),
     "an outage": (lambda api: api.fail_next(("status", 503), math.inf), ["503"]),
     "a broken connection": (lambda api: api.fail_next("drop", math.inf), ["connection"]),
     "garbage": (lambda api: api.fail_next("garbage", math.inf), ["not JSON"]),

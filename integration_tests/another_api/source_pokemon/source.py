@@ -33,4 +33,5 @@ class SourcePokemon(Source):
 
 
 def _api(settings: Settings, logger: logging.Logger, patient: bool = True) -> PokemonApi:
-    return PokemonApi(settings.api_url, settings.api_key, logger, settings.requests_per_minute, patient)
+    limit = settings.requests_per_minute
+    return PokemonApi(settings.api_url, settings.api_key, logger, limit, patient)

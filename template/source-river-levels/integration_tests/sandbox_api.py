@@ -31,7 +31,7 @@ class SandboxApi(Sandbox):
     page_size: int = 2  # small, so that there are pages
     data: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: json.loads(DATA.read_text("utf-8")))
 
-    def answer(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
+    def response(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
         """Code, headers and JSON body for a path (with query)."""
         if headers.get("authorization") != f"Bearer {self.key}":
             return 401, {}, self.error(401)

@@ -33,4 +33,5 @@ class SourceRiverLevels(Source):
 
 
 def _api(settings: Settings, logger: logging.Logger, patient: bool = True) -> RiverLevelsApi:
-    return RiverLevelsApi(settings.api_url, settings.api_key, logger, settings.requests_per_minute, patient)
+    limit = settings.requests_per_minute
+    return RiverLevelsApi(settings.api_url, settings.api_key, logger, limit, patient)

@@ -8,6 +8,7 @@ Readings      incremental: a cursor, one slice per parent, resumed from a checkp
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
@@ -52,7 +53,7 @@ class Stations(TableStream[str]):
 
     def ids(self) -> Iterator[str]:
         """Every station's id, for the streams that have a slice for each."""
-        for page in follow(lambda token: self.parse("", self.fetch("", token)), self.name, self._logger):
+        for page in follow(partial(self.fetch, ""), partial(self.parse, ""), self.name, self._logger):
             yield from (row["id"] for row in page.rows)
 
 

@@ -6,7 +6,12 @@ import logging
 import pytest
 
 from source_river_levels.api import RiverLevelsApi, page_of
-from source_river_levels.runtime.errors import ConfigError, CredentialsError, TransientError, UnexpectedResponse
+from source_river_levels.runtime.errors import (
+    ConfigError,
+    CredentialsError,
+    TransientError,
+    UnexpectedResponse,
+)
 from source_river_levels.runtime.http.response import Response
 
 URL = "https://api.river-levels.example"

@@ -2,18 +2,20 @@
 
 import json
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from source_river_levels.runtime.errors import ConfigError, UnexpectedResponse
 from source_river_levels.runtime.http.response import Response
+from source_river_levels.runtime.stream import Stream
+from source_river_levels.runtime.testing import StreamContract
 from source_river_levels.streams import Readings, ReadingsSlice, Stations
 
 URL = "https://api.river-levels.example"
 
 
-def reading(station: str, day: int, hour: int = 6) -> dict[str, Any]:
+def measurement(station: str, day: int, hour: int = 6) -> dict[str, Any]:
     moment = f"2024-03-{day:02}T{hour:02}:00:00Z"
     return {"station_id": station, "measured_at": moment, "level_cm": 1.5, "corrected": None}
 
@@ -21,7 +23,7 @@ def reading(station: str, day: int, hour: int = 6) -> dict[str, Any]:
 @pytest.fixture
 def measured(server) -> list[dict[str, Any]]:
     """The readings of the stations a and b, as the API serves them: one on a page, from `since` on. Tests change it."""
-    rows = [reading(station, day) for station in "ab" for day in (2, 3, 4, 5)]
+    rows = [measurement(station, day) for station in "ab" for day in (2, 3, 4, 5)]
 
     def respond(request):
         station, since, page = request.url.split("/")[4], request.params["since"], int(request.params.get("page", 0))
@@ -34,11 +36,36 @@ def measured(server) -> list[dict[str, Any]]:
     return rows
 
 
+class Contract(StreamContract):
+    """What every stream must keep, on the API of `measured`."""
+
+    table: type[Stream[Any]]
+    config: ClassVar[dict[str, Any]] = {}
+
+    @pytest.fixture(autouse=True)
+    def _api(self, measured, connect):
+        self.connect = connect
+
+    def stream(self) -> Stream[Any]:
+        return self.connect(self.table, **self.config)
+
+
+class TestStations(Contract):
+    table = Stations
+
+
+class TestReadings(Contract):
+    table = Readings
+
+
+class TestReadingsWithoutALookback(Contract):
+    table, config = Readings, {"lookback_days": 0}
+
+
 def test_stations_are_read_page_by_page(connect, read, server):
     server.get(f"{URL}/stations", json={"stations": [{"id": "a", "name": "A", "new": 1}], "next_page": "2"})
     server.get(f"{URL}/stations?page=2", json={"stations": [{"id": "b", "name": "B", "river": "Wend"}]})
-    rows, _ = read(connect(Stations))
-    assert rows == [
+    assert read(connect(Stations)).rows == [
         {"id": "a", "name": "A"},  # the schema's fields, and no others
         {"id": "b", "name": "B", "river": "Wend"},
     ]
@@ -62,45 +89,35 @@ def test_a_cursor_that_is_no_moment_is_refused(moment, connect, read, measured):
 )
 def test_the_state_has_the_cursor_in_one_way_however_the_api_writes_it(moment, connect, read, measured):
     measured[3]["measured_at"] = moment
-    rows, states = read(connect(Readings))
-    assert rows == measured
-    assert states[-1][1]["read"]["a"][1] == "2024-03-05T07:00:00Z"
+    reading = read(connect(Readings))
+    assert reading.rows == measured
+    assert reading.state["read"]["a"][1] == "2024-03-05T07:00:00Z"
 
 
 def test_a_first_sync_reads_all_from_the_start_date_on(connect, read, measured):
-    rows, states = read(connect(Readings, start_date="2024-03-03"))
-    assert rows == [row for row in measured if row["measured_at"] >= "2024-03-03"]
+    reading = read(connect(Readings, start_date="2024-03-03"))
+    assert reading.rows == [row for row in measured if row["measured_at"] >= "2024-03-03"]
     since_then = ["2024-03-03T00:00:00Z", "2024-03-05T06:00:00Z"]
-    assert states[-1] == (6, {"read": {"a": since_then, "b": since_then}})
+    assert reading.state == {"read": {"a": since_then, "b": since_then}}
 
 
 def test_the_next_sync_reads_the_lookback_and_what_is_new(connect, read, measured):
-    _, states = read(connect(Readings))
+    state = read(connect(Readings)).state
     measured[2]["corrected"] = True
-    measured.append(reading("b", 6))
-    rows, _ = read(connect(Readings, lookback_days=1), states[-1][1])
+    measured.append(measurement("b", 6))
+    rows = read(connect(Readings, lookback_days=1), state).rows
     assert rows == [row for row in measured if row["measured_at"] >= "2024-03-04T06"]
-
-
-def test_a_sync_that_broke_off_anywhere_is_resumed_without_a_gap(connect, read, measured):
-    all_rows, states = read(connect(Readings, lookback_days=0))
-    assert len(states) > 8
-    for written, state in states:
-        rows, _ = read(connect(Readings, lookback_days=0), state)
-        assert [row for row in all_rows if row not in all_rows[:written] + rows] == []
 
 
 def test_a_station_without_readings_stands_at_its_start(connect, read, measured):
     del measured[:4]
-    _, states = read(connect(Readings))
-    assert set(states[-1][1]["read"]) == {"b"}
+    assert set(read(connect(Readings)).state["read"]) == {"b"}
 
 
 def test_a_new_station_is_read_from_the_start_date_on(connect, read, measured):
-    _, states = read(connect(Readings))
-    del states[-1][1]["read"]["b"]
-    rows, _ = read(connect(Readings, lookback_days=0), states[-1][1])
-    assert rows == [measured[3], *measured[4:]]
+    state = read(connect(Readings)).state
+    del state["read"]["b"]
+    assert read(connect(Readings, lookback_days=0), state).rows == [measured[3], *measured[4:]]
 
 
 def test_the_readings_have_a_slice_for_each_station_of_every_page(connect, server):
@@ -134,36 +151,32 @@ def test_an_id_may_hold_any_character(connect, server):
 
 
 def test_an_earlier_start_date_reads_all_again(connect, read, measured):
-    _, states = read(connect(Readings, start_date="2024-03-04"))
-    rows, _ = read(connect(Readings, start_date="2024-03-03"), states[-1][1])
+    state = read(connect(Readings, start_date="2024-03-04")).state
+    rows = read(connect(Readings, start_date="2024-03-03"), state).rows
     assert rows == [row for row in measured if row["measured_at"] >= "2024-03-03"]
 
 
 def test_a_gap_that_a_later_start_date_leaves_is_remembered(connect, read, measured):
     state = {"read": {"a": ["2024-03-01T00:00:00Z", "2024-03-02T06:00:00Z"]}}
-    _, states = read(connect(Readings, start_date="2024-03-05"), state)
-    rows, _ = read(connect(Readings, start_date="2024-03-01"), states[-1][1])
-    assert rows == measured
+    later = read(connect(Readings, start_date="2024-03-05"), state).state
+    assert read(connect(Readings, start_date="2024-03-01"), later).rows == measured
 
 
 def test_a_later_start_date_without_a_gap_changes_nothing(connect, read, measured):
-    _, states = read(connect(Readings))
-    _, later = read(connect(Readings, start_date="2024-03-05"), states[-1][1])
-    assert later[-1][1] == states[-1][1]
+    state = read(connect(Readings)).state
+    assert read(connect(Readings, start_date="2024-03-05"), state).state == state
 
 
 def test_a_clock_that_is_ahead_hides_no_later_reading(connect, read, measured):
-    measured.append(reading("b", 31))  # today is the 15th
-    _, states = read(connect(Readings))
-    measured.insert(-1, reading("b", 16))
-    rows, _ = read(connect(Readings), states[-1][1])
-    assert measured[-2:] == rows[-2:]
+    measured.append(measurement("b", 31))  # today is the 15th
+    state = read(connect(Readings)).state
+    measured.insert(-1, measurement("b", 16))
+    assert read(connect(Readings), state).rows[-2:] == measured[-2:]
 
 
 def test_the_state_never_moves_back(connect, read, measured):
-    _, states = read(connect(Readings))
-    newest = [state["read"]["a"][1] for _, state in read(connect(Readings), states[-1][1])[1]]
-    assert set(newest) == {"2024-03-05T06:00:00Z"}
+    checkpoints = read(connect(Readings), read(connect(Readings)).state).checkpoints
+    assert {state["read"]["a"][1] for _, state in checkpoints} == {"2024-03-05T06:00:00Z"}
 
 
 @pytest.mark.parametrize("read", [[], {"a": "2024"}, {"a": ["2024-03-01", "2024-03-02"]}, {"a": [1, 2]}, {"a": None}])
