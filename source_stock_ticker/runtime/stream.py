@@ -27,7 +27,7 @@ holds all that was written and nothing that was not, so the next read begins at 
 """
 
 import json
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -98,7 +98,7 @@ class Stream(Generic[S]):
         """
         yield self.name  # type: ignore[misc]  # a stream of one slice is a Stream[str]
 
-    def group(self, stream_slice: S) -> Hashable | None:
+    def group(self, stream_slice: S) -> object:
         """The slices that stand or fall together: after one that fails, the later ones of its group are left out.
 
         By default all slices of a stream with a cursor are one group, for a state that says "read up to here" would

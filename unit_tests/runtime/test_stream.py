@@ -139,7 +139,6 @@ def test_a_required_field_and_the_keys_and_the_cursor_may_not_be_absent(things, 
     assert f"Object missing required field `{missing}`" in refusal(things(**attributes), item)
 
 
-@pytest.mark.xfail(reason="row_type lets whatever may be null, or has no type, be absent")
 @pytest.mark.parametrize("key", ["name", "any"])
 def test_a_key_may_not_be_absent_though_its_schema_lets_it_be_null(things, key):
     assert f"Object missing required field `{key}`" in refusal(things(primary_key=("id", key)), {"id": 1})

@@ -18,7 +18,7 @@ one thread at a time.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Sized
+from collections.abc import Callable, Iterator, Sized
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Generic, TypeVar
@@ -37,8 +37,8 @@ P = TypeVar("P", bound=Sized)  # a page; len() is its size in bytes
 class SliceBuffer(Generic[S, P]):
     """One slice, and what has been read of it and not yet been taken."""
 
-    def __init__(self, stream_slice: S) -> None:
-        self.slice = stream_slice
+    def __init__(self, stream_slice: S, group: object) -> None:
+        self.slice, self.group = stream_slice, group
         self.pages: deque[P] = deque()
         self.ended = False  # nothing more will come: all is read, or it failed, or the reader left it
         self.error: Exception | None = None
@@ -59,7 +59,7 @@ class Prefetcher(Generic[S, P]):
         self,
         slices: Iterator[S],
         work: Callable[[S, ParseLock], Iterator[P]],
-        group: Callable[[S], Hashable | None],
+        group: Callable[[S], object],
         workers: int,
     ) -> None:
         self._slices, self._work, self._group, self._workers = slices, work, group, workers
@@ -67,7 +67,7 @@ class Prefetcher(Generic[S, P]):
         self._waiting_bytes = self._last_page = 0  # bytes; the next page is taken to be as large as the last
         self._no_more_slices = False
         self._slices_error: Exception | None = None
-        self._left_out: set[Hashable] = set()  # groups
+        self._left_out: list[object] = []  # groups
         self._parsing = False  # some worker holds the parse lock
         self._taking_a_slice = threading.Lock()
         self._changed = threading.Condition()
@@ -105,10 +105,9 @@ class Prefetcher(Generic[S, P]):
         """Give no more of this slice, and nothing of the slices behind it that are in the same group."""
         group = self._group(stream_slice)
         with self._changed:
-            if group is not None:
-                self._left_out.add(group)
+            self._left_out.append(group)
             for buffer in list(self._buffers):
-                if buffer.slice is stream_slice or (group is not None and self._group(buffer.slice) == group):
+                if buffer.slice is stream_slice or (group is not None and buffer.group == group):
                     self._leave(buffer)
 
     def _next(self) -> tuple[S | None, P | Exception | None]:
@@ -168,13 +167,13 @@ class Prefetcher(Generic[S, P]):
                         self._no_more_slices = True
                         self._changed.notify_all()
                         return None
-                    if self._group(buffer.slice) not in self._left_out:
+                    if buffer.group is None or buffer.group not in self._left_out:
                         self._buffers.append(buffer)
                         return buffer
 
     def _begin_slice(self) -> SliceBuffer[S, P] | None:
         try:
-            return next(map(SliceBuffer[S, P], self._slices), None)
+            return next((SliceBuffer[S, P](s, self._group(s)) for s in self._slices), None)
         except Exception as error:  # what to read next cannot be told
             self._slices_error = without_stack(error)
             return None

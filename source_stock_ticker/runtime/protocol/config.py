@@ -15,7 +15,13 @@ from ..errors import ConfigError, start_of
 
 Config = dict[str, Any]
 Schema = Mapping[str, Any]
-KINDS = {"string": "a text", "integer": "a whole number", "boolean": "true or false", "array": "a list"}
+KINDS = {
+    "string": "a text",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
 
 
 def validated(config: Any, schema: Schema) -> Config:
@@ -24,10 +30,10 @@ def validated(config: Any, schema: Schema) -> Config:
         raise ConfigError("config: the file must hold a JSON object, like those in sample_files/.")
     required = schema.get("required", [])
     filled = {k: v for k, v in config.items() if v not in ("", None) or (k in required and v is not None)}
-    order = list(schema.get("properties", {}))
+    place = {name: place for place, name in enumerate(schema.get("properties", {}))}
     complaints = sorted(
         Draft7Validator(schema).iter_errors(filled),
-        key=lambda error: (error.validator != "required", order.index(error.path[0]) if error.path else 0),
+        key=lambda error: (error.validator != "required", place.get(next(iter(error.path), ""), len(place))),
     )
     if complaints:
         raise ConfigError(_sentence(complaints[0], schema))

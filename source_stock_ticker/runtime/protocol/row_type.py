@@ -1,12 +1,14 @@
 """Makes a type out of a JSON Schema, so that msgspec can hold rows against it: the schema is the type.
 
-schema                              type                    a value that lacks it, or is of another type
+schema                              type                    a value of another type
 string, boolean                     str, bool               is refused
 integer                             int of 64 bits          5.0 is one too: some JSON writers spell it so
 number                              int | float             keeps the spelling that it has
 array, object                       list, Struct            are looked into; fields without a schema pass
-"null" among the types              | None                  may be null, or absent
+"null" among the types              | None                  may be null
 no type (anyOf, $ref)               Any                     passes
+
+A field may be absent unless the schema requires it.
 """
 
 from collections.abc import Collection, Mapping
@@ -36,7 +38,7 @@ def with_whole_numbers(value: Any, schema: Schema) -> Any:
         return {name: with_whole_numbers(item, fields.get(name, {})) for name, item in value.items()}
     if isinstance(value, list) and (items := schema.get("items")):
         return [with_whole_numbers(item, items) for item in value]
-    if isinstance(value, float) and value.is_integer() and "integer" in _kinds(schema) - {"number"}:
+    if isinstance(value, float) and value.is_integer() and _kinds(schema) & {"integer", "number"} == {"integer"}:
         return int(value)
     return value
 
@@ -58,9 +60,6 @@ def _struct(properties: Mapping[str, Schema], required: Collection[str]) -> Any:
     names = {f"field_{place}": name for place, name in enumerate(properties)}  # a name may be no identifier
     fields: list[Any] = []
     for field, name in names.items():
-        kinds, wanted = _kinds(properties[name]), row_type(properties[name])
-        if name in required and kinds and "null" not in kinds:
-            fields.append((field, wanted))
-        else:
-            fields.append((field, wanted | UnsetType, UNSET))
+        wanted = row_type(properties[name])
+        fields.append((field, wanted) if name in required else (field, wanted | UnsetType, UNSET))
     return defstruct("Row", fields, rename=names, kw_only=True)

@@ -64,7 +64,7 @@ def _states_of(message: Any) -> SavedStates:
         return dict([_stream_state(message.get("stream"))])
     if kind == "GLOBAL":
         return _global_states(message.get("global"))
-    return _legacy_states(message["data"] if "data" in message else message)
+    return _legacy_states(message.get("data", message))
 
 
 def _global_states(shared: Any) -> SavedStates:

@@ -317,7 +317,6 @@ def test_an_error_of_the_slices_comes_last_and_with_no_slice(workers):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.xfail(reason="it ends the worker thread instead: the slice is lost, or the read never ends")
 @pytest.mark.parametrize("workers", [1, 3])
 def test_an_error_of_the_grouping_is_told_as_one_of_the_slices(workers, monkeypatch):
     monkeypatch.setattr(prefetch, "TICK", 0.01)
