@@ -55,6 +55,7 @@ setup(
     extras_require={
         "tests": [
             "pytest>=8,<10",
+            "pytest-xdist>=3.8,<4",
             "responses>=0.25,<1",
             "hypothesis>=6.100,<7",
             "airbyte-protocol-models>=0.18,<1",

@@ -16,7 +16,7 @@ from source_stock_ticker import SourceStockTicker, __version__
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 DOCS_PAGE = ROOT / "docs" / "integrations" / "sources" / "stock-ticker.md"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "benchmarks").glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [page for where in ("*.md", "benchmarks/*.md", "docs/**/*.md") for page in sorted(ROOT.glob(where))]
 CONFIG = json.loads((ROOT / "sample_files" / "config_sandbox.json").read_text("utf-8"))
 SPEC = yaml.safe_load((ROOT / "spec.yaml").read_text("utf-8"))["connectionSpecification"]
 LOGGER = logging.getLogger("test")
