@@ -94,18 +94,16 @@ class Goal(NamedTuple):
 
 
 GOALS = [
-    Goal("spec", "lowcode", "ours", at_least=25),
-    Goal("spec", "ours", "python", at_most=3),
-    Goal("check", "lowcode", "ours", at_least=10),
-    Goal("small", "lowcode", "ours", at_least=10),
+    Goal("spec", "lowcode", "ours", at_least=15),
+    Goal("small", "lowcode", "ours", at_least=5),
     *(
         goal
         for case in ("days", "pages")
         for goal in (
-            Goal(case, "lowcode", "ours", at_least=20),
-            Goal(case, "cdksource", "ours", at_least=4.5),
+            Goal(case, "lowcode", "ours", at_least=28),
+            Goal(case, "cdksource", "ours", at_least=5),
             Goal(case, "client", "ours", at_least=4),
-            Goal(case, "ours", "bound", at_most=1.3),
+            Goal(case, "ours", "bound", at_most=1),
         )
     ),
     Goal("latency", "lowcode", "ours", at_least=12),

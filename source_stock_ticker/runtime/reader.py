@@ -31,7 +31,7 @@ from .stream import Page, Row, State, Stream, Written
 
 STATE_WORTH = 20  # a STATE is due when the records since the last one are this many times its size ..
 STATE_SECONDS = 10.0  # .. or so many seconds have passed
-CHUNK = 5_000  # rows that are encoded at once: an encoder needs twice the memory of what comes out
+CHUNK = 1_000  # rows that are encoded at once: larger pieces do not fit into the memory that is kept (memory.py)
 WAIT_NOTICE_INTERVAL = 60.0  # seconds between two messages about the rate limit
 SHORT_WAIT = 1.5  # seconds; a shorter wait is not worth a message
 MAX_NAMED_FAILURES = 5  # slices that an error message names; of more it says how many

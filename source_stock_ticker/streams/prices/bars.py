@@ -68,8 +68,7 @@ BARS_SCHEMA: Mapping[str, Any] = {"properties": {"results": {"items": BAR_SCHEMA
 
 def rows(ticker: str, bars: list[Bar], size: BarSize, adjusted: bool) -> list[Price]:
     """The bars of one ticker as rows, oldest first, each moment once."""
-    start = _intraday if size.is_intraday else _day
-    starts = [start(bar.t) for bar in bars]
+    starts = list(map(_intraday if size.is_intraday else _day, [bar.t for bar in bars]))
     if not all(map(lt, starts, starts[1:])):
         # Not as documented: put in order, and of a start that comes twice the later bar stands.
         by_start = dict(sorted(zip(starts, bars, strict=True), key=itemgetter(0)))
