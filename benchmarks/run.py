@@ -75,6 +75,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tiny", action="store_true", help="a few rows only: to see that all works, not for time")
     options = parser.parse_args()
     options.cases, options.only = options.cases.split(","), options.only.split(",")
+    options.environments = options.environments.resolve()  # each run has a working folder of its own
     if unknown := {*options.cases} - {*CASES} | {*options.only} - {*CONTESTANTS}:
         parser.error(f"there is no {', '.join(sorted(unknown))}")
     return options

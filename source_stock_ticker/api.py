@@ -1,4 +1,4 @@
-"""The remote API: its address, its key, its pages, and what its refusals mean. Nothing of Airbyte.
+"""The remote API: its address, its key, its pages, and what its refusals mean.
 
 Facts are from the API's documentation (massive.com/docs) and from what its users report.
 """
@@ -6,6 +6,7 @@ Facts are from the API's documentation (massive.com/docs) and from what its user
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
+from functools import partial
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -18,6 +19,7 @@ from .runtime.http.client import HttpClient
 from .runtime.http.paging import follow
 from .runtime.http.rate_limit import RequestStats
 from .runtime.http.response import Response
+from .runtime.http.retries import TRIES
 from .runtime.protocol.row_type import with_whole_numbers
 from .runtime.stream import Page
 from .trading_days import BarSize, weekday_before
@@ -33,7 +35,7 @@ R = TypeVar("R")
 
 
 class Body(Struct, Generic[R]):
-    """The envelope around what a response brings: its `results`, a list or an object; None if it has none."""
+    """The envelope around what a response contains: its `results`, a list or an object; None if it has none."""
 
     status: Any = UNSET
     results: R | None = None
@@ -81,12 +83,13 @@ class StockApi:
         self.last_day = date.max
         self._base = base_url
         self._logger = logger
-        self._planned: int | None = None  # number of the last request that is planned
-        self._client = HttpClient(authenticate, logger, requests_per_minute, 5 if patient else 1, _throttled)
+        self._expected: int | None = None  # number of the last request that is expected
+        self._client = HttpClient(authenticate, logger, requests_per_minute, TRIES if patient else 1, _throttled)
 
-    def get(self, path: str, query: Mapping[str, Any] | None = None) -> Response:
-        """The response to GET path?query."""
-        response = self._client.get(self._base + path + (f"?{urlencode(query)}" if query else ""))
+    def get(self, path: str, query: Mapping[str, Any] | None = None, next_path: str | None = None) -> Response:
+        """The response to GET path?query, or to that of a further page (see `next_path`)."""
+        address = next_path or path + (f"?{urlencode(query)}" if query else "")
+        response = self._client.get(self._base + address)
         if response.status != 200:
             raise _refusal(response)
         return response
@@ -94,17 +97,15 @@ class StockApi:
     def rows(
         self, path: str, query: Mapping[str, Any], make_row: Callable[[dict[str, Any]], dict[str, Any]] = dict
     ) -> Iterator[dict[str, Any]]:
-        """What `make_row` makes of each row of all pages of GET path?query: for the lists that `slices` needs."""
-
-        def fetch(next_path: str | None) -> Response:
-            return self.get(next_path) if next_path else self.get(path, query)
-
-        def parse(response: Response) -> Page:
-            body = read_body(response, ROWS)
-            return Page(list(map(make_row, body.results or [])), self.next_path(body))
-
+        """All rows of a list, each passed through `make_row`: for what `slices` needs to know."""
+        fetch, parse = partial(self.get, path, query), partial(self.page, make_row=make_row)
         for page in follow(fetch, parse, path, self._logger, MAX_LIST_PAGES):
             yield from page.rows
+
+    def page(self, response: Response, make_row: Callable[[dict[str, Any]], dict[str, Any]]) -> Page:
+        """The rows of one response, each passed through `make_row`, and what names the next page."""
+        body = read_body(response, ROWS)
+        return Page(list(map(make_row, body.results or [])), self.next_path(body))
 
     def bars(
         self, ticker: str, size: BarSize, first: date, last: date, adjusted: bool, limit: int = MAX_PAGE
@@ -138,13 +139,13 @@ class StockApi:
         except NotYet:
             return None
 
-    def plan(self, requests: int) -> None:
-        """So many requests are still to be made, all in all."""
-        self._planned = self._client.rate_limit.given + requests
+    def expect(self, requests: int) -> None:
+        """So many requests are still to be made."""
+        self._expected = self._client.rate_limit.given + requests
 
     def request_stats(self) -> RequestStats:
-        """How the requests go; once they are planned, also how long they still take."""
-        return self._client.rate_limit.stats(self._planned)
+        """How the requests go; once their number is known, also how long they still take."""
+        return self._client.rate_limit.stats(self._expected)
 
     def next_path(self, body: Body[Any]) -> str | None:
         """Path and query of the page after this one; None on the last page. Raises UnexpectedResponse.
@@ -196,7 +197,7 @@ def any_of(tickers: Iterable[str]) -> Iterator[str]:
 def read_body(response: Response, decoder: Decoder[Body[R]], schema: Mapping[str, Any] | None = None) -> Body[R]:
     """The body of a response, its `results` of the decoder's type. Raises UnexpectedResponse.
 
-    schema (JSON Schema): where whole numbers are wanted though some JSON writers spell them 5.0.
+    schema (JSON Schema): where to accept 5.0 as 5.
     """
     try:
         body = response.decoded(decoder)

@@ -15,14 +15,14 @@ from .streams.prices.stream import StockPrices
 from .streams.reference import Exchanges, MarketHolidays, TickerDetails, Tickers
 
 TABLES = (StockPrices, Dividends, Splits, News, Tickers, TickerDetails, Exchanges, MarketHolidays)
-REQUESTS_A_WORKER = 20  # a minute, and one worker more: a response takes some seconds at most
+REQUESTS_A_WORKER = 20  # a minute for each further worker: a response takes a few seconds at most
 
 
 class SourceStockTicker(Source):
     """US stock prices from the API of Massive."""
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> None:
-        """Ask for the first ticker's bars: this proves key, plan, days and ticker by one request."""
+        """Ask for the first ticker's bars: this proves key, plan, days and ticker with one request."""
         settings = read_settings(config)
         # Impatient: a check answers, it does not sit out a rate limit or an outage.
         api = _api(settings, logger, patient=False)
@@ -50,7 +50,7 @@ class SourceStockTicker(Source):
 
     def workers(self, config: Mapping[str, Any]) -> int:
         settings = read_settings(config)
-        # Behind a low limit one is enough: more would only stand in line, each with a request that may turn out vain.
+        # Behind a low limit one is enough: more would only queue, each holding a request that may turn out needless.
         limit = settings.requests_per_minute
         return min(settings.num_workers, 1 + limit // REQUESTS_A_WORKER) if limit else settings.num_workers
 

@@ -15,6 +15,14 @@ A_YEAR = timedelta(days=366)
 SATURDAY = 5
 
 
+def is_day(text: str) -> bool:
+    """Whether a string is a day, written as YYYY-MM-DD."""
+    try:
+        return date.fromisoformat(text).isoformat() == text  # fromisoformat takes 20050228 too
+    except ValueError:
+        return False
+
+
 def today_in_new_york() -> date:
     """The current day there, whatever the time zone of this machine."""
     return datetime.now(NEW_YORK).date()

@@ -77,18 +77,18 @@ def test_a_path_in_our_address_stays_before_every_path(server):
     assert len(server.calls) == 1
 
 
-@pytest.mark.parametrize(("planned", "seconds_left"), [(4, pytest.approx(30.3)), (0, 0)])
-def test_the_api_tells_how_long_the_planned_requests_still_take(server, slept, planned, seconds_left):
+@pytest.mark.parametrize(("expected", "seconds_left"), [(4, pytest.approx(30.3)), (0, 0)])
+def test_the_api_tells_how_long_the_planned_requests_still_take(server, slept, expected, seconds_left):
     server.get(f"{BASE}/v1/things", json={})
     api = StockApi(BASE, "my-key", LOGGER, requests_per_minute=6)
     api.get("/v1/things")
-    api.plan(planned)
+    api.expect(expected)
     api.get("/v1/things")
     assert (api.request_stats().requests, api.request_stats().seconds_left) == (2, seconds_left)
 
 
-def test_without_a_plan_nobody_knows_how_long_the_requests_still_take(api):
-    assert (api.request_stats().planned, api.request_stats().seconds_left) == (None, None)
+def test_without_a_number_expected_nobody_knows_how_long_the_requests_still_take(api):
+    assert (api.request_stats().expected, api.request_stats().seconds_left) == (None, None)
 
 
 # Refusals

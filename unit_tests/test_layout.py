@@ -45,6 +45,7 @@ OPEN_TO_THE_CONNECTOR = {
     "runtime.http.client",
     "runtime.http.paging",
     "runtime.http.rate_limit",
+    "runtime.http.retries",
     "runtime.http.response",
     "runtime.protocol.row_type",
     "runtime.source",

@@ -1,8 +1,6 @@
 """From the command line to the exit code: spec, check, discover or read.
 
-Exit codes: 0 done (a check that answers FAILED too) · 1 failed, as the last TRACE ERROR says ·
-2 the command line is wrong · 141 nobody reads stdout any more · SIGTERM and Ctrl-C end the process as
-signals do: a shell, docker and Airbyte see 143 and 130
+The exit codes: EXIT_CODES. A failure stands in the last TRACE ERROR.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 For each stream of the catalog:
 
-    STREAM_STATUS STARTED
+    STREAM_STATUS STARTED                            (not for a stream that there is not, nor after a refused key)
     RUNNING, then RECORDs, a STATE now and then      (a STATE promises: all before it has been written)
     STATE
     STREAM_STATUS COMPLETE, or INCOMPLETE and a TRACE ERROR
@@ -31,7 +31,7 @@ from .stream import Page, Row, State, Stream, Written
 
 STATE_WORTH = 20  # a STATE is due when the records since the last one are this many times its size ..
 STATE_SECONDS = 10.0  # .. or so many seconds have passed
-CHUNK = 1_000  # rows that are encoded at once: larger pieces do not fit into the memory that is kept (memory.py)
+CHUNK = 1_000  # rows that are encoded at once: more would exceed the free heap that malloc keeps (memory.py)
 WAIT_NOTICE_INTERVAL = 60.0  # seconds between two messages about the rate limit
 SHORT_WAIT = 1.5  # seconds; a shorter wait is not worth a message
 MAX_NAMED_FAILURES = 5  # slices that an error message names; of more it says how many
@@ -108,14 +108,14 @@ class StreamRead:
             self._logger.warning("%s has no cursor: it is read in full.", stream.name)
         state = stream.resume(copy.deepcopy(saved) if incremental and stream.cursor_field else {})
         failures: list[tuple[Any, Exception]] = []
-        yield from self.slices(state, failures)
+        yield from self.read_slices(state, failures)
         self._progress.end(self._all_records, stream.request_stats())
         if self._records or json.dumps(state) != self._last_state:
             yield self._state_message(state)
         if failures:
             raise _combined(failures)
 
-    def slices(self, state: State, failures: list[tuple[Any, Exception]]) -> Iterator[bytes]:
+    def read_slices(self, state: State, failures: list[tuple[Any, Exception]]) -> Iterator[bytes]:
         """The lines of all slices, and a STATE when it is due; what failed is added to `failures`."""
         slices = self._stream.slices(copy.deepcopy(state))
         with Prefetcher(slices, self._encoded_pages, self._stream.group, self._workers) as pages:
@@ -208,7 +208,7 @@ def _combined(failures: list[tuple[Any, Exception]]) -> Exception:
     if not names:
         return error
     more = f" and {len(names) - MAX_NAMED_FAILURES} more" if len(names) > MAX_NAMED_FAILURES else ""
-    # What an outage has left out comes next time; a response that makes no sense may make none then either.
+    # After an outage the next sync catches up; a senseless response may be senseless again.
     hope = " The next sync begins there." if isinstance(error, TransientError) else ""
     text = f"Not read: {', '.join(names[:MAX_NAMED_FAILURES])}{more}. {error.message}{hope}"
     return type(error)(text, error.detail)

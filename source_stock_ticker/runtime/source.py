@@ -78,7 +78,7 @@ class Source:
             yield from self.read(logger, config, catalog, state)
 
     def _config(self, files: Mapping[str, str | None], logger: logging.Logger, output: Output) -> Config:
-        """The valid config. From here on no secret of it can be written."""
+        """The valid config. From here on no secret of it can get to stdout."""
         config, schema = read_json(str(files["config"]), "config"), self.specification["connectionSpecification"]
         output.hide(secrets(config, schema))
         for unknown, meant in misspelt(config, schema):

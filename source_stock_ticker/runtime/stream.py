@@ -1,8 +1,8 @@
 """What a connector supplies for each table: a Stream. The runtime does the rest.
 
     Stream    one table: which slices to read, how to fetch and parse a page, where to resume
-    Slice     one piece of a stream that is read, checkpointed and, if it must be, failed by itself: any
-              immutable value, often just a string; str(slice) is its name in messages
+    Slice     one piece of a stream that is read and checkpointed, and can fail, on its own: any immutable
+              value, often just a string; str(slice) is its name in messages
     Page      the rows of one response, and what to fetch next
     state     a dict that JSON can hold: where a stream resumes. {} = from the start
 
@@ -16,14 +16,14 @@ The methods of a stream run in this order:
 
 What fails, and what becomes of the rest (group: see `Stream.group`):
 
-    raised            by fetch, parse: the slice    ..the later slices        by slices, resume    exit code
-    TransientError,   INCOMPLETE from its last      of its group: left out;   the stream is         1
-    UnexpectedResp.   written page on               others are read           INCOMPLETE
-    ConfigError, bug  the same                      left out                  the same              1
-    CredentialsError  the same                      left out; no further      the same              1
-                                                    stream is tried
-The stream then is INCOMPLETE and names the slices in a TRACE ERROR; the streams behind it are read. Its last STATE
-holds all that was written and nothing that was not, so the next read begins at what failed.
+    raised by fetch or parse             the slice             later slices                          later streams
+    TransientError, UnexpectedResponse   ends where it failed  of its group: left out; others: read  are read
+    ConfigError, a bug                   ends where it failed  are left out                          are read
+    CredentialsError                     ends where it failed  are left out                          are INCOMPLETE
+
+What `slices` or `resume` raises leaves out all slices that have not been begun. In each case the stream is INCOMPLETE
+and a TRACE ERROR names the slices, its last STATE holds all that was written and nothing that was not, so that the next
+read begins at what failed, and the exit code is 1.
 """
 
 import json
@@ -75,7 +75,7 @@ class Stream(Generic[S]):
     """One table, read in slices of the type S. A subclass sets the attributes and writes fetch and parse; slices if
     there is more than one; resume and checkpoint if it has a cursor.
 
-    An object serves one read. What its checkpoints must tell each other it may keep; only `checkpoint` touches it.
+    An object serves one read. It may keep what one checkpoint passes on to the next; only `checkpoint` touches that.
     """
 
     name: str
@@ -101,7 +101,7 @@ class Stream(Generic[S]):
     def group(self, stream_slice: S) -> object:
         """The slices that stand or fall together: after one that fails, the later ones of its group are left out.
 
-        By default all slices of a stream with a cursor are one group, for a state that says "read up to here" would
+        By default all slices of a stream with a cursor are one group: a state that says "read up to here" would
         hide the gap; without a cursor each stands alone (None). Where every slice has a part of the state to itself,
         return None.
         """

@@ -1,4 +1,4 @@
-"""Reads a stream in a test, and holds it against the contract that every stream must keep.
+"""Reads a stream in a test, and checks it against the contract that every stream must keep.
 
 def test_the_readings_of_a_station():
     reading = read_stream(Readings(api, settings))
@@ -54,7 +54,7 @@ def read_stream(stream: Stream[Any], saved: State | None = None, workers: int = 
     state = stream.resume(copy.deepcopy(saved or {}))
     reading.checkpoints.append((0, copy.deepcopy(state)))
     failures: list[tuple[Any, Exception]] = []
-    for lines in read.slices(state, failures):
+    for lines in read.read_slices(state, failures):
         messages = map(json.loads, lines.splitlines())
         reading.rows.extend(message["record"]["data"] for message in messages if message["type"] == "RECORD")
     del stream.checkpoint  # the class's own again

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from ..api import any_of
 from ..runtime.errors import UnexpectedResponse
 from ..runtime.stream import Page, State, Written
-from ..trading_days import A_YEAR
-from .table import TableStream, is_day, not_ours
+from ..trading_days import A_YEAR, is_day
+from .table import TableStream, not_ours
 
 MAX_ROWS_OF_A_TICKER = 20_000
 Row = dict[str, Any]

@@ -2,15 +2,15 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime, time, timezone
+from datetime import date
 from typing import Any, NamedTuple
 
 from ..api import StockApi
 from ..runtime.http.response import Response
 from ..runtime.stream import Page, State, Written
 from ..settings import MARKET, Settings
-from ..trading_days import FIRST_DAY, NEW_YORK, ONE_DAY, weekday_before
-from .table import TableStream, is_day, not_ours
+from ..trading_days import FIRST_DAY, ONE_DAY, is_day, start_of_day, weekday_before
+from .table import TableStream, not_ours
 
 
 class NewsSlice(NamedTuple):
@@ -89,8 +89,7 @@ class News(TableStream[NewsSlice]):
         ticker, windows = stream_slice
         query = {"published_utc.gte": windows[ticker], "order": "asc", "sort": "published_utc", "limit": 1000}
         if self._settings.end_date and self._settings.end_date < self._settings.today:
-            midnight = datetime.combine(self._settings.end_date + ONE_DAY, time(), NEW_YORK)
-            query["published_utc.lt"] = midnight.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+            query["published_utc.lt"] = start_of_day((self._settings.end_date + ONE_DAY).isoformat())
         return query if ticker == MARKET else {"ticker": ticker, **query}
 
     def parse(self, stream_slice: NewsSlice, response: Response) -> Page:
@@ -114,7 +113,7 @@ class News(TableStream[NewsSlice]):
         # Once all is written, the articles that stand under another ticker count too.
         own = self._reached([written.last["published_utc"]] if written.last else [])
         if reached := self._newest.get(ticker, "") if written.done else own:
-            # Not beyond what was left to a ticker that failed: it may be taken out of the config before it is read.
+            # Do not pass articles left to a failed ticker: it may be taken out of the config before it is read.
             left = [moment for t, moment in self._left_to.get(ticker, {}).items() if t not in self._finished]
             from_day, newest = state["read"].get(ticker, (self._settings.start_date.isoformat(), ""))
             state["read"][ticker] = [from_day, max(min([reached, *left]), newest)]

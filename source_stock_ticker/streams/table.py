@@ -1,11 +1,10 @@
 """What all tables share: the API, the settings, one request and its pages, and how a state is refused."""
 
 import logging
-from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..api import ROWS, StockApi, read_body
+from ..api import StockApi
 from ..runtime.errors import ConfigError
 from ..runtime.http.rate_limit import RequestStats
 from ..runtime.http.response import Response
@@ -34,19 +33,10 @@ class TableStream(Stream[S]):
         return {}
 
     def fetch(self, stream_slice: S, page_token: str | None) -> Any:
-        return self._api.get(page_token) if page_token else self._api.get(self.path, self.query(stream_slice))
+        return self._api.get(self.path, self.query(stream_slice), page_token)
 
     def parse(self, stream_slice: S, response: Response) -> Page:
-        body = read_body(response, ROWS)
-        return Page(list(map(self.row, body.results or [])), self._api.next_path(body))
-
-
-def is_day(text: str) -> bool:
-    """Whether a string is a day, written as YYYY-MM-DD."""
-    try:
-        return date.fromisoformat(text).isoformat() == text  # fromisoformat takes 20050228 too
-    except ValueError:
-        return False
+        return self._api.page(response, self.row)
 
 
 def not_ours(stream: str, error: Exception) -> ConfigError:

@@ -24,18 +24,18 @@ from .response import Response
 
 CONNECT_TIMEOUT = 10.0  # seconds
 RESPONSE_TIMEOUT = 120.0  # seconds for a whole response
-ONE_TRY_TIMEOUT = 25.0  # the same if there is but one try: somebody waits
-MAX_BODY = 16 * 1024 * 1024  # bytes, unpacked; the largest honest response (50,000 rows) has about 6 MB
-# The first request is longer on its way (TCP, TLS) than those after it: 60 s apart here could be 59.8 s over there.
+ONE_TRY_TIMEOUT = 25.0  # the same when there is only one try: someone is waiting
+MAX_BODY = 16 * 1024 * 1024  # bytes, unpacked; the largest real response (50,000 rows) has about 6 MB
+# The first request takes longer to arrive (TCP, TLS) than the next: 60 s apart here could be 59.8 s over there.
 MARGIN = 1.01
 
 
 class HttpClient:
     """GETs responses. Threads may share it: each has its own connections, all have one rate limit.
 
-    authenticate: puts the credentials into a request (a `requests` auth callable), and so only into the requests
-    made here: redirects are never followed. throttled: says of a response that it means "too many requests" though its
-    status is not 429. tries: how often a request is sent in all; with 1, a 429 is not waited for either.
+    authenticate: puts the credentials into a request (a `requests` auth callable); redirects are never followed, so no
+    other host gets them. tries: how often a request is sent in all; with 1, a 429 is not waited for either. throttled:
+    whether a response means "too many requests".
     """
 
     def __init__(
@@ -114,8 +114,8 @@ class HttpClient:
         answer = adapter.send(request, stream=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), **reached_by)
         with answer:
             if answer.status_code < 200:
-                # Not to be read on, so that the connection is closed: the real response may still come on it, and
-                # would be taken for that of the next request.
+                # Leave it unread, so that the connection is closed: the real response may still come on it, and would
+                # be taken for that of the next request.
                 raise requests.ConnectionError(f"HTTP {answer.status_code}, and then no answer")
             if answer.is_redirect:
                 # Following it would send the key to wherever the response says.

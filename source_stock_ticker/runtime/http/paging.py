@@ -1,4 +1,4 @@
-"""Follows the pages of a list: one loop, for the slices that the reader reads and the lists that `slices` needs."""
+"""Follows the pages of a list: one loop, for slices and for the lists behind them."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from ..errors import UnexpectedResponse
 
 MAX_PAGES = 10_000
 MAX_UNCHANGED_PAGES = 100  # in a row that bring nothing new
-TRIES = 3  # a response that makes no sense is fetched again: some proxy may have cut it
+PARSE_TRIES = 3  # a response that makes no sense is fetched again: some proxy may have cut it
 
 
 R = TypeVar("R")  # a response
@@ -25,13 +25,13 @@ def follow(
     """The pages of `what` (its name, for messages): the first one, then those that each page's next_page_token names.
 
     A page of which `parse` raises UnexpectedResponse is fetched again. Raises UnexpectedResponse for one that makes no
-    sense TRIES times, and for pages that lead in a circle, bring nothing new or do not end.
+    sense PARSE_TRIES times, and for pages that lead in a circle, bring nothing new or do not end.
     """
     token, seen, unchanged, last = None, set[str](), 0, None
     while True:
         page = _page(fetch, parse, token, what, logger)
-        token, unchanged = page.next_page_token, unchanged + 1 if page.last in (None, last) else 0
-        last = last if page.last is None else page.last
+        unchanged = unchanged + 1 if page.last in (None, last) else 0
+        token, last = page.next_page_token, last if page.last is None else page.last
         yield page
         del page  # large, and while the next one is made nobody here needs it
         if token is None:
@@ -48,7 +48,7 @@ def follow(
 def _page(
     fetch: Callable[[str | None], R], parse: Callable[[R], P], token: str | None, what: str, logger: logging.Logger
 ) -> P:
-    for _ in range(TRIES - 1):
+    for _ in range(PARSE_TRIES - 1):
         response = fetch(token)
         try:
             return parse(response)

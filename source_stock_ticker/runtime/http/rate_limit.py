@@ -15,12 +15,12 @@ class Clock(Protocol):
 class RequestStats(NamedTuple):
     """How the requests go, for whoever watches a sync.
 
-    requests: sent so far. planned: their number when all is done, if it is known. seconds_to_wait: until the rate limit
-    lets the next one go. seconds_left: at least so long until all planned ones are sent.
+    requests: sent so far. expected: their number in the end, if it is known. seconds_to_wait: until the rate limit
+    lets the next one go. seconds_left: at least so long until all expected ones are sent.
     """
 
     requests: int = 0
-    planned: int | None = None
+    expected: int | None = None
     seconds_to_wait: float = 0.0
     seconds_left: float | None = None
 
@@ -65,7 +65,7 @@ class RateLimit:
         with self._lock:
             return max(0.0, min(self._turns) - self._clock.monotonic()) if self._turns else 0.0
 
-    def stats(self, planned: int | None = None) -> RequestStats:
-        """How the requests go; planned: how many there will have been, from the first one on."""
-        left = None if planned is None else max(0, planned - self.given) * self.interval
-        return RequestStats(self.given, planned, self.seconds_to_wait(), left)
+    def stats(self, expected: int | None = None) -> RequestStats:
+        """How the requests go; expected: how many there will have been, from the first one on."""
+        left = None if expected is None else max(0, expected - self.given) * self.interval
+        return RequestStats(self.given, expected, self.seconds_to_wait(), left)

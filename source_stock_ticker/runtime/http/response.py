@@ -8,7 +8,7 @@ import msgspec
 from ..errors import UnexpectedResponse, start_of
 
 T = TypeVar("T")
-MAX_VALUES = 750_000  # in a response, by its commas: tiny ones take 100 times their size; 50,000 bars have 450,000
+MAX_VALUES = 750_000  # in a response, by its commas; once decoded, tiny values take 100 times their size
 ANYTHING = msgspec.json.Decoder(Any)
 
 

@@ -12,7 +12,7 @@ import traceback
 from ..protocol import messages
 from .output import Output
 
-LEVELS = ((50, "FATAL"), (40, "ERROR"), (30, "WARN"), (20, "INFO"), (10, "DEBUG"))  # Python's numbers, from which on
+LEVELS = ((50, "FATAL"), (40, "ERROR"), (30, "WARN"), (20, "INFO"), (10, "DEBUG"))  # lowest Python level for each name
 USUAL_FIELDS = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 

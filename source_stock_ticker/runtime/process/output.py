@@ -1,6 +1,6 @@
 """Writes messages to stdout: whole lines, one buffer, no secrets. Nothing else in the connector prints.
 
-A signal that comes while a line is being written takes effect once the line is whole (signals.py).
+A signal that comes while a line is being written takes effect once it is whole, or after two seconds (signals.py).
 """
 
 import os
@@ -18,7 +18,7 @@ SIGPIPE = 13  # by which a process ends that nobody reads; Windows has no name f
 
 
 class CannotWrite(BaseException):
-    """Nobody reads stdout any more, or it is full. Not an Exception, for no stream has failed by it."""
+    """Nobody reads stdout any more, or it is full. Not an Exception: no stream has failed."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(f"stdout cannot be written: {error.strerror}")

@@ -8,12 +8,12 @@ reader empties the buffers in the order of the slices.
     slices -> worker -> SliceBuffer ─┘
 
 Three bounds keep memory flat however many slices there are and however long they get: at most two slices a worker are
-begun, at most MAX_PAGES of one slice and MAX_BYTES of all slices wait. Only the slice that the reader is at may go
-beyond, by one page, for all the others wait for its end.
+begun, and at most MAX_WAITING_PAGES of one slice and MAX_WAITING_BYTES of all slices wait. Only the slice that the
+reader is at may exceed them, by one page: all the others wait for its end. Beside them each worker holds one response.
 
 One worker at a time holds the parse lock, in which a response is decoded and its rows are encoded, which takes up
-to 60 MB for 50,000 rows; the others wait for the network meanwhile. More at once would gain nothing, for Python runs
-one thread at a time.
+to 60 MB for 50,000 rows; the others wait for the network meanwhile. More at once would gain nothing: Python runs one
+thread at a time.
 """
 
 import threading
@@ -25,8 +25,8 @@ from typing import Generic, TypeVar
 
 from ..errors import without_stack
 
-MAX_PAGES = 8  # of a slice that may wait to be taken
-MAX_BYTES = 2 * 1024 * 1024  # of all slices that may wait to be taken
+MAX_WAITING_PAGES = 8  # of a slice that may wait to be taken
+MAX_WAITING_BYTES = 2 * 1024 * 1024  # of all slices that may wait to be taken
 TICK = 1.0  # seconds after which a reader that waits is told that nothing has arrived yet
 
 ParseLock = Callable[[], AbstractContextManager[None]]
@@ -193,4 +193,4 @@ class Prefetcher(Generic[S, P]):
     def _has_room_for(self, buffer: SliceBuffer[S, P]) -> bool:
         if not buffer.pages and buffer is self._buffers[0]:
             return True
-        return len(buffer.pages) < MAX_PAGES and self._waiting_bytes + self._last_page <= MAX_BYTES
+        return len(buffer.pages) < MAX_WAITING_PAGES and self._waiting_bytes + self._last_page <= MAX_WAITING_BYTES

@@ -8,7 +8,7 @@ import time
 
 from ..http.rate_limit import RequestStats
 
-INTERVAL = 0.2  # seconds between two looks of the line
+INTERVAL = 0.2  # seconds between updates of the line
 CLEAR = "\r\x1b[K"  # to the start of the line, and what is there wiped out
 
 

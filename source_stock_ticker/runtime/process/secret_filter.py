@@ -4,8 +4,8 @@ One `SecretFilter` stands in front of stdout (output.py), so no other module has
 
 Theory of operation. A secret leaks in the spelling of whoever words the message: as it is, or escaped for a URL, JSON,
 HTML, Python or base64. All spellings are worked out once. A line is searched for them as it is about to be
-written; one that holds none passes untouched, which a sign that occurs nowhere in the line tells soonest. Only a line
-that holds one is decoded, filtered string by string, and encoded again.
+written. A line without any passes untouched; the quickest proof is a character of the secret that the line lacks. Only
+a line that holds one is decoded, filtered string by string, and encoded again.
 """
 
 import base64
@@ -19,11 +19,11 @@ from urllib.parse import quote, quote_plus
 STARS = "****"
 # Only what people or the API worded is masked: the protocol's own words must stay what they are.
 TEXT, DATA = {"message", "internal_message", "stack_trace"}, {"data", "stream_state"}
-# A shorter secret is taken out of texts but not out of data: there it would be found in honest values.
+# A shorter secret is taken out of texts but not out of data: there it would be found in real values.
 MIN_LENGTH_IN_DATA = 8
-OF_PHP, OF_GO = {ord("/"): "\\/"}, {ord(sign): f"\\u{ord(sign):04x}" for sign in "&<>"}
+OF_PHP, OF_GO = {ord("/"): "\\/"}, {ord(char): f"\\u{ord(char):04x}" for char in "&<>"}
 URL_SAFE = {ord("+"): "-", ord("/"): "_"}  # of base64
-OF_PAGES = {ord(sign): f"&#{ord(sign)};" for sign in "+\"'"}  # beside &amp; &lt; &gt;
+OF_PAGES = {ord(char): f"&#{ord(char)};" for char in "+\"'"}  # beside &amp; &lt; &gt;
 
 
 class SecretFilter:
@@ -37,8 +37,11 @@ class SecretFilter:
 
     def lines(self, lines: bytes, data: bool = False) -> bytes:
         """Protocol lines with **** for each secret in their texts and data; `data` says that they are RECORDs."""
-        # To look for the signs first takes a twentieth of the time of looking for whole spellings.
-        if not any(all(sign in lines for sign in signs) and s in lines for s, signs in self._lines_to_look_at[data]):
+        # Looking for the characters first takes a twentieth of the time of looking for whole spellings.
+        if not any(
+            all(character in lines for character in characters) and spelling in lines
+            for spelling, characters in self._lines_to_look_at[data]
+        ):
             return lines
         messages = (self._masked(json.loads(line), ()) for line in lines.splitlines())
         return b"".join(json.dumps(message, separators=(",", ":")).encode() + b"\n" for message in messages)
@@ -101,6 +104,6 @@ def _in_base64(raw: bytes) -> Iterator[str]:
 
 
 def _as_written(spellings: Iterable[str]) -> list[tuple[bytes, set[int]]]:
-    """How the spellings look inside a JSON line, escaped to ASCII (json) or not (msgspec), and the signs of each."""
+    """How the spellings look inside a JSON line, escaped to ASCII (json) or not (msgspec), each with its characters."""
     escaped = {json.dumps(s, ensure_ascii=ascii_only)[1:-1] for s in spellings for ascii_only in (True, False)}
     return [(text, set(text)) for text in sorted(text.encode("utf-8", "surrogatepass") for text in escaped)]

@@ -1,4 +1,4 @@
-"""Holds the user's config against the spec.
+"""Checks the user's config against the spec.
 
 jsonschema judges. Its first complaint becomes one sentence that names the field and says what to
 change, and never shows the value of a secret.

@@ -38,7 +38,7 @@ def read_json(path: str, what: str) -> Any:
 
 
 def is_deep(value: Any) -> bool:
-    """Whether lists and objects are nested deeper than any honest file has them, or than Python can copy."""
+    """Whether lists and objects are nested deeper than any real file has them, or than Python can copy."""
     level = [value]
     for _ in range(MAX_DEPTH):
         inner = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, list | dict)]

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import ConnectorError
 
 RECORD_START = b'{"type":"RECORD"'  # of every RECORD line, and of no other message
-FLUSH = b""  # no message: push out what waits in the buffer, for the next message will take a while
+FLUSH = b""  # no message: push out what waits in the buffer; the next message will take a while
 BUG = "Something went wrong inside the connector; please report it with the log."
 
 

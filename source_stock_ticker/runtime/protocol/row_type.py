@@ -1,4 +1,4 @@
-"""Makes a type out of a JSON Schema, so that msgspec can hold rows against it: the schema is the type.
+"""Makes a type out of a JSON Schema, so that msgspec can check rows against it: the schema is the type.
 
 schema                              type                    a value of another type
 string, boolean                     str, bool               is refused

@@ -32,12 +32,12 @@ Days = list[Any]  # [from, through]: YYYY-MM-DD; through is None while the ticke
 
 
 class Coverage:
-    """Reads and writes the state of one sync. What its checkpoints tell each other it keeps beside the state."""
+    """Reads and writes the state of one sync. It keeps what one checkpoint passes on to the next."""
 
     def __init__(self, settings: Settings, logger: logging.Logger) -> None:
         self._settings = settings
         self._logger = logger
-        self._newest = ""  # day of the newest bar of any ticker: so far the API's data goes
+        self._newest = ""  # day of the newest bar of any ticker: how far the API's data reaches
         self._finished: set[str] = set()  # tickers read up to the last day
         self._began_late: dict[str, bool] = {}  # tickers read from their start: did they begin later than asked?
         self._with_bars: set[str] = set()  # tickers that have any
@@ -118,7 +118,7 @@ class Coverage:
         if written.first is not None and written.last is not None:
             last = date.fromisoformat(written.last.date)
             if written.last.date < self._page_ends.get(ticker, ""):
-                # The pages before had not all bars up to their last one.
+                # Earlier pages lacked bars that lie before their last one.
                 read[ticker] = [min(read[ticker][0], asked.isoformat()), None]
                 raise UnexpectedResponse(f"The API sent the bars of {ticker} in another order than was asked for.")
             self._page_ends[ticker] = written.last.date

@@ -1,4 +1,4 @@
-"""By how few requests the prices are read: a pure function.
+"""Finds the fewest requests that read the prices: a pure function.
 
 A request is the scarce thing: a free key has 5 a minute. Custom bars bring one ticker's whole
 history by one request, grouped daily bars bring one day of every ticker.

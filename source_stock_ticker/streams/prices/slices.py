@@ -41,7 +41,7 @@ class DaySlice(NamedTuple):
 
 
 class DayNote(NamedTuple):
-    """What a day's response says beside the rows: does the API have the day, and which tickers that were asked for."""
+    """What a day's response says beside the rows: does the API have the day, and which of the wanted tickers has it."""
 
     has_bars: bool
     tickers: frozenset[str]

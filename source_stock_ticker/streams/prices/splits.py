@@ -98,6 +98,7 @@ def known_splits(splits: Iterable[str], from_day: str, today: date, last_day: da
 def are_stale(saved: list[str], now: list[str]) -> bool:
     """Whether rows made when the splits were `saved` are wrong by the splits of now (both from `known_splits`).
 
-    Rows made when a split was fresh are never to be trusted: the API may not have moved, and the split be withdrawn.
+    Rows made when a split was fresh are never to be trusted: the API's bars may not have moved yet, and the split may
+    still be withdrawn.
     """
     return saved != now or any(split.endswith(FRESH) for split in saved)

@@ -23,7 +23,7 @@ from .plan import Plan, plan
 from .slices import DayNote, DaySlice, EndSlice, PriceSlice, SplitsSlice, TickerSlice
 from .splits import SplitsByTicker, compared, listed_splits
 
-PLANS = (10, 5, 2)  # years of history that the API's plans have
+SUBSCRIPTIONS = (10, 5, 2)  # years of history that the API's subscriptions have
 WEEKS = timedelta(days=14)  # of which a ticker should have some bar
 MINUTES_ANNOUNCED = 2  # a longer sync is announced
 OLD_BASIS = (
@@ -103,7 +103,7 @@ class StockPrices(TableStream[PriceSlice]):
         if self._settings.start_date > self._settings.last_day:
             text = "stock_prices: no day from start_date (%s) on is over yet: nothing to read."
             self._logger.info(text, self._settings.start_date)
-        self._api.plan(requests)
+        self._api.expect(requests)
         limit = self._settings.requests_per_minute
         if limit and requests / limit > MINUTES_ANNOUNCED:
             text = "stock_prices: about %d requests to make; at %d a minute that takes about %.0f minutes."
@@ -134,14 +134,14 @@ class StockPrices(TableStream[PriceSlice]):
         return None
 
     def _fetch_ticker(self, stream_slice: TickerSlice) -> Response | None:
-        # The plan may have lost the first days since. Then try start_date; and, for a ticker read before, where each
-        # plan's history begins today, oldest first.
-        ticker, first, reread = stream_slice
-        edges = [years_before(self._settings.today, years) + ONE_DAY for years in PLANS if reread]
-        edges = sorted({*edges, self._settings.start_date})
+        # Meanwhile the subscription may no longer cover the first days. Then try start_date and, for a ticker that was
+        # read before, where the history of each subscription begins today, oldest first.
+        settings, (ticker, first, reread) = self._settings, stream_slice
+        edges = [years_before(settings.today, years) + ONE_DAY for years in SUBSCRIPTIONS if reread]
+        edges = sorted({*edges, settings.start_date})
         for edge in [first, *(edge for edge in edges if first < edge <= self._last_day)]:
             try:
-                response = self._fetch_from(ticker, edge)
+                response = self._api.bars(ticker, settings.bar_size, edge, settings.last_day, settings.adjusted)
             except TooOld as error:
                 refused = error
                 continue
@@ -149,10 +149,6 @@ class StockPrices(TableStream[PriceSlice]):
                 self._logger.warning(OLD_BASIS, ticker, edge)
             return response
         raise refused
-
-    def _fetch_from(self, ticker: str, first: date) -> Response | None:
-        settings = self._settings
-        return self._api.bars(ticker, settings.bar_size, first, settings.last_day, settings.adjusted)
 
     def parse(self, stream_slice: PriceSlice, response: Response) -> Page:
         if isinstance(stream_slice, DaySlice):

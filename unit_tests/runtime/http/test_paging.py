@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from source_stock_ticker.runtime.errors import TransientError, UnexpectedResponse
-from source_stock_ticker.runtime.http.paging import MAX_UNCHANGED_PAGES, TRIES, follow
+from source_stock_ticker.runtime.http.paging import MAX_UNCHANGED_PAGES, PARSE_TRIES, follow
 
 LOGGER = logging.getLogger("airbyte")
 
@@ -108,7 +108,7 @@ def test_the_last_page_that_is_allowed_may_be_the_last():
 
 def test_a_page_that_makes_no_sense_is_fetched_again(caplog):
     letters = Pages(Page("a"))
-    senseless = iter([UnexpectedResponse("Cut off.")] * (TRIES - 1))
+    senseless = iter([UnexpectedResponse("Cut off.")] * (PARSE_TRIES - 1))
 
     def parse(response):
         for error in senseless:
@@ -116,8 +116,8 @@ def test_a_page_that_makes_no_sense_is_fetched_again(caplog):
         return letters.parse(response)
 
     assert list(follow(letters.fetch, parse, "letters", LOGGER)) == [Page("a")]
-    assert letters.asked == [None] * TRIES
-    assert caplog.messages == ["letters: Cut off. Fetching it again."] * (TRIES - 1)
+    assert letters.asked == [None] * PARSE_TRIES
+    assert caplog.messages == ["letters: Cut off. Fetching it again."] * (PARSE_TRIES - 1)
 
 
 def test_a_page_that_never_makes_sense_is_refused_behind_those_before_it():
@@ -125,7 +125,7 @@ def test_a_page_that_never_makes_sense_is_refused_behind_those_before_it():
     pages = letters.follow()
     assert next(pages) == Page("a", "1")
     assert refusal(pages).message == "Cut off."
-    assert letters.asked == [None, *["1"] * TRIES]
+    assert letters.asked == [None, *["1"] * PARSE_TRIES]
 
 
 @pytest.mark.parametrize(

@@ -49,8 +49,8 @@ def looks(text):
         (3, "requests=1234", "numbers: 3 rows, 1,234 requests"),
         (3, "requests=2, seconds_to_wait=11.6", "numbers: 3 rows, 2 requests, waiting 12 s for the rate limit"),
         (3, "requests=2, seconds_left=65", "numbers: 3 rows, 2 requests, about 65 s left"),
-        (3, "requests=2, planned=9, seconds_left=150", "numbers: 3 rows, 2 requests, about 2 min left"),
-        (3, "requests=2, planned=2, seconds_left=0", "numbers: 3 rows, 2 requests"),
+        (3, "requests=2, expected=9, seconds_left=150", "numbers: 3 rows, 2 requests, about 2 min left"),
+        (3, "requests=2, expected=2, seconds_left=0", "numbers: 3 rows, 2 requests"),
     ],
 )
 def test_the_line_tells_rows_and_requests_and_how_long_it_takes(rows, stats, line):
