@@ -15,9 +15,7 @@ TRIES = 5
 QUOTA_TRIES = 10
 FIRST_WAIT = 1.0  # seconds
 QUOTA_WAIT = 60.0  # seconds after a 429 that does not say how long
-MAX_WAIT = (
-    300.0  # seconds between two tries; an API whose rate limit asks for more silence has given up on us, so we do too
-)
+MAX_WAIT = 300.0  # seconds; if the rate limit asks for more silence, the request is given up
 MAX_ASKED = 365 * 86_400.0  # seconds; a Retry-After may have 400 digits
 MAX_FAILED_IN_A_ROW = 3  # requests that failed with all their tries; from then on each has one try until one works
 

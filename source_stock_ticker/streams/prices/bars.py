@@ -25,10 +25,8 @@ from ...trading_days import BarSize, new_york_date, start_of_day
 
 HOUR, MINUTE = 3_600_000, 60_000  # ms
 MINUTES = [f"{minute:02d}:00Z" for minute in range(60)]
-EARLIEST, LATEST = (
-    31_536_000_000,
-    4_102_444_800_000,
-)  # ms: the years 1971 (a stamp that falls in 1970 is in seconds) and 2100
+# ms: the beginning of 1971, for a stamp that falls in 1970 is in seconds, and of 2100
+EARLIEST, LATEST = 31_536_000_000, 4_102_444_800_000
 Number = int | float | None
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from source_stock_ticker.runtime.errors import TransientError
 from source_stock_ticker.runtime.process import prefetch
-from source_stock_ticker.runtime.process.prefetch import MAX_WAITING_BYTES, MAX_WAITING_PAGES, Prefetcher
+from source_stock_ticker.runtime.process.prefetch import Prefetcher
 
 SLICES = ["a", "b", "c", "d", "e", "f", "g", "h"]
 
@@ -213,7 +213,7 @@ def test_only_a_few_pages_are_read_ahead_however_many_there_are(workers):
         time.sleep(0.1)  # whoever reads too far has the time for it
     # Of each slice begun a few pages wait to be taken, and a worker may have the next one in hand.
     assert len({stream_slice for stream_slice, _ in read}) <= 2 * workers
-    assert len(read) <= 100 + 2 * workers * (MAX_WAITING_PAGES + 1)
+    assert len(read) <= 100 + 2 * workers * (prefetch.MAX_WAITING_PAGES + 1)
 
 
 def test_only_a_few_slices_are_begun_ahead_however_short_they_are():
@@ -231,7 +231,7 @@ def test_only_a_few_slices_are_begun_ahead_however_short_they_are():
 
 
 def test_only_so_many_bytes_are_read_ahead_however_many_workers_there_are():
-    page = Sized(MAX_WAITING_BYTES // 2)
+    page = Sized(prefetch.MAX_WAITING_BYTES // 2)
     made = []
 
     def work(stream_slice, parse_lock):
@@ -244,11 +244,11 @@ def test_only_so_many_bytes_are_read_ahead_however_many_workers_there_are():
         next(arrived(prefetched))
         time.sleep(0.2)
     # A page may reach over the limit, one is of the slice that the reader is at, one or two are on their way.
-    assert sum(map(len, made)) <= MAX_WAITING_BYTES + 4 * len(page)
+    assert sum(map(len, made)) <= prefetch.MAX_WAITING_BYTES + 4 * len(page)
 
 
 def test_pages_larger_than_the_bound_come_one_by_one():
-    page = Sized(MAX_WAITING_BYTES * 2)
+    page = Sized(prefetch.MAX_WAITING_BYTES * 2)
 
     def work(stream_slice, parse_lock):
         for _ in range(3):
@@ -432,7 +432,7 @@ def test_a_slice_that_is_left_out_leaves_its_room_to_the_next_ones():
         for _ in range(3):
             with parse_lock():
                 made.append(stream_slice)
-            yield Sized(MAX_WAITING_BYTES + 1 if stream_slice == "fills the room" else 1)
+            yield Sized(prefetch.MAX_WAITING_BYTES + 1 if stream_slice == "fills the room" else 1)
 
     def slices():
         yield "fills the room"
