@@ -20,7 +20,7 @@ from .runtime.http.paging import follow
 from .runtime.http.rate_limit import RequestStats
 from .runtime.http.response import Response
 from .runtime.http.retries import TRIES
-from .runtime.protocol.row_type import with_whole_numbers
+from .runtime.protocol.row_type import with_usual_numbers
 from .runtime.stream import Page
 from .trading_days import BarSize, weekday_before
 
@@ -152,8 +152,8 @@ class StockApi:
 
         The link is an absolute URL without the key. Only its path is followed, on our own address.
         """
-        link, ours = body.next_url or "", urlsplit(self._base)
-        if link == "":
+        link, ours = body.next_url, urlsplit(self._base)
+        if link is UNSET or link is None or link == "":
             return None
         try:
             parts = urlsplit(link)
@@ -197,7 +197,7 @@ def any_of(tickers: Iterable[str]) -> Iterator[str]:
 def read_body(response: Response, decoder: Decoder[Body[R]], schema: Mapping[str, Any] | None = None) -> Body[R]:
     """The body of a response, its `results` of the decoder's type. Raises UnexpectedResponse.
 
-    schema (JSON Schema): where to accept 5.0 as 5.
+    schema (JSON Schema): where other spellings of a number count, see row_type.py.
     """
     try:
         body = response.decoded(decoder)
@@ -221,7 +221,7 @@ def _second_look(response: Response, decoder: Decoder[Body[R]], schema: Mapping[
     if isinstance(body, dict) and str(body.get("status", "OK")) not in GOOD:
         raise _refusal(response)
     try:
-        return convert(with_whole_numbers(body, schema), decoder.type)
+        return convert(with_usual_numbers(body, schema), decoder.type)
     except ValidationError as error:
         raise UnexpectedResponse(f"The API's response for {response.path} is not as documented: {error}.") from None
 

@@ -295,3 +295,10 @@ def test_a_bar_covers_its_days_from_the_first_to_the_last_weekday(timespan, day,
 @pytest.mark.parametrize(("timespan", "is_intraday"), [("minute", True), ("hour", True), ("day", False)])
 def test_only_minutes_and_hours_divide_a_day(timespan, is_intraday):
     assert BarSize(timespan, 1).is_intraday is is_intraday
+
+
+@pytest.mark.parametrize("field", ["o", "h", "l", "c", "v", "vw"])
+def test_a_number_of_more_than_64_bits_becomes_a_float_and_one_beyond_all_floats_is_noticed(field):
+    assert rows("AAPL", [bar(**{field: 2**70})], DAY, True) == rows("AAPL", [bar(**{field: float(2**70)})], DAY, True)
+    with pytest.raises(UnexpectedResponse, match="Expected `int`"):
+        rows("AAPL", [bar(**{field: 10**400})], DAY, True)

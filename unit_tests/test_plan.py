@@ -128,7 +128,11 @@ def test_splits_are_kept_by_ticker_in_order_and_each_once():
     [
         ("ticker", None),
         ("ticker", []),
-        *[(field, value) for field in ("execution_date", "split_from", "split_to") for value in (None, [], "soon")],
+        *[
+            (field, value)
+            for field in ("execution_date", "split_from", "split_to")
+            for value in (None, [], "soon", 10**400)
+        ],
     ],
 )
 def test_a_split_that_lacks_what_we_need_is_noticed(field, value):

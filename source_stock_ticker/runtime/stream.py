@@ -36,7 +36,8 @@ import msgspec
 
 from .errors import UnexpectedResponse
 from .http.rate_limit import RequestStats
-from .protocol.row_type import row_type, with_whole_numbers
+from .protocol.files import is_deep
+from .protocol.row_type import row_type, with_usual_numbers
 
 Row = Any  # a dict of the schema's fields, or a msgspec Struct that has them
 State = dict[str, Any]
@@ -132,14 +133,16 @@ class Stream(Generic[S]):
     def row(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """An item of a response as a row: the fields that the schema has, each of a type that it allows.
 
-        A whole number spelt 5.0 becomes 5 where the schema wants an integer. A field that the item lacks is left out,
-        or refused if the schema requires it or it is a key. Raises UnexpectedResponse.
+        What counts as one stands in protocol/row_type.py; what is inside a list or an object is not looked at. A field
+        that the item lacks is left out, or refused if the schema requires it or it is a key. Raises UnexpectedResponse.
         """
-        item = with_whole_numbers(item, self._schema)
+        item = with_usual_numbers(item, self._schema)
         try:
             msgspec.convert(item, self._row_type)
         except msgspec.ValidationError as error:
             raise UnexpectedResponse(f"The API sent {self.name} that do not fit their schema: {error}.") from None
+        if is_deep(item):
+            raise UnexpectedResponse(f"The API sent {self.name} that are nested too deeply.")
         return {field: item[field] for field in self._schema["properties"] if field in item}
 
     def request_stats(self) -> RequestStats:
@@ -153,7 +156,7 @@ class Stream(Generic[S]):
     @cached_property
     def _row_type(self) -> Any:
         keys = {*self.primary_key, *([self.cursor_field] if self.cursor_field else [])}
-        return row_type({**self._schema, "required": [*self._schema.get("required", []), *keys]})
+        return row_type({**self._schema, "required": {*self._schema.get("required", []), *keys}})
 
     def json_schema(self) -> dict[str, Any]:
         """The JSON Schema of a row."""

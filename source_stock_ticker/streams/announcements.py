@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from itertools import groupby
 from operator import itemgetter
@@ -100,9 +101,7 @@ class AnnouncedStream(TableStream[Announced]):
 
     def row(self, item: Mapping[str, Any]) -> Row:
         if not item.get("id"):
-            values = (item.get(field) for field in self.natural_key)
-            made = "-".join(repr(float(v)) if isinstance(v, int | float) else str(v) for v in values)
-            item = {**item, "id": made}
+            item = {**item, "id": "-".join(_spelt(item.get(field)) for field in self.natural_key)}
         return super().row(item)
 
     def group(self, stream_slice: Announced) -> None:
@@ -120,6 +119,13 @@ class AnnouncedStream(TableStream[Announced]):
         over = [row[field] for row in stream_slice.rows if is_day(row[field]) and row[field] <= today]
         if over:
             state[field] = max([*over, state.get(field, "")])
+
+
+def _spelt(value: Any) -> str:
+    """The same number always in the same way: 1 and 1.0 are one."""
+    with suppress(OverflowError):  # `row` refuses so large a number
+        return repr(float(value)) if isinstance(value, int | float) else str(value)
+    return ""
 
 
 class Dividends(AnnouncedStream):

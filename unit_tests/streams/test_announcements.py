@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from known_responses import API, DIVIDEND, SPLIT, ok, queries
 
-from source_stock_ticker.runtime.errors import ConfigError
+from source_stock_ticker.runtime.errors import ConfigError, UnexpectedResponse
 from source_stock_ticker.streams import announcements
 from source_stock_ticker.streams.announcements import Dividends, Splits
 
@@ -270,3 +270,8 @@ def test_a_row_without_an_id_gets_one_from_what_tells_it_apart(connect, table, r
 def test_an_id_that_we_make_is_the_same_in_whatever_form_its_numbers_come(connect, table, row, one_way, another):
     stream = connect(table)
     assert stream.row(row | one_way | {"id": None})["id"] == stream.row(row | another | {"id": None})["id"]
+
+
+def test_an_amount_beyond_all_floats_in_a_row_without_an_id_is_noticed(connect):
+    with pytest.raises(UnexpectedResponse, match="cash_amount"):
+        connect(Dividends).row({**DIVIDEND, "id": None, "cash_amount": 10**400})

@@ -43,8 +43,13 @@ class SecretFilter:
             for spelling, characters in self._lines_to_look_at[data]
         ):
             return lines
-        messages = (self._masked(json.loads(line), ()) for line in lines.splitlines())
-        return b"".join(json.dumps(message, separators=(",", ":")).encode() + b"\n" for message in messages)
+        try:
+            messages = [self._masked(json.loads(line), ()) for line in lines.splitlines()]
+            return b"".join(json.dumps(message, separators=(",", ":")).encode() + b"\n" for message in messages)
+        except RecursionError:  # too deep to be decoded, so as a whole
+            for spelling, _ in self._lines_to_look_at[data]:
+                lines = lines.replace(spelling, STARS.encode())
+            return lines
 
     def _masked(self, value: Any, spellings: Iterable[str]) -> Any:
         if isinstance(value, str):

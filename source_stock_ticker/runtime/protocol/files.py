@@ -43,4 +43,6 @@ def is_deep(value: Any) -> bool:
     for _ in range(MAX_DEPTH):
         inner = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, list | dict)]
         level = list(chain.from_iterable(inner))
-    return bool(level)
+        if not level:
+            return False
+    return True

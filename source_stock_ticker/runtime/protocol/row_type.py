@@ -1,17 +1,18 @@
 """Makes a type out of a JSON Schema, so that msgspec can check rows against it: the schema is the type.
 
-schema                              type                    a value of another type
-string, boolean                     str, bool               is refused
-integer                             int of 64 bits          5.0 is one too: some JSON writers spell it so
-number                              int | float             keeps the spelling that it has
-array, object                       list, Struct            are looked into; fields without a schema pass
-"null" among the types              | None                  may be null
-no type (anyOf, $ref)               Any                     passes
+    schema                     type              a value of another type
+    string, boolean            str, bool         is refused
+    integer                    int of 64 bits    5.0 is one too: some JSON writers spell it so
+    number                     int or float      keeps its spelling; an integer of more than 64 bits becomes a float
+    array, object              list, dict        is refused; what is inside passes as it is
+    "null" among the types     None              may be null
+    no type (anyOf, $ref)      Any               passes
 
-A field may be absent unless the schema requires it.
+A field may be absent unless the schema requires it; a field that the schema does not have passes.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any
@@ -19,28 +20,31 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, UnsetType, defstruct
 
 Schema = Mapping[str, Any]
-INTEGER = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]  # what destinations can store
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1  # what destinations can store
+INTEGER = Annotated[int, Meta(ge=MIN_INTEGER, le=MAX_INTEGER)]
+NUMBER = INTEGER | float
+TYPES = {"string": str, "integer": INTEGER, "boolean": bool, "array": list, "object": dict, "null": None}
 
 
 def row_type(schema: Schema) -> Any:
-    """The type of the values that a JSON Schema describes, for `msgspec.convert`."""
-    kinds = _kinds(schema)
+    """The type of the rows that a JSON Schema describes, for `msgspec.convert`."""
+    if (kinds := _kinds(schema)) != {"object"}:
+        return _type_of(kinds)
+    properties, required = schema.get("properties", {}), schema.get("required", ())
+    names = {f"field_{place}": name for place, name in enumerate(properties)}  # a name may be no identifier
+    fields: list[Any] = []
+    for field, name in names.items():
+        wanted = _type_of(_kinds(properties[name]))
+        fields.append((field, wanted) if name in required else (field, wanted | UnsetType, UNSET))
+    return defstruct("Row", fields, rename=names, kw_only=True)
+
+
+def _type_of(kinds: set[str]) -> Any:
     if not kinds:
         return Any
     if "number" in kinds:
-        kinds -= {"integer"}
-    return reduce(or_, (_type_of(kind, schema) for kind in sorted(kinds)))
-
-
-def with_whole_numbers(value: Any, schema: Schema) -> Any:
-    """The same value, with 5 for 5.0 where the schema wants an integer. Looks no deeper than the schema does."""
-    if isinstance(value, dict) and (fields := schema.get("properties")):
-        return {name: with_whole_numbers(item, fields.get(name, {})) for name, item in value.items()}
-    if isinstance(value, list) and (items := schema.get("items")):
-        return [with_whole_numbers(item, items) for item in value]
-    if isinstance(value, float) and value.is_integer() and _kinds(schema) & {"integer", "number"} == {"integer"}:
-        return int(value)
-    return value
+        return reduce(or_, (TYPES[kind] for kind in sorted(kinds - {"number", "integer"})), NUMBER)
+    return reduce(or_, (TYPES[kind] for kind in sorted(kinds)))
 
 
 def _kinds(schema: Schema) -> set[str]:
@@ -48,18 +52,19 @@ def _kinds(schema: Schema) -> set[str]:
     return {kinds} if isinstance(kinds, str) else set(kinds)
 
 
-def _type_of(kind: str, schema: Schema) -> Any:
-    if kind == "array":
-        return list[row_type(schema.get("items", {}))]  # type: ignore[misc]
-    if kind == "object":
-        return _struct(schema.get("properties", {}), schema.get("required", ()))
-    return {"string": str, "integer": INTEGER, "number": int | float, "boolean": bool, "null": None}[kind]
+def with_usual_numbers(value: Any, schema: Schema) -> Any:
+    """The same value, with 5 for 5.0 and 1e30 for 10**30 where the schema wants it. Looks no deeper than the schema."""
+    if isinstance(value, dict) and (fields := schema.get("properties")):
+        return {name: with_usual_numbers(item, fields.get(name, {})) for name, item in value.items()}
+    if isinstance(value, list) and (items := schema.get("items")):
+        return [with_usual_numbers(item, items) for item in value]
+    return _usual(value, _kinds(schema)) if isinstance(value, int | float) else value
 
 
-def _struct(properties: Mapping[str, Schema], required: Collection[str]) -> Any:
-    names = {f"field_{place}": name for place, name in enumerate(properties)}  # a name may be no identifier
-    fields: list[Any] = []
-    for field, name in names.items():
-        wanted = row_type(properties[name])
-        fields.append((field, wanted) if name in required else (field, wanted | UnsetType, UNSET))
-    return defstruct("Row", fields, rename=names, kw_only=True)
+def _usual(number: float, kinds: set[str]) -> float:
+    if "number" not in kinds:
+        return int(number) if "integer" in kinds and isinstance(number, float) and number.is_integer() else number
+    if isinstance(number, int) and not MIN_INTEGER <= number <= MAX_INTEGER:
+        with suppress(OverflowError):
+            return float(number)
+    return number

@@ -20,14 +20,14 @@ from msgspec.json import Decoder
 
 from ...api import Body
 from ...runtime.errors import UnexpectedResponse
-from ...runtime.protocol.row_type import INTEGER, with_whole_numbers
+from ...runtime.protocol.row_type import INTEGER, NUMBER, with_usual_numbers
 from ...trading_days import BarSize, new_york_date, start_of_day
 
 HOUR, MINUTE = 3_600_000, 60_000  # ms
 MINUTES = [f"{minute:02d}:00Z" for minute in range(60)]
 # ms: the beginning of 1971, for a stamp that falls in 1970 is in seconds, and of 2100
 EARLIEST, LATEST = 31_536_000_000, 4_102_444_800_000
-Number = int | float | None
+Number = NUMBER | None
 
 
 class Bar(Struct, gc=False):
@@ -62,8 +62,13 @@ class Price(Struct, gc=False):
 
 
 BARS: Decoder[Body[list[Bar]]] = Decoder(Body[list[Bar]])
-# Where some JSON writers spell 5 as 5.0.
-BAR_SCHEMA: Mapping[str, Any] = {"properties": {"t": {"type": "integer"}, "n": {"type": "integer"}}}
+# Which numbers are whole, though some JSON writers spell 5 as 5.0; see row_type.py.
+BAR_SCHEMA: Mapping[str, Any] = {
+    "properties": {
+        **{field: {"type": "integer"} for field in ("t", "n")},
+        **{field: {"type": "number"} for field in ("o", "h", "l", "c", "v", "vw")},
+    }
+}
 BARS_SCHEMA: Mapping[str, Any] = {"properties": {"results": {"items": BAR_SCHEMA}}}
 
 
@@ -79,7 +84,7 @@ def rows(ticker: str, bars: list[Bar], size: BarSize, adjusted: bool) -> list[Pr
 
 def rows_of_day(day: str, bars: Mapping[str, Mapping[str, Any]], adjusted: bool) -> list[Price]:
     """Grouped daily bars by ticker, as rows: the same as `rows` makes of custom bars. Raises UnexpectedResponse."""
-    whole = [with_whole_numbers(bar, BAR_SCHEMA) for bar in bars.values()]
+    whole = [with_usual_numbers(bar, BAR_SCHEMA) for bar in bars.values()]
     try:
         checked = convert(whole, list[Bar])
     except ValidationError as error:

@@ -74,7 +74,7 @@ def splits_by_ticker(rows: Iterable[Mapping[str, Any]]) -> SplitsByTicker:
             if not isinstance(row["ticker"], str):
                 raise TypeError("ticker")
             found.setdefault(row["ticker"], set()).add(text)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise UnexpectedResponse(
                 "The API sent a split without ticker, execution_date or ratio.", repr(row)
             ) from error

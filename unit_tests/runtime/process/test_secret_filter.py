@@ -160,3 +160,11 @@ def test_no_key_whatever_its_characters_is_left_in_a_message(key, spelling, arou
     text = json.loads(line)["log"]["message"]
     assert key not in text
     assert spelled not in text
+
+
+@pytest.mark.parametrize("depth", [600, 100_000])
+def test_a_line_too_deep_to_be_decoded_holds_no_secret_either(depth):
+    line = b'{"type":"RECORD","record":{"data":' + b"[" * depth + f'"{KEY}"'.encode() + b"]" * depth + b"}}\n"
+    written = SecretFilter([KEY]).lines(line, data=True)
+    assert KEY.encode() not in written
+    assert written.count(b"****") == 1

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from source_stock_ticker.runtime.protocol.row_type import row_type, with_whole_numbers
+from source_stock_ticker.runtime.protocol.row_type import row_type, with_usual_numbers
 
 
 def refusal(value, schema):
@@ -69,10 +69,18 @@ def test_an_integer_beyond_64_bits_is_refused_for_no_destination_can_store_it(va
     assert refusal(value, {"type": "integer"}).startswith("Expected `int`")
 
 
-@pytest.mark.parametrize("value", [5, 5.0, 1e300, 2**70])
+@pytest.mark.parametrize("value", [5, 5.0, 1e300])
 @pytest.mark.parametrize("kinds", ["number", ["integer", "number"]])
 def test_a_number_may_be_spelt_as_it_likes(kinds, value):
     assert refusal(value, {"type": kinds}) is None
+
+
+@pytest.mark.parametrize("kinds", ["number", ["null", "number"], ["integer", "number"]])
+def test_a_number_of_more_than_64_bits_is_a_float_as_far_as_there_is_one(kinds):
+    schema = field({"type": kinds})
+    assert with_usual_numbers({"it": 2**70}, schema) == {"it": float(2**70)}
+    assert refusal(with_usual_numbers({"it": 2**63 - 1}, schema), schema) is None
+    assert refusal(with_usual_numbers({"it": 10**400}, schema), schema).startswith("Expected `int` <=")
 
 
 def types_in(value):
@@ -101,13 +109,13 @@ def types_in(value):
     ],
 )
 def test_a_whole_number_spelt_with_a_point_becomes_one_where_the_schema_wants_an_integer(schema, value, found):
-    assert types_in(with_whole_numbers(value, schema)) == found
+    assert types_in(with_usual_numbers(value, schema)) == found
 
 
 def test_no_value_is_changed_by_looking_for_whole_numbers():
     sent = {"it": [{"a": 5.0}]}
     schema = field({"type": "array", "items": {"properties": {"a": {"type": "integer"}}}})
-    assert with_whole_numbers(sent, schema) == {"it": [{"a": 5}]}
+    assert with_usual_numbers(sent, schema) == {"it": [{"a": 5}]}
     assert types_in(sent) == {"it": [{"a": "float"}]}
 
 
@@ -161,24 +169,15 @@ NESTED = {
         {"places": None},
         {"places": []},
         {"places": [{"name": "a"}, {"name": "b", "size": None, "new": 1}]},
+        {"places": [1, {"name": 1}, {}, {"name": "a", "size": "b"}]},
     ],
 )
-def test_what_is_inside_objects_and_lists_passes_if_it_fits(row):
+def test_what_is_inside_objects_and_lists_passes_as_it_is(row):
     assert refusal(row, NESTED) is None
 
 
-@pytest.mark.parametrize(
-    ("places", "told"),
-    [
-        ({}, "Expected `array | null`, got `object` - at `$.places`"),
-        ([1], "Expected `object`, got `int` - at `$.places[0]`"),
-        ([{"name": 1}], "Expected `str`, got `int` - at `$.places[0].name`"),
-        ([{"name": "a"}, {}], "Object missing required field `name` - at `$.places[1]`"),
-        ([{"name": "a", "size": "b"}], "Expected `int | null`, got `str` - at `$.places[0].size`"),
-    ],
-)
-def test_what_does_not_fit_inside_objects_and_lists_is_told_by_its_place(places, told):
-    assert refusal({"places": places}, NESTED) == told
+def test_an_object_is_no_list():
+    assert refusal({"places": {}}, NESTED) == "Expected `array | null`, got `object` - at `$.places`"
 
 
 @pytest.mark.parametrize("value", [[], [1, "a", None, [1]]])
