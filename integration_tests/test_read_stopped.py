@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     RealPrices = Callable[..., list[Row]]
 
-STOPS = 400 if os.environ.get("LONG") else 40  # processes for each kind of signals
+STOPS = 400 if os.environ.get("LONG") else 15  # processes for each kind of signals
 EARLY = 0.5  # seconds from the moment when main.py begins; most of them are imports
 # Runs main.py, and tells when it begins: Ctrl-C is then set as its first lines set it.
 TELLS_ITS_BEGINNING = """
