@@ -29,6 +29,7 @@ import sandbox_data
 from airbyte_protocol.models import AirbyteMessage
 from pages import Shell, clone
 from sandbox_api import SandboxApi
+from usual import from_the_api
 
 Row = dict[str, Any]
 Message = dict[str, Any]
@@ -86,7 +87,7 @@ class Run:
 
     def table(self, stream: str = "stock_prices") -> dict[tuple, Row]:
         """The stream's rows by primary key, so that `destination |= run.table()` is what a destination does."""
-        return {tuple(row[name] for name in PRIMARY_KEYS[stream]): row for row in self.rows(stream)}
+        return {tuple(row[name] for name in PRIMARY_KEYS[stream]): from_the_api(row) for row in self.rows(stream)}
 
     def states(self, stream: str = "stock_prices") -> list[Row]:
         """Each stream_state of the stream, oldest first."""

@@ -12,6 +12,7 @@ import pytest
 import sandbox_data
 from jsonschema import Draft7Validator, FormatChecker
 from sandbox_api import SandboxApi
+from usual import from_the_api
 
 if TYPE_CHECKING:
     from conftest import Connector, Row, Run
@@ -37,7 +38,7 @@ def splits_of(api: SandboxApi) -> dict[str, Row]:
 
 
 def by_id(rows: list[Row]) -> dict[str, Row]:
-    return {row["id"]: row for row in rows}
+    return {row["id"]: from_the_api(row) for row in rows}
 
 
 # --- All at once -----------------------------------------------------------------------------------------------------

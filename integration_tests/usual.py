@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "sample_files"
@@ -12,6 +14,11 @@ BARS, GROUPED, SPLITS = "/v2/aggs/ticker/", "/v2/aggs/grouped/", "/stocks/v1/spl
 STREAMS = (
     "stock_prices", "dividends", "splits", "news", "tickers", "ticker_details", "exchanges", "market_holidays",
 )  # fmt: skip
+
+
+def from_the_api(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row without the one field that differs from read to read."""
+    return {field: value for field, value in row.items() if field != "read_at"}
 
 
 def unused_port() -> int:

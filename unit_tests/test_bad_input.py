@@ -81,8 +81,8 @@ STATES = {
         "read": {"AAPL": ["2005-01-03", "2005-02-01"], "IBM": ["2005-01-03", None]},
         "splits": {"AAPL": ["2005-02-28 1:2"]},
     },
-    "dividends": {"ex_dividend_date": "2005-02-07", "fingerprints": {"IBM": "5d41402abc4b2a76"}},
-    "splits": {"execution_date": "2005-02-28", "fingerprints": {"AAPL": "5d41402abc4b2a76"}},
+    "dividends": {"read_at": "2024-03-15T14:05:00.000000Z", "fingerprints": {"IBM": "5d41402abc4b2a76"}},
+    "splits": {"read_at": "2024-03-15T14:05:00.000000Z", "fingerprints": {"AAPL": "5d41402abc4b2a76"}},
     "news": {"read": {"AAPL": ["2005-01-03", "2005-02-28T14:05:00Z"], "IBM": ["2005-01-03", "2005-01-28T14:05:00Z"]}},
 }
 STATE = [

@@ -2,9 +2,9 @@
 
 For each stream of the catalog:
 
-    STREAM_STATUS STARTED                            (not for a stream that there is not, nor after a refused key)
+    STREAM_STATUS STARTED
     RUNNING, then RECORDs, a STATE now and then      (a STATE promises: all before it has been written)
-    STATE
+    STATE                                            (none for an unknown stream, nor after a refused key)
     STREAM_STATUS COMPLETE, or INCOMPLETE and a TRACE ERROR
 
 What a failure does to the rest of a stream, and to the other streams: see stream.py.
@@ -19,11 +19,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from .errors import ConfigError, ConnectorError, CredentialsError, IncompleteSync, TransientError, UnexpectedResponse
 from .http.paging import follow
 from .process.prefetch import ParseLock, Prefetcher
 from .process.progress import Progress
 from .protocol import messages
+from .protocol.attempts import marked, saved_attempt, unmarked
 from .protocol.catalog import ConfiguredStream
 from .protocol.records import records
 from .protocol.state import SavedStates
@@ -53,6 +56,7 @@ def read(
     refused: CredentialsError | None = None
     for configured in catalog:
         stream = by_name.get(configured.name)
+        yield messages.stream_status(configured.name, "STARTED", configured.namespace)
         try:
             if refused is not None:
                 raise refused
@@ -60,7 +64,6 @@ def read(
                 raise ConfigError(
                     f"catalog: there is no stream {configured.name}; this source has {', '.join(by_name)}."
                 )
-            yield messages.stream_status(configured.name, "STARTED", configured.namespace)
             state = saved.get((configured.name, configured.namespace), {})
             yield from StreamRead(stream, configured, workers, logger).run(state)
             yield messages.stream_status(configured.name, "COMPLETE", configured.namespace)
@@ -100,18 +103,29 @@ class StreamRead:
         self._state_time = time.monotonic()
         self._wait_notice_time = float("-inf")
         self._written = Written()  # of the slice that is being written
+        self._before_slice: bytes | None = None  # the state before it, as JSON: kept by a full refresh only
 
     def run(self, saved: State) -> Iterator[bytes]:
         """All between STARTED and COMPLETE. Raises, after the last STATE, what made it incomplete."""
-        stream, incremental = self._stream, self._configured.incremental
-        if incremental and stream.cursor_field is None:
-            self._logger.warning("%s has no cursor: it is read in full.", stream.name)
-        state = stream.resume(copy.deepcopy(saved) if incremental and stream.cursor_field else {})
+        stream, configured, finished = self._stream, self._configured, False
+        if configured.incremental:
+            saved = unmarked(saved)
+            if stream.cursor_field is None:
+                self._logger.warning("%s has no cursor: it is read in full.", stream.name)
+        else:
+            stream.full_refresh = True
+            saved, finished = saved_attempt(saved, configured.sync_id)
+        if finished:
+            self._logger.info("%s: an earlier attempt of this full refresh has read everything.", stream.name)
+            yield self._state_message(saved, done=True)
+            return
+        state = stream.resume(copy.deepcopy(saved) if stream.cursor_field else {})
         failures: list[tuple[Any, Exception]] = []
         yield from self.read_slices(state, failures)
         self._progress.end(self._all_records, stream.request_stats())
-        if self._records or json.dumps(state) != self._last_state:
-            yield self._state_message(state)
+        done = not failures
+        if self._records or json.dumps(self._shown(state, done)) != self._last_state:
+            yield self._state_message(state, done)
         if failures:
             raise _combined(failures)
 
@@ -121,13 +135,13 @@ class StreamRead:
         with Prefetcher(slices, self._encoded_pages, self._stream.group, self._workers) as pages:
             for stream_slice, page in pages:
                 try:
-                    yield from self._waiting() if page is None else self._write(stream_slice, page, state)
+                    yield from self._waiting(state) if page is None else self._write(stream_slice, page, state)
                 except Exception as error:
                     failures.append((stream_slice, error))
+                    self._forget_the_part_written(state)
                     if stream_slice is None or _is_fatal(error):
                         return
                     self._logger.warning("%s: %s failed: %s", self._stream.name, stream_slice, error)
-                    self._written = Written()
                     pages.leave_out(stream_slice)
                 del page  # large, and while the next one is waited for nobody here needs it
 
@@ -164,25 +178,48 @@ class StreamRead:
         self._progress.show(self._all_records, self._stream.request_stats())
         first, last = self._written.first or page.first, page.last or self._written.last
         written = Written(first, last, page.note, page.next_page_token is None)
-        self._written = Written() if written.done else written
+        if self._stream.full_refresh and not written.done and self._before_slice is None:
+            self._before_slice = msgspec.json.encode(state)
         # Only now: a checkpoint promises that everything before it has been written.
         self._stream.checkpoint(state, stream_slice, written)
-        if state and self._state_is_due():
+        self._written = written
+        if written.done:
+            self._written, self._before_slice = Written(), None
+        if self._state_is_due(state):
             yield self._state_message(state)
 
-    def _state_is_due(self) -> bool:
+    def _forget_the_part_written(self, state: State) -> None:
+        """After a slice that failed: in a full refresh the next attempt reads a slice as a whole."""
+        if self._before_slice is not None:
+            state.clear()
+            state.update(msgspec.json.decode(self._before_slice))
+        self._written, self._before_slice = Written(), None
+
+    def _state_is_due(self, state: State) -> bool:
+        if not state or self._before_slice is not None:
+            return False
         worth = self._bytes > 0 and self._bytes >= STATE_WORTH * len(self._last_state)
         return worth or time.monotonic() - self._state_time > STATE_SECONDS
 
-    def _state_message(self, state: State) -> bytes:
+    def _state_message(self, state: State, done: bool = False) -> bytes:
+        state = self._shown(state, done)
         line = messages.state(self._stream.name, state, self._records, self._configured.namespace)
         self._records = self._bytes = 0
         self._last_state = json.dumps(state)
         self._state_time = time.monotonic()
         return line
 
-    def _waiting(self) -> Iterator[bytes]:
-        """Nothing to write for now: push out what is written, and say so if it is the rate limit that we wait for."""
+    def _shown(self, state: State, done: bool) -> State:
+        """The state as the platform gets it."""
+        return marked(state, self._configured.sync_id, done) if self._stream.full_refresh else state
+
+    def _waiting(self, state: State) -> Iterator[bytes]:
+        """Nothing to write for now: push out what is written, show that we live, and tell a wait for the rate limit.
+
+        The platform counts only RECORDs and STATEs as signs of life, and ends a sync that is silent for too long.
+        """
+        if self._state_is_due(state):
+            yield self._state_message(state)
         yield messages.FLUSH
         stats = self._stream.request_stats()
         self._progress.show(self._all_records, stats)

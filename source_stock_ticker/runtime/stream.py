@@ -83,11 +83,15 @@ class Stream(Generic[S]):
     schema_folder: Path  # holds <name>.json, the JSON Schema (draft-07) of a row
     primary_key: Sequence[str] = ()  # fields that no two rows share
     cursor_field: str | None = None  # the field that grows with time; None = full refresh only
+    full_refresh = (
+        False  # set before `resume`: whether this read is one, so that no row may be read again (no lookback)
+    )
 
     def resume(self, saved: State) -> State:
         """The state to start from: as much of the saved one as still holds. No requests.
 
-        saved is {} on a full refresh and on a first sync, else what an earlier read wrote.
+        saved is {} when the read begins from the start, else what an earlier read wrote: an incremental one, or an
+        attempt of the same full refresh, whose state never ends inside a slice (see protocol/attempts.py).
         """
         return saved
 

@@ -1,21 +1,24 @@
 """Dividends and splits: rows about days to come, which arrive late, are corrected and withdrawn."""
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import date
+from datetime import datetime, timedelta, timezone
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from ..api import any_of
+from ..api import StockApi, any_of
 from ..runtime.errors import UnexpectedResponse
 from ..runtime.stream import Page, State, Written
-from ..trading_days import A_YEAR, is_day
+from ..settings import Settings
+from ..trading_days import A_YEAR
 from .table import TableStream, not_ours
 
 MAX_ROWS_OF_A_TICKER = 20_000
+A_MOMENT = timedelta(milliseconds=1)
 Row = dict[str, Any]
 
 
@@ -31,40 +34,59 @@ class Announced(NamedTuple):
 
 
 class AnnouncedStream(TableStream[Announced]):
-    """Pattern: send again what has changed.
+    """Pattern: send again what has changed, so that the correction wins.
 
-    A cursor "newest date seen" would jump to the last day announced and then miss whatever is announced before it. So
-    every sync asks for all rows (few requests: 5,000 rows each), and sends those of each ticker whose rows differ:
+    The API has no field that grows with each change. A cursor "newest day seen" would jump to the last day announced,
+    and then miss whatever is announced before it. So every sync asks for all rows (few requests: 5,000 rows each) and
+    sends those of each ticker whose rows differ. The cursor is ours: `read_at`, when this version of a row was read.
+    Of the versions of a row destinations keep the one with the largest cursor, even if its day has moved to an earlier
+    one.
 
-        state = {"ex_dividend_date": "2013-02-07", "fingerprints": {"AAPL": "5d41402abc4b2a76"}}
+        state = {"read_at": "2024-03-15T14:05:00.000000Z", "fingerprints": {"AAPL": "5d41402abc4b2a76"}}
 
     A row that was withdrawn stays in the destination until a refresh: no message can delete it.
     """
 
-    cursor_field: str
+    primary_key = ("id",)
+    cursor_field = "read_at"
+    day_field: str  # the day that an announcement is about
     natural_key: tuple[str, ...]  # makes an id for the rows that have none
 
+    def __init__(self, api: StockApi, settings: Settings, logger: logging.Logger) -> None:
+        super().__init__(api, settings, logger)
+        self._now = datetime.now(timezone.utc)
+        self._read_at = _rfc3339(self._now)  # the same for all rows of a sync
+
     def resume(self, saved: State) -> State:
-        fingerprints, field, wanted = saved.get("fingerprints", {}), self.cursor_field, set(self._settings.tickers)
+        fingerprints, wanted = saved.get("fingerprints", {}), set(self._settings.tickers)
         try:
-            date.fromisoformat(saved.get(field, "2000-01-01"))
             kept = {ticker: str(mark) for ticker, mark in fingerprints.items() if not wanted or ticker in wanted}
-        except (AttributeError, TypeError, ValueError) as error:
+            if "read_at" not in saved:
+                if kept:
+                    self._logger.info("%s: the state is of an older version, so all rows are sent again.", self.name)
+                return {"fingerprints": {}}
+            after_that = _moment(saved["read_at"])
+        except (AttributeError, OverflowError, TypeError, ValueError) as error:
             raise not_ours(self.name, error) from None
-        return {**({field: saved[field]} if field in saved else {}), "fingerprints": kept}
+        if not self._is_far_ahead(saved):  # beyond that there may be no later moment
+            self._read_at = max(self._read_at, _rfc3339(after_that + A_MOMENT))
+        return {"read_at": saved["read_at"], "fingerprints": kept}
 
     def slices(self, state: State) -> Iterator[Announced]:
-        field, saved = self.cursor_field, state["fingerprints"]
-        if str(state.get(field, "")) > (self._settings.today + A_YEAR).isoformat():
+        if self._is_far_ahead(state):
             # Airbyte's suites pass such a state and expect no rows. (A clock that was ahead by less does no harm.)
-            self._logger.warning("%s: the state says that all is read up to %s; clear it.", self.name, state[field])
+            text = "%s: the state says that all is read up to %s; clear it."
+            self._logger.warning(text, self.name, state["read_at"])
             return
         for ticker, announced in self._by_ticker():
             rows = {row["id"]: row for row in announced}.values()
-            own = tuple(sorted(rows, key=lambda row: (row[field], row["id"])))
-            mark = hashlib.blake2b(repr(list(own)).encode(), digest_size=8).hexdigest()
-            if saved.get(ticker) != mark:
+            own = tuple(sorted(rows, key=lambda row: (row[self.day_field], row["id"])))
+            mark = _fingerprint(own)
+            if state["fingerprints"].get(ticker) != mark:
                 yield Announced(ticker, own, mark)
+
+    def _is_far_ahead(self, state: State) -> bool:
+        return str(state.get("read_at", "")) > _rfc3339(self._now + A_YEAR)
 
     def _by_ticker(self) -> Iterator[tuple[str, Iterable[Row]]]:
         """Every ticker once, with all its rows. Raises UnexpectedResponse if they do not come together."""
@@ -90,10 +112,10 @@ class AnnouncedStream(TableStream[Announced]):
             yield row
 
     def _queries(self) -> Iterator[dict[str, Any]]:
-        days = {f"{self.cursor_field}.gte": self._settings.start_date}
+        days = {f"{self.day_field}.gte": self._settings.start_date}
         if self._settings.end_date:
-            days[f"{self.cursor_field}.lte"] = self._settings.end_date
-        order = {"sort": f"ticker.asc,{self.cursor_field}.asc", "limit": 5000}
+            days[f"{self.day_field}.lte"] = self._settings.end_date
+        order = {"sort": f"ticker.asc,{self.day_field}.asc", "limit": 5000}
         for tickers in any_of(self._settings.tickers):
             yield {"ticker.any_of": tickers, **days, **order}
         if not self._settings.tickers:
@@ -102,7 +124,7 @@ class AnnouncedStream(TableStream[Announced]):
     def row(self, item: Mapping[str, Any]) -> Row:
         if not item.get("id"):
             item = {**item, "id": "-".join(_spelt(item.get(field)) for field in self.natural_key)}
-        return super().row(item)
+        return super().row({**item, "read_at": self._read_at})
 
     def group(self, stream_slice: Announced) -> None:
         return None  # each ticker has its own entry in the state
@@ -115,10 +137,23 @@ class AnnouncedStream(TableStream[Announced]):
 
     def checkpoint(self, state: State, stream_slice: Announced, written: Written) -> None:
         state["fingerprints"][stream_slice.ticker] = stream_slice.fingerprint
-        field, today = self.cursor_field, self._settings.today.isoformat()
-        over = [row[field] for row in stream_slice.rows if is_day(row[field]) and row[field] <= today]
-        if over:
-            state[field] = max([*over, state.get(field, "")])
+        state["read_at"] = self._read_at
+
+
+def _fingerprint(rows: Iterable[Row]) -> str:
+    """The same for the same rows, whenever they were read."""
+    told_apart_by = [{**row, "read_at": None} for row in rows]
+    return hashlib.blake2b(repr(told_apart_by).encode(), digest_size=8).hexdigest()
+
+
+def _moment(text: str) -> datetime:
+    """The moment of a saved `read_at`. Raises AttributeError, TypeError or ValueError."""
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return moment.replace(tzinfo=moment.tzinfo or timezone.utc)
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _spelt(value: Any) -> str:
@@ -133,8 +168,7 @@ class Dividends(AnnouncedStream):
 
     name = "dividends"
     path = "/stocks/v1/dividends"
-    primary_key = ("id",)
-    cursor_field = "ex_dividend_date"
+    day_field = "ex_dividend_date"
     natural_key = ("ticker", "ex_dividend_date", "distribution_type", "cash_amount")
 
 
@@ -143,6 +177,5 @@ class Splits(AnnouncedStream):
 
     name = "splits"
     path = "/stocks/v1/splits"
-    primary_key = ("id",)
-    cursor_field = "execution_date"
+    day_field = "execution_date"
     natural_key = ("ticker", "execution_date", "split_from", "split_to")

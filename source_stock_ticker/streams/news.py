@@ -16,11 +16,13 @@ from .table import TableStream, not_ours
 class NewsSlice(NamedTuple):
     """The articles about one ticker (MARKET: about any) from its first moment (RFC 3339, or a day) on.
 
-    windows: each ticker of this sync, and its first moment.
+    windows: each ticker of this sync, and its first moment. after: the moment up to which another attempt of the same
+    full refresh has written them; "" if there was none.
     """
 
     ticker: str
     windows: Mapping[str, str]
+    after: str = ""
 
     def __str__(self) -> str:
         return f"news of {'the market' if self.ticker == MARKET else self.ticker}"
@@ -70,12 +72,14 @@ class News(TableStream[NewsSlice]):
         last_day = min(self._settings.end_date or self._settings.today, self._settings.today).isoformat()
         windows = {ticker: self._since(state["read"].get(ticker)) for ticker in self._settings.tickers or (MARKET,)}
         for ticker, since in windows.items():
-            if since[:10] <= last_day:
-                yield NewsSlice(ticker, windows)
+            after = state["read"][ticker][1] if self.full_refresh and ticker in state["read"] else ""
+            if max(since, after)[:10] <= last_day:
+                yield NewsSlice(ticker, windows, after)
 
     def _since(self, read: list[str] | None) -> str:
         start = self._settings.start_date.isoformat()
-        if read is None:
+        # All attempts of a full refresh have the same windows, or an article would change its owner between them.
+        if read is None or self.full_refresh:
             return start
         # Articles arrive late too.
         day, lookback = date.fromisoformat(read[1][:10]), self._settings.lookback_days
@@ -86,8 +90,9 @@ class News(TableStream[NewsSlice]):
         return None  # each ticker has its own entry in the state
 
     def query(self, stream_slice: NewsSlice) -> dict[str, Any]:
-        ticker, windows = stream_slice
-        query = {"published_utc.gte": windows[ticker], "order": "asc", "sort": "published_utc", "limit": 1000}
+        ticker, windows, after = stream_slice
+        since = after or windows[ticker]
+        query = {"published_utc.gte": since, "order": "asc", "sort": "published_utc", "limit": 1000}
         if self._settings.end_date and self._settings.end_date < self._settings.today:
             query["published_utc.lt"] = start_of_day((self._settings.end_date + ONE_DAY).isoformat())
         return query if ticker == MARKET else {"ticker": ticker, **query}
@@ -97,6 +102,8 @@ class News(TableStream[NewsSlice]):
         own, left_to = [], dict[str, str]()
         for row in page.rows:
             owner, moment = _owner(row, stream_slice), row["published_utc"]
+            if moment <= stream_slice.after:
+                continue  # written by an earlier attempt
             if owner == stream_slice.ticker:
                 own.append(row)
             else:
@@ -113,8 +120,10 @@ class News(TableStream[NewsSlice]):
         # Once all is written, the articles that stand under another ticker count too.
         own = self._reached([written.last["published_utc"]] if written.last else [])
         if reached := self._newest.get(ticker, "") if written.done else own:
-            # Do not pass articles left to a failed ticker: it may be taken out of the config before it is read.
-            left = [moment for t, moment in self._left_to.get(ticker, {}).items() if t not in self._finished]
+            # Do not pass articles left to a failed ticker: it may be taken out of the config before it is read. (A full
+            # refresh does: the next attempt has the same config.)
+            left_to = {} if self.full_refresh else self._left_to.get(ticker, {})
+            left = [moment for other, moment in left_to.items() if other not in self._finished]
             from_day, newest = state["read"].get(ticker, (self._settings.start_date.isoformat(), ""))
             state["read"][ticker] = [from_day, max(min([reached, *left]), newest)]
         if written.done:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import datetime, timedelta, timezone
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -138,52 +139,74 @@ def test_from_every_checkpoint_on_no_announcement_is_lost(server, connect, read,
         assert {row["id"] for row in whole.rows[:written] + rest.rows} == set("012345")
 
 
-@ANNOUNCED
-def test_the_cursor_does_not_follow_announcements_into_the_future(server, connect, read, table, path, row, field):
-    server.get(API + path, json=ok(row, row | {"id": "2", field: "2024-06-03"}))
-    assert read(connect(table)).state[field] == row[field]
+def now() -> str:
+    return datetime.now(timezone.utc).isoformat()
 
 
 @ANNOUNCED
-def test_an_announcement_for_today_moves_the_cursor_to_today(server, connect, read, table, path, row, field):
-    server.get(API + path, json=ok(row | {field: "2024-03-15"}))
-    assert read(connect(table)).state[field] == "2024-03-15"
-
-
-@ANNOUNCED
-def test_the_cursor_does_not_go_back(server, connect, read, table, path, row, field):
-    server.get(API + path, json=ok(row))
-    assert read(connect(table), {field: "2024-03-01", "fingerprints": {}}).state[field] == "2024-03-01"
-
-
-@ANNOUNCED
-def test_announcements_that_lie_in_the_future_alone_leave_no_cursor_that_is_no_date(
+def test_all_rows_of_a_sync_say_when_it_read_them_and_the_state_says_so_too(
     server, connect, read, table, path, row, field
 ):
-    server.get(API + path, json=ok(row | {field: "2024-06-03"}))
-    assert read(connect(table)).state.get(field) != ""
+    server.get(API + path, json=ok(row, row | {"id": "2", "ticker": "MSFT"}))
+    before = now()
+    reading = read(connect(table, tickers=[]))
+    (read_at,) = {row["read_at"] for row in reading.rows}
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", read_at)
+    assert before < read_at < now()
+    assert reading.state["read_at"] == read_at
 
 
 @ANNOUNCED
-def test_a_cursor_far_in_the_future_asks_for_nothing_and_says_so(
-    server, connect, read, caplog, table, path, row, field
+@pytest.mark.parametrize("day", ["2024-01-09", "2024-06-03"], ids=["earlier", "later"])
+def test_a_correction_has_a_later_cursor_even_if_its_day_is_earlier(
+    server, connect, read, table, path, row, field, day
 ):
-    saved = {field: "2999-12-31", "fingerprints": {}}
+    server.get(API + path, json=ok(row))
+    server.get(API + path, json=ok(row | {field: day}))
+    first = read(connect(table))
+    (second,) = read(connect(table), first.state).rows
+    assert (second[field], second["id"]) == (day, row["id"])
+    assert second["read_at"] > first.rows[0]["read_at"]
+
+
+@ANNOUNCED
+@pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m-%dT%H:%M:%S.%f+00:00"])
+def test_the_cursor_grows_although_the_clock_was_ahead(server, connect, read, table, path, row, field, form):
+    server.get(API + path, json=ok(row))
+    ahead = datetime.now(timezone.utc) + timedelta(days=300)
+    reading = read(connect(table), {"read_at": ahead.strftime(form), "fingerprints": {}})
+    expected = (ahead + timedelta(milliseconds=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    assert [row["read_at"] for row in reading.rows] == [expected]
+    assert reading.state["read_at"] == expected
+
+
+@ANNOUNCED
+def test_a_sync_that_sends_nothing_leaves_the_cursor_as_it_is(server, connect, read, table, path, row, field):
+    server.get(API + path, json=ok(row))
+    first = read(connect(table))
+    assert read(connect(table), first.state).state == first.state
+
+
+@ANNOUNCED
+@pytest.mark.parametrize("read_at", ["2999-12-31", "9999-12-31T23:59:59.999999Z"])
+def test_a_cursor_far_in_the_future_asks_for_nothing_and_says_so(
+    server, connect, read, caplog, table, path, row, field, read_at
+):
+    saved = {"read_at": read_at, "fingerprints": {}}
     assert read(connect(table), saved).state == saved
     assert len(server.calls) == 0
-    assert f"{table.name}: the state says that all is read up to 2999-12-31; clear it" in caplog.text
+    assert f"{table.name}: the state says that all is read up to {read_at}; clear it" in caplog.text
 
 
 @ANNOUNCED
-def test_a_cursor_of_a_clock_that_was_ahead_hides_nothing(server, connect, read, table, path, row, field):
+def test_after_a_state_of_an_older_version_all_is_sent_again_and_it_says_so(
+    server, connect, read, caplog, table, path, row, field
+):
     server.get(API + path, json=ok(row))
-    assert len(read(connect(table), {field: "2024-12-30", "fingerprints": {}}).rows) == 1
-
-
-@ANNOUNCED
-def test_a_cursor_that_has_reached_today_does_not_stop_asking(server, connect, read, table, path, row, field):
-    server.get(API + path, json=ok(row))
-    assert len(read(connect(table), {field: "2024-03-15", "fingerprints": {}}).rows) == 1
+    fingerprints = read(connect(table)).state["fingerprints"]
+    caplog.set_level("INFO")
+    assert len(read(connect(table), {field: "2024-03-01", "fingerprints": fingerprints}).rows) == 1
+    assert caplog.messages == [f"{table.name}: the state is of an older version, so all rows are sent again."]
 
 
 @ANNOUNCED
@@ -234,17 +257,17 @@ def test_many_tickers_are_asked_for_in_parts_and_none_is_lost(server, connect, r
 @pytest.mark.parametrize("fingerprints", [[], "x", None, 5])
 def test_a_damaged_state_of_announcements_is_told(connect, table, path, row, field, fingerprints):
     with pytest.raises(ConfigError, match=f"state: that of {table.name} is not as this source writes it"):
-        connect(table).resume({field: "2024-03-01", "fingerprints": fingerprints})
+        connect(table).resume({"read_at": "2024-03-01T00:00:00.000000Z", "fingerprints": fingerprints})
 
 
 @ANNOUNCED
 @pytest.mark.parametrize("cursor", [None, 5, "never"])
-def test_a_cursor_that_is_no_date_is_told_and_not_taken_for_the_future(
+def test_a_cursor_that_is_no_moment_is_told_and_not_taken_for_the_future(
     server, connect, read, table, path, row, field, cursor
 ):
     server.get(API + path, json=ok(row))
     with pytest.raises(ConfigError, match=f"state: that of {table.name} is not as this source writes it"):
-        read(connect(table), {field: cursor, "fingerprints": {}})
+        read(connect(table), {"read_at": cursor, "fingerprints": {}})
 
 
 @pytest.mark.parametrize("empty", [{}, {"id": None}, {"id": ""}])

@@ -26,6 +26,11 @@ TABLES = {
 EACH_TABLE = pytest.mark.parametrize(("table", "path", "body", "rows"), list(TABLES.values()), ids=list(TABLES))
 
 
+def sent(rows: list[dict]) -> list[dict]:
+    """The rows without the one field that is not from the API."""
+    return [{field: value for field, value in row.items() if field != "read_at"} for row in rows]
+
+
 # Every table
 
 
@@ -33,7 +38,7 @@ EACH_TABLE = pytest.mark.parametrize(("table", "path", "body", "rows"), list(TAB
 def test_a_response_gives_rows_with_the_apis_own_fields(server, connect, read, table, path, body, rows):
     server.get(API + path, json=body)
     properties = connect(table).json_schema()["properties"]
-    assert read(connect(table)).rows == [{f: row[f] for f in properties if f in row} for row in rows]
+    assert sent(read(connect(table)).rows) == [{f: row[f] for f in properties if f in row} for row in rows]
 
 
 @EACH_TABLE
@@ -79,7 +84,7 @@ def test_optional_fields_may_be_absent(server, connect, read, table, path, body,
     bare = [{field: row[field] for field in row if field in keep} for row in rows]
     results = bare[0] if table is TickerDetails else bare[: len(bare) // 2 or 1] if table is Tickers else bare
     server.get(API + path, json=bare if isinstance(body, list) else body | {"results": results})
-    assert read(connect(table)).rows == bare
+    assert sent(read(connect(table)).rows) == bare
 
 
 @pytest.mark.parametrize("table", [Exchanges, MarketHolidays, News, Dividends])
@@ -106,8 +111,8 @@ def test_an_error_with_a_good_status_is_no_empty_table(server, connect, read, ta
     ("table", "key", "cursor"),
     [
         (StockPrices, ("stock_ticker", "timestamp"), "timestamp"),
-        (Dividends, ("id",), "ex_dividend_date"),
-        (Splits, ("id",), "execution_date"),
+        (Dividends, ("id",), "read_at"),
+        (Splits, ("id",), "read_at"),
         (News, ("id",), "published_utc"),
         (Tickers, (), None),
         (TickerDetails, ("ticker",), None),

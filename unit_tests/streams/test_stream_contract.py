@@ -35,6 +35,7 @@ class Contract(StreamContract):
 
 class TestDividends(Contract):
     table = Dividends
+    differing_fields = ("read_at",)
 
     def responds(self, server):
         of_msft = {**DIVIDEND, "id": "E2d", "ticker": "MSFT"}
@@ -43,6 +44,7 @@ class TestDividends(Contract):
 
 class TestSplits(Contract):
     table = Splits
+    differing_fields = ("read_at",)
 
     def responds(self, server):
         server.get(f"{API}/stocks/v1/splits", json=ok(SPLIT, {**SPLIT, "id": "E2s", "ticker": "MSFT"}))

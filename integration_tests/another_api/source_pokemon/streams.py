@@ -77,8 +77,10 @@ class Sightings(TableStream[SightingsSlice]):
             raise ConfigError(text, repr(error)) from None
 
     def slices(self, state: State) -> Iterator[SightingsSlice]:
-        start = int(self._settings.start.timestamp())
-        yield SightingsSlice(max(start, state.get("seen_at", start) - self._settings.lookback_days * DAY))
+        start, lookback = int(self._settings.start.timestamp()), self._settings.lookback_days * DAY
+        if self.full_refresh:
+            lookback = -1  # another attempt has written all up to that second: nothing comes twice
+        yield SightingsSlice(max(start, state["seen_at"] - lookback) if state else start)
 
     def fetch(self, stream_slice: SightingsSlice, page_token: str | None) -> Response:
         return self._api.get("/sightings", **{"from": str(stream_slice.since), "offset": page_token})

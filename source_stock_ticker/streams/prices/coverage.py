@@ -80,10 +80,10 @@ class Coverage:
         """The tickers with rows that a split can make wrong."""
         return {t for t, (_, through) in read.items() if through and through <= self._settings.today.isoformat()}
 
-    def first_day(self, from_day: str, through: str | None) -> date:
+    def first_day(self, from_day: str, through: str | None, lookback_days: int) -> date:
         """The first day to read of a ticker that was read `from_day` .. `through` (None: not yet), or NEVER.
 
-        The last days are read again, because the API corrects bars for days.
+        lookback_days: weekdays that are read again, because the API corrects bars for days.
         """
         start = weekday_from(date.fromisoformat(from_day))
         if through is None:
@@ -91,7 +91,7 @@ class Coverage:
         if through > self._settings.last_day.isoformat():
             return NEVER
         missing = weekday_after(date.fromisoformat(through))
-        return max(start, weekday_before(missing, self._settings.lookback_days))
+        return max(start, weekday_before(missing, lookback_days))
 
     # What has been written
 

@@ -40,11 +40,16 @@ def listed_splits(api: StockApi, settings: Settings, from_day: str) -> SplitsByT
 
 
 def compared(
-    listed: SplitsByTicker, saved: SplitsByTicker, read: Mapping[str, list[Any]], settings: Settings
+    listed: SplitsByTicker,
+    saved: SplitsByTicker,
+    read: Mapping[str, list[Any]],
+    settings: Settings,
+    full_refresh: bool = False,
 ) -> tuple[set[str], SplitsByTicker]:
     """Tickers whose rows a split has made wrong, and the splits that all rows know once those are read again.
 
     listed: by the API now. saved: those that the rows were made with. read: the days of each ticker, see coverage.py.
+    full_refresh: only splits that are new count; a fresh one is left to the increments that follow.
     """
     stale, known = set(), {}
     for ticker in {**listed, **saved}:
@@ -54,7 +59,9 @@ def compared(
         from_day, through = days
         now = known_splits(listed.get(ticker, []), from_day, settings.today, settings.last_day)
         before = [split for split in saved.get(ticker, []) if split[:10] > from_day]
-        if through and through <= settings.today.isoformat() and are_stale(before, now):
+        if full_refresh and through and settled(before) == settled(now):
+            now = before
+        elif through and through <= settings.today.isoformat() and are_stale(before, now):
             stale.add(ticker)
         if now:
             known[ticker] = now
@@ -93,6 +100,11 @@ def known_splits(splits: Iterable[str], from_day: str, today: date, last_day: da
         if split[:10] > from_day
         for day in [date.fromisoformat(split[:10])]
     ]
+
+
+def settled(splits: Iterable[str]) -> list[str]:
+    """The same splits without the marks of the fresh ones."""
+    return [split.removesuffix(FRESH) for split in splits]
 
 
 def are_stale(saved: list[str], now: list[str]) -> bool:

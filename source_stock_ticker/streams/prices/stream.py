@@ -59,7 +59,8 @@ class StockPrices(TableStream[PriceSlice]):
     def slices(self, state: State) -> Iterator[PriceSlice]:
         """First what the splits have changed, then the plan's tickers and days."""
         read, last_day = state["read"], self._settings.last_day
-        first_days = {ticker: self._coverage.first_day(*days) for ticker, days in read.items()}
+        lookback = 0 if self.full_refresh else self._settings.lookback_days
+        first_days = {ticker: self._coverage.first_day(*days, lookback_days=lookback) for ticker, days in read.items()}
         expected = frozenset(t for t, day in first_days.items() if last_day - day >= WEEKS) - {MARKET}
         stale: set[str] = set()
         if self._settings.adjusted and self._splits_matter(read, first_days):
@@ -119,7 +120,7 @@ class StockPrices(TableStream[PriceSlice]):
         except (ConfigError, NotFound) as refused:
             self._logger.warning("stock_prices: splits are not looked for. %s", refused.message)
             return set(), saved
-        return compared(listed, saved, read, self._settings)
+        return compared(listed, saved, read, self._settings, self.full_refresh)
 
     # One page
 

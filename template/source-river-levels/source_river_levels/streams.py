@@ -98,11 +98,13 @@ class Readings(TableStream[ReadingsSlice]):
 
     def slices(self, state: State) -> Iterator[ReadingsSlice]:
         start, lookback = _rfc3339(self._settings.start), timedelta(days=self._settings.lookback_days)
+        if self.full_refresh:
+            lookback = timedelta(seconds=-1)  # another attempt has written all up to that second: nothing comes twice
         for station in Stations(self._api, self._settings, self._logger).ids():
-            gapless_from, newest = state["read"].get(station, [start, start])
-            again = _rfc3339(_moment(newest) - lookback)
+            gapless_from, newest = state["read"].get(station, [start, ""])
+            since = max(start, _rfc3339(_moment(newest) - lookback)) if newest else start
             # A start_date beyond the newest leaves a gap before it.
-            yield ReadingsSlice(station, max(start, again), gapless_from if start <= newest else start)
+            yield ReadingsSlice(station, since, gapless_from if start <= newest else start)
 
     def group(self, stream_slice: ReadingsSlice) -> None:
         return None  # one that fails holds back no other: each station has its own entry in the state

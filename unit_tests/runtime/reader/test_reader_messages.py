@@ -42,10 +42,6 @@ def test_a_stream_without_rows_is_not_running_and_still_writes_a_state(run, part
     assert run(Numbers(parts)).kinds == ["STARTED", "STATE", "COMPLETE"]
 
 
-def test_a_full_refresh_writes_states_too(run):
-    assert run(Numbers(ALL), catalog=[ConfiguredStream("numbers", None, False)]).states[-1] == {"a": 3, "b": 1, "c": 6}
-
-
 def test_the_last_state_comes_after_the_last_record(run):
     assert run(Numbers(ALL)).kinds[-2:] == ["STATE", "COMPLETE"]
     assert run(Numbers(ALL)).states[-1] == {"a": 3, "b": 1, "c": 6}
@@ -101,6 +97,27 @@ def test_a_state_is_not_long_in_coming_when_rows_are_few(run, clock, monkeypatch
     few = run(Slow({"a": [[number] for number in range(1, 9)]}), saved={"b": "x" * 100_000}, workers=1)
     # One is written at once and one at the end; these are those between.
     assert len(few.states) > 3
+
+
+def test_a_stream_that_finds_nothing_new_for_long_shows_that_it_lives(run, monkeypatch):
+    seen_enough = threading.Event()
+
+    class Silent(Numbers):
+        """It takes long to find out that nothing is new."""
+
+        def slices(self, state):
+            seen_enough.wait(10)
+            yield from ()
+
+    monkeypatch.setattr("source_stock_ticker.runtime.reader.STATE_SECONDS", 0.0)
+    monkeypatch.setattr("source_stock_ticker.runtime.process.prefetch.TICK", 0.01)
+    saved = {("numbers", None): {"a": 3}}
+    kinds = []
+    for line in read([Silent(ALL)], [ConfiguredStream("numbers", None, True)], saved, 1, logging.getLogger("airbyte")):
+        kinds.append(json.loads(line)["type"] if line else "FLUSH")
+        if kinds.count("STATE") == 3:
+            seen_enough.set()
+    assert kinds[:7] == ["TRACE", "STATE", "FLUSH", "STATE", "FLUSH", "STATE", "FLUSH"]
 
 
 def test_a_checkpoint_hears_of_the_first_and_the_last_row_of_its_slice(run):

@@ -3,7 +3,8 @@
 import json
 import logging
 
-from numbers_stream import ALL, ALL_ROWS, Numbers
+import pytest
+from numbers_stream import ALL, ALL_ROWS, OUTAGE, Numbers
 
 from source_stock_ticker.runtime.errors import UnexpectedResponse
 from source_stock_ticker.runtime.protocol.catalog import ConfiguredStream
@@ -32,11 +33,6 @@ def test_every_message_of_a_stream_with_a_namespace_names_it(run):
 
 def test_an_incremental_read_goes_on_where_the_state_says(run):
     assert run(Numbers(ALL), saved={"a": 3, "b": 1, "c": 4}).rows == [("c", 5), ("c", 6)]
-
-
-def test_a_full_refresh_reads_all_whatever_the_state_says(run):
-    found = run(Numbers(ALL), saved={"a": 3, "b": 1}, catalog=[ConfiguredStream("numbers", None, False)])
-    assert found.rows == ALL_ROWS
 
 
 def test_a_first_sync_resumes_from_an_empty_state(run):
@@ -80,3 +76,78 @@ def test_a_stream_may_do_what_it_likes_with_the_state_it_gets(run):
     saved = {"a": 3}
     assert run(Greedy(ALL), saved=saved).states[-1] == {"a": 3, "b": 1, "c": 6}
     assert saved == {"a": 3}
+
+
+# Full refreshes
+
+
+def full(sync_id=None):
+    return [ConfiguredStream("numbers", None, False, sync_id)]
+
+
+def mark(sync_id=9, done=False):
+    return {"full_refresh": {"sync_id": sync_id, "done": done}}
+
+
+@pytest.mark.parametrize("saved", [{"a": 3, "b": 1}, {"a": 3, **mark(8)}, {"a": 3, **mark(8, done=True)}])
+def test_a_full_refresh_reads_all_whatever_the_state_of_another_read_says(run, saved):
+    assert run(Numbers(ALL), saved=saved, catalog=full(9)).rows == ALL_ROWS
+
+
+def test_every_state_of_a_full_refresh_stands_behind_whole_slices_and_names_the_job(run):
+    assert run(Numbers(ALL), catalog=full(9)).states == [
+        {"a": 3, **mark()},
+        {"a": 3, "b": 1, "c": 6, **mark()},  # that of b alone is not worth a STATE
+        {"a": 3, "b": 1, "c": 6, **mark(done=True)},
+    ]
+
+
+@pytest.mark.parametrize("sync_id", [9, None])
+@pytest.mark.parametrize("lines", range(20))
+def test_after_an_attempt_that_ended_anywhere_the_next_one_writes_the_rest_once(run, sync_id, lines):
+    first = run(Numbers(ALL), catalog=full(sync_id))._replace(failed=True)
+    cut = first._replace(messages=first.messages[:lines])
+    if not cut.states or (sync_id is None and cut.states[-1]["full_refresh"]["done"]):
+        return  # the platform begins anew
+    last_state = max(place for place, message in enumerate(cut.messages) if message["type"] == "STATE")
+    kept = cut._replace(messages=cut.messages[:last_state])
+    assert kept.rows + run(Numbers(ALL), saved=cut.states[-1], catalog=full(sync_id)).rows == ALL_ROWS
+
+
+def test_after_a_slice_that_failed_the_next_attempt_reads_it_as_a_whole(run):
+    broken = {**ALL, "c": [[1, 2, 3], OUTAGE]}
+    first = run(Numbers(broken), catalog=full(9))
+    assert (first.states[-1], first.failed) == ({"a": 3, "b": 1, **mark()}, True)
+    second = run(Numbers(ALL), saved=first.states[-1], catalog=full(9))
+    assert second.rows == [("c", id) for id in range(1, 7)]
+
+
+def test_a_stream_that_an_earlier_attempt_finished_does_not_come_again(run, caplog):
+    caplog.set_level("INFO")
+    saved = {"a": 1, **mark(done=True)}
+    found = run(Numbers(ALL), saved=saved, catalog=full(9))
+    assert (found.kinds, found.states) == (["STARTED", "STATE", "COMPLETE"], [saved])
+    assert "numbers: an earlier attempt of this full refresh has read everything." in caplog.messages
+
+
+def test_without_a_sync_id_a_full_refresh_that_was_done_is_another_one(run):
+    assert run(Numbers(ALL), saved={"a": 3, **mark(None, done=True)}, catalog=full()).rows == ALL_ROWS
+
+
+def test_a_stream_without_a_cursor_has_no_place_to_go_on_from(run):
+    stream = Numbers({"a": [[1]], "b": [OUTAGE]}, cursor_field=None, checkpoint=lambda *_: None)
+    first = run(stream, catalog=full(9))
+    assert first.states == [mark()]
+    assert run(Numbers(ALL, cursor_field=None), saved=first.states[-1], catalog=full(9)).rows == ALL_ROWS
+
+
+def test_a_stream_knows_whether_a_read_is_a_full_refresh(run):
+    for catalog, expected in (([ConfiguredStream("numbers", None, True)], False), (full(), True)):
+        stream = Numbers(ALL)
+        run(stream, catalog=catalog)
+        assert stream.full_refresh is expected
+
+
+def test_an_increment_goes_on_from_a_full_refresh_and_leaves_its_mark_out(run):
+    found = run(Numbers(ALL), saved={"a": 3, "b": 1, "c": 4, **mark(done=True)})
+    assert (found.rows, found.states[-1]) == ([("c", 5), ("c", 6)], {"a": 3, "b": 1, "c": 6})
