@@ -83,9 +83,7 @@ class Stream(Generic[S]):
     schema_folder: Path  # holds <name>.json, the JSON Schema (draft-07) of a row
     primary_key: Sequence[str] = ()  # fields that no two rows share
     cursor_field: str | None = None  # the field that grows with time; None = full refresh only
-    full_refresh = (
-        False  # set before `resume`: whether this read is one, so that no row may be read again (no lookback)
-    )
+    full_refresh = False  # whether this read is one: then no row may come twice, so no lookback; set before `resume`
 
     def resume(self, saved: State) -> State:
         """The state to start from: as much of the saved one as still holds. No requests.

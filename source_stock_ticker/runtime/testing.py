@@ -56,9 +56,8 @@ def read_stream(
 
     stream.full_refresh = full_refresh
     stream.checkpoint = checkpoint  # type: ignore[method-assign]
-    read = StreamRead(
-        stream, ConfiguredStream(stream.name, None, not full_refresh), workers, logging.getLogger("airbyte")
-    )
+    configured = ConfiguredStream(stream.name, None, incremental=not full_refresh)
+    read = StreamRead(stream, configured, workers, logging.getLogger("airbyte"))
     state = stream.resume(copy.deepcopy(saved or {}))
     reading.checkpoints.append((0, copy.deepcopy(state)))
     failures: list[tuple[Any, Exception]] = []

@@ -80,11 +80,12 @@ class Coverage:
         """The tickers with rows that a split can make wrong."""
         return {t for t, (_, through) in read.items() if through and through <= self._settings.today.isoformat()}
 
-    def first_day(self, from_day: str, through: str | None, lookback_days: int) -> date:
-        """The first day to read of a ticker that was read `from_day` .. `through` (None: not yet), or NEVER.
+    def first_day(self, days: Days, lookback_days: int) -> date:
+        """The first day to read of a ticker that was read on these days, or NEVER.
 
         lookback_days: weekdays that are read again, because the API corrects bars for days.
         """
+        from_day, through = days
         start = weekday_from(date.fromisoformat(from_day))
         if through is None:
             return start

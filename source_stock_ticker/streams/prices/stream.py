@@ -60,7 +60,7 @@ class StockPrices(TableStream[PriceSlice]):
         """First what the splits have changed, then the plan's tickers and days."""
         read, last_day = state["read"], self._settings.last_day
         lookback = 0 if self.full_refresh else self._settings.lookback_days
-        first_days = {ticker: self._coverage.first_day(*days, lookback_days=lookback) for ticker, days in read.items()}
+        first_days = {ticker: self._coverage.first_day(days, lookback) for ticker, days in read.items()}
         expected = frozenset(t for t, day in first_days.items() if last_day - day >= WEEKS) - {MARKET}
         stale: set[str] = set()
         if self._settings.adjusted and self._splits_matter(read, first_days):
