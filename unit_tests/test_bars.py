@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from source_stock_ticker.api import read_body
 from source_stock_ticker.runtime.errors import UnexpectedResponse
 from source_stock_ticker.runtime.http.response import Response
 from source_stock_ticker.streams.prices import bars
@@ -35,7 +34,7 @@ def rows(ticker: str, sent: list[dict] | str, size: BarSize, adjusted: bool) -> 
     """The rows that a response of custom bars gives; sent: the bars, or the JSON of their list."""
     results = sent if isinstance(sent, str) else json.dumps(sent)
     response = Response(200, f'{{"status": "OK", "results": {results}}}'.encode(), f"/v2/aggs/ticker/{ticker}", {})
-    decoded = read_body(response, bars.BARS, bars.BARS_SCHEMA).results or []
+    decoded = bars.read_bars(response).results or []
     return msgspec.to_builtins(bars.rows(ticker, decoded, size, adjusted))
 
 

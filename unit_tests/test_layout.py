@@ -33,8 +33,8 @@ FLOORS = [
     {"runtime.http.paging", "runtime.http.response"},
     {"runtime.http.deadline", "runtime.http.problems", "runtime.http.rate_limit", "runtime.http.retries"},
     {"runtime.protocol.records", "runtime.protocol.state"},
-    {"runtime.protocol.catalog", "runtime.protocol.config", "runtime.protocol.files", "runtime.protocol.messages"},
-    {"runtime.protocol.row_type", "runtime.protocol.spec"},
+    {"runtime.protocol.catalog", "runtime.protocol.config", "runtime.protocol.messages", "runtime.protocol.row_type"},
+    {"runtime.protocol.files", "runtime.protocol.spec"},
     {"runtime.errors"},
 ]
 FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}

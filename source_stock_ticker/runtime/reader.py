@@ -14,6 +14,7 @@ import copy
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +26,7 @@ from .process.prefetch import ParseLock, Prefetcher
 from .process.progress import Progress
 from .protocol import messages
 from .protocol.catalog import ConfiguredStream
-from .protocol.records import records
+from .protocol.records import nulled_fields, records
 from .protocol.state import SavedStates
 from .stream import Page, Row, State, Stream, Written
 
@@ -79,6 +80,7 @@ class EncodedPage:
 
     lines: list[bytes]  # of CHUNK rows each
     row_count: int
+    nulled: Counter[str]  # fields that became null, and in how many rows
     first: Row | None
     last: Row | None
     next_page_token: str | None
@@ -96,6 +98,7 @@ class StreamRead:
         self._progress = Progress(stream.name)
         self._all_records = 0
         self._records = self._bytes = 0  # since the last STATE
+        self._nulled: Counter[str] = Counter()
         self._last_state = ""
         self._state_time = time.monotonic()
         self._wait_notice_time = float("-inf")
@@ -110,6 +113,7 @@ class StreamRead:
         failures: list[tuple[Any, Exception]] = []
         yield from self.read_slices(state, failures)
         self._progress.end(self._all_records, stream.request_stats())
+        self._tell_of_odd_fields()
         if self._records or json.dumps(state) != self._last_state:
             yield self._state_message(state)
         if failures:
@@ -149,7 +153,8 @@ class StreamRead:
             lines = [records(name, chunk, namespace) for chunk in chunks]
         except (TypeError, ValueError, RecursionError) as error:
             raise UnexpectedResponse("The API sent a value that a row cannot hold.", repr(error)) from None
-        return EncodedPage(lines, len(rows), rows[0] if rows else None, page.last, page.next_page_token, page.note)
+        nulled, (_, next_page_token, note) = nulled_fields(rows), page
+        return EncodedPage(lines, len(rows), nulled, page.first, page.last, next_page_token, note)
 
     def _write(self, stream_slice: Any, page: EncodedPage | Exception, state: State) -> Iterator[bytes]:
         """The page's lines, and a STATE if it is due. Raises what ended the slice."""
@@ -161,6 +166,7 @@ class StreamRead:
         self._all_records += page.row_count
         self._records += page.row_count
         self._bytes += len(page)
+        self._nulled += page.nulled
         self._progress.show(self._all_records, self._stream.request_stats())
         first, last = self._written.first or page.first, page.last or self._written.last
         written = Written(first, last, page.note, page.next_page_token is None)
@@ -169,6 +175,16 @@ class StreamRead:
         self._stream.checkpoint(state, stream_slice, written)
         if state and self._state_is_due():
             yield self._state_message(state)
+
+    def _tell_of_odd_fields(self) -> None:
+        """Once a stream: what was lost, and what the schema does not have yet."""
+        if self._nulled:
+            counts = ", ".join(f"{field}: {count:,}" for field, count in sorted(self._nulled.items()))
+            text = "%s: values that do not fit the schema became null (%s); their records say so in meta.changes."
+            self._logger.warning(text, self._stream.name, counts)
+        if fields := self._stream.unknown_fields:
+            text = "%s: the API sends fields that the schema does not have; they are left out: %s."
+            self._logger.info(text, self._stream.name, ", ".join(sorted(fields)))
 
     def _state_is_due(self) -> bool:
         worth = self._bytes > 0 and self._bytes >= STATE_WORTH * len(self._last_state)
