@@ -16,6 +16,7 @@ import msgspec
 from .messages import RECORD_START
 from .row_type import Nulled
 
+REASON = "SOURCE_SERIALIZATION_ERROR"  # "could not be read": of a wrong type the protocol has no name for a source
 _json = msgspec.json.Encoder()
 
 
@@ -59,5 +60,5 @@ def _meta(nulled: Sequence[str]) -> bytes:
     """What a record says of its changes (protocol: AirbyteRecordMessageMeta)."""
     if not nulled:
         return b""
-    changes = [{"field": field, "change": "NULLED", "reason": "SOURCE_TYPECAST_ERROR"} for field in nulled]
+    changes = [{"field": field, "change": "NULLED", "reason": REASON} for field in nulled]
     return b',"meta":' + _json.encode({"changes": changes})

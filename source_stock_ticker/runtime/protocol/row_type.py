@@ -58,7 +58,7 @@ class RowType:
 
     def __init__(self, schema: Schema, keys: Collection[str] = ()) -> None:
         self._schema, self._fields = schema, schema["properties"]
-        self._type = type_of({**schema, "required": {*schema.get("required", ()), *keys}})
+        self._type = _struct(self._fields, {*schema.get("required", ()), *keys})
         self._optional = {
             name: type_of(field) for name, field in self._fields.items() if name not in keys and may_be_null(field)
         }
@@ -81,7 +81,7 @@ class RowType:
 
     def _checked(self, item: Mapping[str, Any]) -> dict[str, Any]:
         convert(item, self._type)
-        if self._nesting and is_deep([item.get(name) for name in self._nesting]):
+        if any(is_deep(item.get(name)) for name in self._nesting):
             raise ValidationError("Nested too deeply")
         return {name: item[name] for name in self._fields if name in item}
 

@@ -47,7 +47,7 @@ class Bar(Struct, gc=False):
 
 
 class LooseBar(Bar, gc=False):
-    """A bar of which any value is taken that a row can do without."""
+    """A bar whose average price and trades may be anything, for what does not fit becomes null: see `_nulled`."""
 
     vw: Any = None
     n: Any = None
@@ -71,15 +71,14 @@ class Price(Struct, gc=False):
 
 
 class NulledPrice(Price, Nulled, gc=True, dict=True):
-    """A row made of a LooseBar."""
+    """A row that was made of a LooseBar."""
 
 
 BARS: Decoder[Body[list[Bar]]] = Decoder(Body[list[Bar]])
 LOOSE_BARS: Decoder[Body[list[Bar]]] = Decoder(Body[list[LooseBar]])
 RAW_BARS: Decoder[Body[list[Raw]]] = Decoder(Body[list[Raw]])
 RAW_BAR: Decoder[dict[str, Raw]] = Decoder(dict[str, Raw])
-KNOWN = {*Bar.__struct_fields__, "T"}  # T: the ticker of a grouped bar
-LOOSE = RowType({"properties": {"vwap": {"type": ["null", "number"]}, "transactions": {"type": ["null", "integer"]}}})
+KNOWN_KEYS = {*Bar.__struct_fields__, "T"}  # T: the ticker of a grouped bar
 # Which numbers are whole, though some JSON writers spell 5 as 5.0; see row_type.py.
 BAR_SCHEMA: Mapping[str, Any] = {
     "properties": {
@@ -87,6 +86,10 @@ BAR_SCHEMA: Mapping[str, Any] = {
         **{field: {"type": "number"} for field in ("o", "h", "l", "c", "v", "vw")},
     }
 }
+# What may be null in a row, as schemas/stock_prices.json has it, but for the prices and the volume.
+OPTIONAL = RowType(
+    {"properties": {"vwap": {"type": ["null", "number"]}, "transactions": {"type": ["null", "integer"]}}}
+)
 BARS_SCHEMA: Mapping[str, Any] = {"properties": {"results": {"items": BAR_SCHEMA}}}
 
 
@@ -101,7 +104,7 @@ def read_bars(response: Response) -> Body[list[Bar]]:
 def unknown_keys(response: Response) -> set[str]:
     """What the first bar of a good response has and no row does."""
     bars = RAW_BARS.decode(response.body).results
-    return RAW_BAR.decode(bars[0]).keys() - KNOWN if bars else set()
+    return RAW_BAR.decode(bars[0]).keys() - KNOWN_KEYS if bars else set()
 
 
 def rows(ticker: str, bars: list[Bar], size: BarSize, adjusted: bool) -> list[Price]:
@@ -118,13 +121,17 @@ def rows_of_day(day: str, bars: Mapping[str, Mapping[str, Any]], adjusted: bool)
     """Grouped daily bars by ticker, as rows: the same as `rows` makes of custom bars. Raises UnexpectedResponse."""
     whole = [with_usual_numbers(bar, BAR_SCHEMA) for bar in bars.values()]
     try:
-        checked = convert(whole, list[Bar])
-    except ValidationError:
-        try:
-            checked = convert(whole, list[LooseBar])
-        except ValidationError as error:
-            raise UnexpectedResponse(f"The API sent bars of {day} that are not as documented: {error}.") from None
+        checked = _checked(whole)
+    except ValidationError as error:
+        raise UnexpectedResponse(f"The API sent bars of {day} that are not as documented: {error}.") from None
     return _rows(bars, repeat((day, start_of_day(day))), checked, adjusted)
+
+
+def _checked(bars: list[Any]) -> Sequence[Bar]:
+    try:
+        return convert(bars, list[Bar])
+    except ValidationError:
+        return convert(bars, list[LooseBar])
 
 
 def _rows(
@@ -138,10 +145,11 @@ def _rows(
 
 
 def _nulled(row: Price) -> Price:
-    loose = LOOSE.row({"vwap": row.vwap, "transactions": row.transactions})
-    nulled = NulledPrice(**asdict(row) | loose)
-    nulled.nulled = loose.nulled if isinstance(loose, Nulled) else ()
-    return nulled
+    optional = OPTIONAL.row({"vwap": row.vwap, "transactions": row.transactions})
+    whole = NulledPrice(**asdict(row) | optional)
+    if isinstance(optional, Nulled):
+        whole.nulled = optional.nulled
+    return whole
 
 
 @cache  # as many as there are days with bars: a few thousand
