@@ -256,7 +256,8 @@ def valid(line: str) -> Message:
     if message["type"] == "RECORD":
         # As below, but by hand: there are many.
         record = message["record"]
-        assert {"stream", "data", "emitted_at"} <= set(record) <= {"stream", "data", "emitted_at", "namespace"}, line
+        assert {"stream", "data", "emitted_at"} <= set(record), line
+        assert set(record) <= {"stream", "data", "emitted_at", "namespace", "meta"}, line
         assert (type(record["stream"]), type(record["emitted_at"])) == (str, int), line
         assert record["data"], line
     else:

@@ -226,6 +226,7 @@ def ticker_details(api: SandboxApi, path: str, query: Row, ticker: str) -> Row:
     """One stock, as listed today or on `date`."""
     for row in data.ticker_rows(query.get("date", api.today)):
         if row["ticker"] == ticker and row["active"]:
+            del row["last_updated_utc"]  # only the list has it
             return {"results": row | data.DETAILS.get(ticker, {}), **ok()}
     raise Refusal(404, "Ticker not found.")
 

@@ -335,6 +335,48 @@ def test_fields_that_nobody_declared_are_left_out(connector: Connector, api: San
     with_more = connector.read(streams=REFERENCE, **YEARS)
     for stream in REFERENCE:
         assert with_more.rows(stream) == plain.rows(stream) != []
+        told = f"{stream}: the API sends fields that the schema does not have; they are left out: a_later_field."
+        assert (plain.logs().count(told), with_more.logs("INFO").count(told)) == (0, 1)
+    assert "the schema does not have" not in plain.logs()
+
+
+def test_a_bad_value_costs_itself_alone_and_its_record_names_it(connector: Connector, api: SandboxApi) -> None:
+    bad = {
+        "stock_prices": ("/v2/aggs/", "vw", "much"),
+        "dividends": ("/dividends", "declaration_date", ""),
+        "splits": ("/splits", "split_to", "2"),
+        "news": ("/news", "publisher", {"name": 5}),
+        "tickers": ("/tickers?", "name", 5),
+        "ticker_details": ("/tickers/", "list_date", "1980-02-30"),
+        "exchanges": ("/exchanges", "mic", []),
+        "market_holidays": ("/upcoming", "open", "soon"),
+    }
+
+    def spoilt(path: str, body: Any) -> Any:
+        body = json.loads(json.dumps(body))  # a copy: the sandbox sends the same rows again
+        rows = body if isinstance(body, list) else body["results"]
+        for row in [rows] if isinstance(rows, dict) else rows[:1]:
+            row |= {field: value for part, field, value in bad.values() if part in path}
+        return body
+
+    config = {**YEARS, "adjusted": False}
+    plain = connector.read(streams=[*bad], **config)
+    api.transform = spoilt
+    run = connector.read(streams=[*bad], **config)
+    assert (run.exit_code, run.errors()) == (0, [])
+    for stream, (_, key, _) in bad.items():
+        field = {"vw": "vwap"}.get(key, key)
+        change = {"field": field, "change": "NULLED", "reason": "SOURCE_SERIALIZATION_ERROR"}
+        records = [record for record in run.of_type("RECORD") if record["stream"] == stream]
+        lost = [record for record in records if record.get("meta") == {"changes": [change]}]
+        expected = [
+            row | {field: None} if record in lost else row
+            for row, record in zip(plain.rows(stream), records, strict=True)
+        ]
+        assert lost
+        assert run.rows(stream) == expected
+        told = f"{stream}: values that do not fit the schema became null ({field}: {len(lost)});"
+        assert run.logs("WARN").count(told) == run.logs().count(f"{stream}: values") == 1
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from source_stock_ticker.api import read_body
 from source_stock_ticker.runtime.errors import UnexpectedResponse
 from source_stock_ticker.runtime.http.response import Response
 from source_stock_ticker.streams.prices import bars
@@ -33,10 +32,14 @@ def bar(day: str = "2024-03-08", **fields) -> dict:
 
 def rows(ticker: str, sent: list[dict] | str, size: BarSize, adjusted: bool) -> list[dict[str, Any]]:
     """The rows that a response of custom bars gives; sent: the bars, or the JSON of their list."""
+    return msgspec.to_builtins(rows_made_of(ticker, sent, size, adjusted))
+
+
+def rows_made_of(ticker: str, sent: list[dict] | str, size: BarSize, adjusted: bool) -> list[Any]:
     results = sent if isinstance(sent, str) else json.dumps(sent)
     response = Response(200, f'{{"status": "OK", "results": {results}}}'.encode(), f"/v2/aggs/ticker/{ticker}", {})
-    decoded = read_body(response, bars.BARS, bars.BARS_SCHEMA).results or []
-    return msgspec.to_builtins(bars.rows(ticker, decoded, size, adjusted))
+    decoded = bars.read_bars(response).results or []
+    return bars.rows(ticker, decoded, size, adjusted)
 
 
 def rows_of_day(day: str, sent: dict[str, dict], adjusted: bool) -> list[dict[str, Any]]:
@@ -218,12 +221,9 @@ def test_a_ticker_stays_as_it_is_spelt(ticker):
 @pytest.mark.parametrize(
     ("field", "value", "complaint"),
     [
-        *[(field, "1.5", "Expected `int | float | null`, got `str`") for field in ("o", "h", "l", "c", "v", "vw")],
+        *[(field, "1.5", "Expected `int | float | null`, got `str`") for field in ("o", "h", "l", "c", "v")],
         ("o", True, "Expected `int | float | null`, got `bool`"),
         ("v", [], "Expected `int | float | null`, got `array`"),
-        ("n", "5", "Expected `int | null`, got `str`"),
-        ("n", 5.5, "Expected `int | null`, got `float`"),
-        ("n", True, "Expected `int | null`, got `bool`"),
         ("t", None, "Expected `int`, got `null`"),
         ("t", "2024-03-08", "Expected `int`, got `str`"),
         ("t", 1709874000000.5, "Expected `int`, got `float`"),
@@ -242,6 +242,47 @@ def test_a_value_of_a_wrong_type_is_noticed_among_good_bars(field, value, compla
     assert error.value.message == (
         f"The API's response for /v2/aggs/ticker/AAPL is not as documented: {complaint} - at `$.results[1].{field}`."
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "nulled"),
+    [
+        ({"vw": "11.1"}, ["vwap"]),
+        ({"vw": True}, ["vwap"]),
+        ({"vw": 10**400}, ["vwap"]),
+        ({"n": "5"}, ["transactions"]),
+        ({"n": 5.5}, ["transactions"]),
+        ({"n": []}, ["transactions"]),
+        ({"vw": {}, "n": True}, ["vwap", "transactions"]),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+@pytest.mark.parametrize("others", [{}, {"n": 5.0, "vw": 2**70}, {"n": 5}], ids=str)
+def test_a_wrong_average_price_or_number_of_trades_becomes_null_and_costs_nothing_else(fields, nulled, others):
+    grouped = {"AAPL": bar(T="AAPL", **others), "MSFT": bar(T="MSFT", **fields), "IBM": bar(T="IBM")}
+    days = ["2024-03-07", "2024-03-08", "2024-03-11"]
+    custom = [{**sent, "t": ms(day)} for sent, day in zip(grouped.values(), days, strict=True)]
+    for found in (rows_made_of("AAPL", custom, DAY, True), bars.rows_of_day("2024-03-08", grouped, True)):
+        assert [list(row.nulled) for row in found] == [[], nulled, []]
+        good = rows("AAPL", [bar(**others)], DAY, True)[0]
+        lost = dict.fromkeys(nulled)
+        places = [{"stock_ticker": row.stock_ticker, "date": row.date, "timestamp": row.timestamp} for row in found]
+        expected = [good, rows("AAPL", [bar()], DAY, True)[0] | lost, rows("AAPL", [bar()], DAY, True)[0]]
+        assert msgspec.to_builtins(found) == [row | place for row, place in zip(expected, places, strict=True)]
+        assert msgspec.json.encode(found) == msgspec.json.encode(msgspec.to_builtins(found))
+
+
+def test_of_good_bars_none_is_looked_at_one_by_one():
+    assert {type(row) for row in rows_made_of("AAPL", [bar(n=5.0), bar("2024-03-11")], DAY, True)} == {bars.Price}
+
+
+@pytest.mark.parametrize("wrong", [{"c": "11"}, {"otc": 1}, {"t": None}])
+def test_a_wrong_average_price_does_not_hide_what_is_refused(wrong):
+    field = next(iter(wrong))
+    with pytest.raises(UnexpectedResponse, match=rf"\[1\].{field}"):
+        rows("AAPL", [bar("2024-03-07", vw="x"), bar(**wrong)], DAY, True)
+    with pytest.raises(UnexpectedResponse, match=rf"\[1\].{field}"):
+        rows_of_day("2024-03-08", {"AAPL": bar(T="AAPL", vw="x"), "MSFT": {**bar(T="MSFT"), **wrong}}, True)
 
 
 def test_a_bar_without_its_time_is_noticed():
@@ -297,7 +338,7 @@ def test_only_minutes_and_hours_divide_a_day(timespan, is_intraday):
     assert BarSize(timespan, 1).is_intraday is is_intraday
 
 
-@pytest.mark.parametrize("field", ["o", "h", "l", "c", "v", "vw"])
+@pytest.mark.parametrize("field", ["o", "h", "l", "c", "v"])
 def test_a_number_of_more_than_64_bits_becomes_a_float_and_one_beyond_all_floats_is_noticed(field):
     assert rows("AAPL", [bar(**{field: 2**70})], DAY, True) == rows("AAPL", [bar(**{field: float(2**70)})], DAY, True)
     with pytest.raises(UnexpectedResponse, match="Expected `int`"):

@@ -25,6 +25,8 @@ FLOORS = [
     {"runtime.entrypoint"},
     {"runtime.source", "runtime.testing"},
     {"runtime.reader"},
+    {"runtime.checkpoints"},
+    {"runtime.encoded_page"},
     {"runtime.stream"},
     {"runtime.process.logs"},
     {"runtime.process.output", "runtime.process.prefetch"},
@@ -32,9 +34,9 @@ FLOORS = [
     {"runtime.http.client"},
     {"runtime.http.paging", "runtime.http.response"},
     {"runtime.http.deadline", "runtime.http.problems", "runtime.http.rate_limit", "runtime.http.retries"},
-    {"runtime.protocol.records", "runtime.protocol.state"},
-    {"runtime.protocol.catalog", "runtime.protocol.config", "runtime.protocol.files", "runtime.protocol.messages"},
-    {"runtime.protocol.row_type", "runtime.protocol.spec"},
+    {"runtime.protocol.attempts", "runtime.protocol.records", "runtime.protocol.state"},
+    {"runtime.protocol.catalog", "runtime.protocol.config", "runtime.protocol.messages", "runtime.protocol.row_type"},
+    {"runtime.protocol.files", "runtime.protocol.spec"},
     {"runtime.errors"},
 ]
 FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
@@ -68,7 +70,7 @@ OWNERS = {
 FOREIGN_WORDS = ["stock", "ticker", "massive", "polygon"]
 # The five files that explain the runtime, and how many lines may be read where.
 LESSON = ["stream", "source", "entrypoint", "reader", "errors"]
-MAX_LINES_OF_THE_LESSON, MAX_LINES_OF_THE_RUNTIME, MAX_LINES = 700, 2_250, 4_100
+MAX_LINES_OF_THE_LESSON, MAX_LINES_OF_THE_RUNTIME, MAX_LINES = 700, 2_550, 4_600
 
 
 def name_of(file: Path) -> str:

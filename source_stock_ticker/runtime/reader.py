@@ -11,30 +11,25 @@ What a failure does to the rest of a stream, and to the other streams: see strea
 """
 
 import copy
-import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import msgspec
-
-from .errors import ConfigError, ConnectorError, CredentialsError, IncompleteSync, TransientError, UnexpectedResponse
+from .checkpoints import Checkpoints
+from .encoded_page import EncodedPage, encoded
+from .errors import ConfigError, ConnectorError, CredentialsError, IncompleteSync, TransientError
 from .http.paging import follow
 from .process.prefetch import ParseLock, Prefetcher
 from .process.progress import Progress
 from .protocol import messages
-from .protocol.attempts import marked, saved_attempt, unmarked
+from .protocol.attempts import saved_attempt, unmarked
 from .protocol.catalog import ConfiguredStream
-from .protocol.records import records
 from .protocol.state import SavedStates
-from .stream import Page, Row, State, Stream, Written
+from .stream import Page, State, Stream
 
-STATE_WORTH = 20  # a STATE is due when the records since the last one are this many times its size ..
-STATE_SECONDS = 10.0  # .. or so many seconds have passed
-CHUNK = 1_000  # rows that are encoded at once: more would exceed the free heap that malloc keeps (memory.py)
 WAIT_NOTICE_INTERVAL = 60.0  # seconds between two messages about the rate limit
 SHORT_WAIT = 1.5  # seconds; a shorter wait is not worth a message
 MAX_NAMED_FAILURES = 5  # slices that an error message names; of more it says how many
@@ -76,34 +71,16 @@ def read(
         raise IncompleteSync(", ".join(failed))
 
 
-@dataclass(frozen=True)
-class EncodedPage:
-    """A page's rows as RECORD lines, ready to write; len() is their bytes."""
-
-    lines: list[bytes]  # of CHUNK rows each
-    row_count: int
-    first: Row | None
-    last: Row | None
-    next_page_token: str | None
-    note: Any
-
-    def __len__(self) -> int:
-        return sum(map(len, self.lines))
-
-
 class StreamRead:
-    """One read of one stream: counts what has been written and knows when a STATE is due."""
+    """One read of one stream."""
 
     def __init__(self, stream: Stream[Any], configured: ConfiguredStream, workers: int, logger: logging.Logger) -> None:
         self._stream, self._configured, self._workers, self._logger = stream, configured, workers, logger
+        self._checkpoints = Checkpoints(stream, configured)
         self._progress = Progress(stream.name)
-        self._all_records = 0
-        self._records = self._bytes = 0  # since the last STATE
-        self._last_state = ""
-        self._state_time = time.monotonic()
+        self._records = 0
+        self._nulled: Counter[str] = Counter()
         self._wait_notice_time = float("-inf")
-        self._written = Written()  # of the slice that is being written
-        self._before_slice: bytes | None = None  # the state before it, as JSON: kept by a full refresh only
 
     def run(self, saved: State) -> Iterator[bytes]:
         """All between STARTED and COMPLETE. Raises, after the last STATE, what made it incomplete."""
@@ -117,15 +94,15 @@ class StreamRead:
             saved, finished = saved_attempt(saved, configured.sync_id)
         if finished:
             self._logger.info("%s: an earlier attempt of this full refresh has read everything.", stream.name)
-            yield self._state_message(saved, done=True)
+            yield self._checkpoints.message(saved, done=True)
             return
         state = stream.resume(copy.deepcopy(saved) if stream.cursor_field else {})
         failures: list[tuple[Any, Exception]] = []
         yield from self.read_slices(state, failures)
-        self._progress.end(self._all_records, stream.request_stats())
-        done = not failures
-        if self._records or json.dumps(self._shown(state, done)) != self._last_state:
-            yield self._state_message(state, done)
+        self._progress.end(self._records, stream.request_stats())
+        self._tell_of_odd_fields()
+        if self._checkpoints.has_news(state, done=not failures):
+            yield self._checkpoints.message(state, done=not failures)
         if failures:
             raise _combined(failures)
 
@@ -135,100 +112,62 @@ class StreamRead:
         with Prefetcher(slices, self._encoded_pages, self._stream.group, self._workers) as pages:
             for stream_slice, page in pages:
                 try:
-                    yield from self._waiting(state) if page is None else self._write(stream_slice, page, state)
+                    yield from self._waiting() if page is None else self._write(stream_slice, page, state)
                 except Exception as error:
                     failures.append((stream_slice, error))
-                    self._forget_the_part_written(state)
+                    self._checkpoints.leave_slice(state)
                     if stream_slice is None or _is_fatal(error):
                         return
                     self._logger.warning("%s: %s failed: %s", self._stream.name, stream_slice, error)
                     pages.leave_out(stream_slice)
                 del page  # large, and while the next one is waited for nobody here needs it
+                if self._checkpoints.is_due(state):
+                    yield self._checkpoints.message(state)
 
     def _encoded_pages(self, stream_slice: Any, parse_lock: ParseLock) -> Iterator[EncodedPage]:
         """A worker's job: all pages of a slice. Raises a ConnectorError, or whatever a bug raises."""
 
         def parse(response: Any) -> EncodedPage:
             if response is None:
-                return self._encoded(Page([]))
+                return encoded(Page([]), self._configured)
             with parse_lock():
-                return self._encoded(self._stream.parse(stream_slice, response))
+                return encoded(self._stream.parse(stream_slice, response), self._configured)
 
         return follow(partial(self._stream.fetch, stream_slice), parse, str(stream_slice), self._logger)
 
-    def _encoded(self, page: Page) -> EncodedPage:
-        rows, name, namespace = page.rows, self._stream.name, self._configured.namespace
-        chunks = (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
-        try:
-            lines = [records(name, chunk, namespace) for chunk in chunks]
-        except (TypeError, ValueError, RecursionError) as error:
-            raise UnexpectedResponse("The API sent a value that a row cannot hold.", repr(error)) from None
-        return EncodedPage(lines, len(rows), rows[0] if rows else None, page.last, page.next_page_token, page.note)
-
     def _write(self, stream_slice: Any, page: EncodedPage | Exception, state: State) -> Iterator[bytes]:
-        """The page's lines, and a STATE if it is due. Raises what ended the slice."""
+        """The page's lines; then the stream notes in `state` what has been written. Raises what ended the slice."""
         if isinstance(page, Exception):
             raise page
-        if page.row_count and not self._all_records:
+        if page.row_count and not self._records:
             yield messages.stream_status(self._stream.name, "RUNNING", self._configured.namespace)
         yield from page.lines
-        self._all_records += page.row_count
         self._records += page.row_count
-        self._bytes += len(page)
-        self._progress.show(self._all_records, self._stream.request_stats())
-        first, last = self._written.first or page.first, page.last or self._written.last
-        written = Written(first, last, page.note, page.next_page_token is None)
-        if self._stream.full_refresh and not written.done and self._before_slice is None:
-            self._before_slice = msgspec.json.encode(state)
-        # Only now: a checkpoint promises that everything before it has been written.
-        self._stream.checkpoint(state, stream_slice, written)
-        self._written = written
-        if written.done:
-            self._written, self._before_slice = Written(), None
-        if self._state_is_due(state):
-            yield self._state_message(state)
+        self._nulled += page.nulled
+        self._progress.show(self._records, self._stream.request_stats())
+        self._checkpoints.note(state, stream_slice, page)
 
-    def _forget_the_part_written(self, state: State) -> None:
-        """After a slice that failed: in a full refresh the next attempt reads a slice as a whole."""
-        if self._before_slice is not None:
-            state.clear()
-            state.update(msgspec.json.decode(self._before_slice))
-        self._written, self._before_slice = Written(), None
-
-    def _state_is_due(self, state: State) -> bool:
-        if not state or self._before_slice is not None:
-            return False
-        worth = self._bytes > 0 and self._bytes >= STATE_WORTH * len(self._last_state)
-        return worth or time.monotonic() - self._state_time > STATE_SECONDS
-
-    def _state_message(self, state: State, done: bool = False) -> bytes:
-        state = self._shown(state, done)
-        line = messages.state(self._stream.name, state, self._records, self._configured.namespace)
-        self._records = self._bytes = 0
-        self._last_state = json.dumps(state)
-        self._state_time = time.monotonic()
-        return line
-
-    def _shown(self, state: State, done: bool) -> State:
-        """The state as the platform gets it."""
-        return marked(state, self._configured.sync_id, done) if self._stream.full_refresh else state
-
-    def _waiting(self, state: State) -> Iterator[bytes]:
-        """Nothing to write for now: push out what is written, show that we live, and tell a wait for the rate limit.
-
-        The platform counts only RECORDs and STATEs as signs of life, and ends a sync that is silent for too long.
-        """
-        if self._state_is_due(state):
-            yield self._state_message(state)
+    def _waiting(self) -> Iterator[bytes]:
+        """Nothing to write for now: push out what is written, and say so if it is the rate limit that we wait for."""
         yield messages.FLUSH
         stats = self._stream.request_stats()
-        self._progress.show(self._all_records, stats)
+        self._progress.show(self._records, stats)
         seconds = stats.seconds_to_wait
         if seconds > SHORT_WAIT and time.monotonic() - self._wait_notice_time > WAIT_NOTICE_INTERVAL:
             self._wait_notice_time = time.monotonic()
             self._logger.info("%s: waiting for the rate limit, %.0f s.", self._stream.name, seconds)
             reset = time.time() + seconds
             yield messages.stream_status(self._stream.name, "RUNNING", self._configured.namespace, reset)
+
+    def _tell_of_odd_fields(self) -> None:
+        """Once a stream: what was lost, and what the schema does not have yet."""
+        if self._nulled:
+            counts = ", ".join(f"{field}: {count:,}" for field, count in sorted(self._nulled.items()))
+            text = "%s: values that do not fit the schema became null (%s); their records say so in meta.changes."
+            self._logger.warning(text, self._stream.name, counts)
+        if fields := self._stream.unknown_fields:
+            text = "%s: the API sends fields that the schema does not have; they are left out: %s."
+            self._logger.info(text, self._stream.name, ", ".join(sorted(fields)))
 
 
 def _is_fatal(error: Exception) -> bool:

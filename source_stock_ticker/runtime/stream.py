@@ -27,21 +27,21 @@ read begins at what failed, and the exit code is 1.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from .errors import UnexpectedResponse
+from .errors import UnexpectedResponse, start_of
 from .http.rate_limit import RequestStats
-from .protocol.files import is_deep
-from .protocol.row_type import row_type, with_usual_numbers
+from .protocol.row_type import RowType
 
 Row = Any  # a dict of the schema's fields, or a msgspec Struct that has them
 State = dict[str, Any]
 S = TypeVar("S")
+MAX_UNKNOWN_FIELDS = 10  # that are noted
 
 
 class Page(NamedTuple):
@@ -54,6 +54,10 @@ class Page(NamedTuple):
     rows: Sequence[Row]
     next_page_token: str | None = None
     note: Any = None
+
+    @property
+    def first(self) -> Row | None:
+        return self.rows[0] if self.rows else None
 
     @property
     def last(self) -> Row | None:
@@ -135,30 +139,36 @@ class Stream(Generic[S]):
     def row(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """An item of a response as a row: the fields that the schema has, each of a type that it allows.
 
-        What counts as one stands in protocol/row_type.py; what is inside a list or an object is not looked at. A field
-        that the item lacks is left out, or refused if the schema requires it or it is a key. Raises UnexpectedResponse.
+        What fits a type stands in protocol/row_type.py. A value that does not becomes null where the schema allows null
+        (the row is then a NulledRow, and its record says so), but not in a key or the cursor: there, and where null is
+        not allowed, it is refused. A field that the item lacks is left out; if the schema requires it or it is a key,
+        that is refused too. Raises UnexpectedResponse.
         """
-        item = with_usual_numbers(item, self._schema)
         try:
-            msgspec.convert(item, self._row_type)
+            row = self._row_type.row(item)
         except msgspec.ValidationError as error:
             raise UnexpectedResponse(f"The API sent {self.name} that do not fit their schema: {error}.") from None
-        if is_deep(item):
-            raise UnexpectedResponse(f"The API sent {self.name} that are nested too deeply.")
-        return {field: item[field] for field in self._schema["properties"] if field in item}
+        if len(row) < len(item):
+            self.left_out(item.keys() - row.keys())
+        return row
+
+    def left_out(self, fields: Iterable[str]) -> None:
+        """Note that the API sends these fields, which the schema does not have: the read tells of them at its end."""
+        if len(self.unknown_fields) < MAX_UNKNOWN_FIELDS:
+            self.unknown_fields.update(map(start_of, sorted(fields)[:MAX_UNKNOWN_FIELDS]))
+
+    @cached_property
+    def unknown_fields(self) -> set[str]:
+        """What `left_out` has noted."""
+        return set()
 
     def request_stats(self) -> RequestStats:
         """How the requests go, for whoever watches the sync."""
         return RequestStats()
 
     @cached_property
-    def _schema(self) -> dict[str, Any]:
-        return self.json_schema()
-
-    @cached_property
-    def _row_type(self) -> Any:
-        keys = {*self.primary_key, *([self.cursor_field] if self.cursor_field else [])}
-        return row_type({**self._schema, "required": {*self._schema.get("required", []), *keys}})
+    def _row_type(self) -> RowType:
+        return RowType(self.json_schema(), {*self.primary_key, *([self.cursor_field] if self.cursor_field else [])})
 
     def json_schema(self) -> dict[str, Any]:
         """The JSON Schema of a row."""

@@ -159,6 +159,19 @@ def test_what_is_wrong_with_a_ticker_that_nobody_wants_is_no_matter(connect):
     assert len(connect(StockPrices).parse(of_day(AAPL=START), response(results=bars)).rows) == 1
 
 
+@pytest.mark.parametrize(("stream_slice", "known"), [(of_ticker(), {}), (of_day(AAPL=START), {"T": "AAPL"})], ids=str)
+def test_keys_of_a_bar_that_no_row_has_are_noted(connect, stream_slice, known):
+    stream = connect(StockPrices)
+    bar = {"t": ms("2024-03-14"), "o": 1, "h": 1, "l": 1, "c": 1, "v": 1, "vw": 1, "n": 1, "otc": True, **known}
+    stream.parse(stream_slice, response(results=[bar]))
+    assert stream.unknown_fields == set()
+    stream = connect(StockPrices)
+    stream.parse(stream_slice, response())
+    for keys in ({"op": 10**400, "a": [1]}, {"later": 1}):  # only the first bar is looked at
+        assert len(stream.parse(stream_slice, response(results=[bar | keys])).rows) == 1
+    assert stream.unknown_fields == {"a", "op"}
+
+
 def test_a_row_has_the_fields_of_its_schema_and_no_other(connect):
     stream = connect(StockPrices)
     page = stream.parse(of_ticker(), response(results=[{"t": ms(START), "o": 1, "x": 2}]))

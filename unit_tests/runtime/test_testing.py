@@ -50,6 +50,7 @@ def test_a_reading_has_the_rows_and_after_how_many_of_them_which_state_stood():
         rows=[{"letter": letter, "place": place} for letter in "ab" for place in (1, 2)],
         checkpoints=[(0, {}), (1, {}), (2, {"last": "a"}), (3, {"last": "a"}), (4, {"last": "b"})],
         failed=[],
+        nulled=set(),
     )
 
 
@@ -66,6 +67,10 @@ def test_a_slice_that_fails_is_named_and_the_others_are_read():
     reading = read_stream(Letters("a", TransientError("The API is down."), "b"))
     assert [row["letter"] for row in reading.rows] == ["a", "a", "b", "b"]
     assert reading.failed == ["The API is down."]
+
+
+def test_a_reading_names_the_fields_that_became_null():
+    assert read_stream(OfAnotherTypeWhereNullIsAllowed("a")).nulled == {"letter_number"}
 
 
 def test_slices_that_fail_are_named_as_such():
@@ -122,6 +127,16 @@ class OfAnotherType(Letters):
         return page._replace(rows=[{**row, "place": str(row["place"])} for row in page.rows])
 
 
+class OfAnotherTypeWhereNullIsAllowed(Letters):
+    def json_schema(self):
+        schema = super().json_schema()
+        return {**schema, "properties": {**schema["properties"], "letter_number": {"type": ["null", "integer"]}}}
+
+    def parse(self, stream_slice, response):
+        page = super().parse(stream_slice, response)
+        return page._replace(rows=[self.row({**row, "letter_number": "a"}) for row in page.rows])
+
+
 class WithOneKeyTwice(Letters):
     primary_key = ("letter",)
 
@@ -171,6 +186,7 @@ class WithALookbackInAFullRefresh(Letters):
 BROKEN = [
     (WithoutRows, "test_rows_fit_the_schema"),
     (OfAnotherType, "test_rows_fit_the_schema"),
+    (OfAnotherTypeWhereNullIsAllowed, "test_rows_fit_the_schema"),
     (WithOneKeyTwice, "test_no_two_rows_have_the_same_key"),
     (InAnyOrder, "test_rows_have_the_same_order_whatever_the_number_of_workers"),
     (StateThatIsNoJson, "test_a_state_is_json"),

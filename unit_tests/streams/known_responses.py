@@ -113,3 +113,8 @@ def ok(*rows: dict) -> dict[str, Any]:
 
 def queries(server) -> list[dict[str, str]]:
     return [dict(parse_qsl(urlsplit(call.request.url).query)) for call in server.calls]
+
+
+def from_the_api(rows: list[dict]) -> list[dict]:
+    """The rows without the one field that is ours."""
+    return [{field: value for field, value in row.items() if field != "read_at"} for row in rows]

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta, timezone
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from known_responses import API, DIVIDEND, SPLIT, ok, queries
+from known_responses import API, DIVIDEND, SPLIT, from_the_api, ok, queries
 
-from source_stock_ticker.runtime.errors import ConfigError, UnexpectedResponse
+from source_stock_ticker.runtime.errors import ConfigError
 from source_stock_ticker.streams import announcements
 from source_stock_ticker.streams.announcements import Dividends, Splits
 
@@ -295,6 +295,15 @@ def test_an_id_that_we_make_is_the_same_in_whatever_form_its_numbers_come(connec
     assert stream.row(row | one_way | {"id": None})["id"] == stream.row(row | another | {"id": None})["id"]
 
 
-def test_an_amount_beyond_all_floats_in_a_row_without_an_id_is_noticed(connect):
-    with pytest.raises(UnexpectedResponse, match="cash_amount"):
-        connect(Dividends).row({**DIVIDEND, "id": None, "cash_amount": 10**400})
+def test_an_amount_beyond_all_floats_in_a_row_without_an_id_becomes_null(connect):
+    row = connect(Dividends).row({**DIVIDEND, "id": None, "cash_amount": 10**400})
+    assert (row["cash_amount"], row["id"]) == (None, "AAPL-2024-02-09-recurring-")
+
+
+@pytest.mark.parametrize("field", ["declaration_date", "cash_amount"])
+def test_an_announcement_is_the_same_whether_a_value_became_null_or_was_null(server, connect, read, field):
+    server.get(f"{API}/stocks/v1/dividends", json=ok(DIVIDEND | {field: ""}))
+    server.get(f"{API}/stocks/v1/dividends", json=ok(DIVIDEND | {field: None}))
+    first = read(connect(Dividends))
+    assert (from_the_api(first.rows), first.nulled) == ([DIVIDEND | {field: None}], {field})
+    assert read(connect(Dividends), first.state).rows == []

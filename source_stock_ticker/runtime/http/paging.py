@@ -12,7 +12,7 @@ PARSE_TRIES = 3  # a response that makes no sense is fetched again: some proxy m
 
 
 R = TypeVar("R")  # a response
-P = TypeVar("P", bound=Any)  # a page: its `last` row (None: it has none), and its `next_page_token`
+P = TypeVar("P", bound=Any)  # a page: its `first` and `last` row (None: it has none), and its `next_page_token`
 
 
 def follow(
@@ -27,11 +27,16 @@ def follow(
     A page of which `parse` raises UnexpectedResponse is fetched again. Raises UnexpectedResponse for one that makes no
     sense PARSE_TRIES times, and for pages that lead in a circle, bring nothing new or do not end.
     """
-    token, seen, unchanged, last = None, set[str](), 0, None
+    token, seen, unchanged, ends = None, set[str](), 0, None
     while True:
         page = _page(fetch, parse, token, what, logger)
-        unchanged = unchanged + 1 if page.last in (None, last) else 0
-        token, last = page.next_page_token, last if page.last is None else page.last
+        if page.last is None:
+            unchanged += 1
+        elif (page.first, page.last) == ends:  # told before these rows are written a second time
+            raise UnexpectedResponse(f"The pages of {what} lead in a circle.", f"the same rows again from {token}")
+        else:
+            unchanged, ends = 0, (page.first, page.last)
+        token = page.next_page_token
         yield page
         del page  # large, and while the next one is made nobody here needs it
         if token is None:

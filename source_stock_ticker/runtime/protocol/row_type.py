@@ -1,50 +1,137 @@
 """Makes a type out of a JSON Schema, so that msgspec can check rows against it: the schema is the type.
 
-    schema                     type              a value of another type
-    string, boolean            str, bool         is refused
+    schema                     type              what fits
+    string                     str               any text ..
+      of format date           date              .. that is a day: not "", not "2024-02-30"
+      of format date-time      datetime          .. that is a moment (RFC 3339, with or without its offset)
+    boolean                    bool              true, false
     integer                    int of 64 bits    5.0 is one too: some JSON writers spell it so
     number                     int or float      keeps its spelling; an integer of more than 64 bits becomes a float
-    array, object              list, dict        is refused; what is inside passes as it is
-    "null" among the types     None              may be null
-    no type (anyOf, $ref)      Any               passes
+    array                      list              items of the type that the schema gives them
+    object                     Struct            properties of the types that the schema gives them
+    "null" among the types     None              null
+    no type (anyOf, $ref)      Any               everything
 
-A field may be absent unless the schema requires it; a field that the schema does not have passes.
+A property may be absent unless the schema requires it; one that the schema does not have passes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import date, datetime
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any
 
-from msgspec import UNSET, Meta, UnsetType, defstruct
+from msgspec import UNSET, Meta, UnsetType, ValidationError, convert, defstruct
+
+from .files import is_deep
 
 Schema = Mapping[str, Any]
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1  # what destinations can store
 INTEGER = Annotated[int, Meta(ge=MIN_INTEGER, le=MAX_INTEGER)]
 NUMBER = INTEGER | float
 TYPES = {"string": str, "integer": INTEGER, "boolean": bool, "array": list, "object": dict, "null": None}
+FORMATS = {"date": date, "date-time": datetime}
 
 
-def row_type(schema: Schema) -> Any:
-    """The type of the rows that a JSON Schema describes, for `msgspec.convert`."""
-    if (kinds := _kinds(schema)) != {"object"}:
-        return _type_of(kinds)
-    properties, required = schema.get("properties", {}), schema.get("required", ())
+class Nulled:
+    """A row of which some values did not fit their schema and became null. nulled: the names of those fields.
+
+    Its record names them too, for whoever looks for what was lost (protocol: AirbyteRecordMessageMeta). Rows that are
+    msgspec Structs are Nulled all in a page, or none.
+    """
+
+    __slots__ = ()
+    nulled: Sequence[str] = ()
+
+
+class NulledRow(dict[str, Any], Nulled):
+    """A Nulled dict. Change it in place: a copy, as by {**row}, has lost what is nulled."""
+
+    def __init__(self, row: Mapping[str, Any], nulled: Sequence[str]) -> None:
+        super().__init__(row)
+        self.nulled = nulled
+
+
+class RowType:
+    """What the rows of a schema look like. keys: fields that may be neither absent nor nulled."""
+
+    def __init__(self, schema: Schema, keys: Collection[str] = ()) -> None:
+        self._schema, self._fields = schema, schema["properties"]
+        self._type = _struct(self._fields, {*schema.get("required", ()), *keys})
+        self._optional = {
+            name: type_of(field) for name, field in self._fields.items() if name not in keys and may_be_null(field)
+        }
+        self._nesting = [name for name, field in self._fields.items() if may_nest(field)]
+
+    def row(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of an item that the schema has. Raises ValidationError.
+
+        A value that does not fit becomes null where the schema allows null, be it wrong only somewhere inside of an
+        object or a list; the row is then a NulledRow.
+        """
+        with suppress(ValidationError):  # nearly every row; what follows takes as long again
+            return self._checked(item)
+        item = with_usual_numbers(item, self._schema)
+        if isinstance(item, dict):
+            values = ((name, item[name], wanted) for name, wanted in self._optional.items() if name in item)
+            if nulled := [name for name, value, wanted in values if not fits(value, wanted)]:
+                return NulledRow(self._checked({**item, **dict.fromkeys(nulled)}), nulled)
+        return self._checked(item)
+
+    def _checked(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        convert(item, self._type)
+        if any(is_deep(item.get(name)) for name in self._nesting):
+            raise ValidationError("Nested too deeply")
+        return {name: item[name] for name in self._fields if name in item}
+
+
+def type_of(schema: Schema) -> Any:
+    """The type of the values that a JSON Schema describes, for `msgspec.convert`."""
+    kinds = _kinds(schema)
+    if "number" in kinds:
+        return reduce(or_, (_of_kind(kind, schema) for kind in sorted(kinds - {"number", "integer"})), NUMBER)
+    return reduce(or_, (_of_kind(kind, schema) for kind in sorted(kinds))) if kinds else Any
+
+
+def _of_kind(kind: str, schema: Schema) -> Any:
+    match kind:
+        case "object" if "properties" in schema:
+            return _struct(schema["properties"], schema.get("required", ()))
+        case "array" if isinstance(items := schema.get("items"), dict):
+            return list[type_of(items)]  # type: ignore[misc]  # made while it runs
+        case "string":
+            return FORMATS.get(schema.get("format", ""), str)
+    return TYPES[kind]
+
+
+def _struct(properties: Mapping[str, Schema], required: Iterable[str]) -> Any:
     names = {f"field_{place}": name for place, name in enumerate(properties)}  # a name may be no identifier
     fields: list[Any] = []
     for field, name in names.items():
-        wanted = _type_of(_kinds(properties[name]))
+        wanted = type_of(properties[name])
         fields.append((field, wanted) if name in required else (field, wanted | UnsetType, UNSET))
     return defstruct("Row", fields, rename=names, kw_only=True)
 
 
-def _type_of(kinds: set[str]) -> Any:
-    if not kinds:
-        return Any
-    if "number" in kinds:
-        return reduce(or_, (TYPES[kind] for kind in sorted(kinds - {"number", "integer"})), NUMBER)
-    return reduce(or_, (TYPES[kind] for kind in sorted(kinds)))
+def may_be_null(schema: Schema) -> bool:
+    """Whether a schema allows null, as one without a type does."""
+    return not (kinds := _kinds(schema)) or "null" in kinds
+
+
+def may_nest(schema: Schema) -> bool:
+    """Whether a schema allows values inside each other without end: an object may have fields that it does not know."""
+    kinds = _kinds(schema)
+    return not kinds or "object" in kinds or ("array" in kinds and may_nest(schema.get("items", {})))
+
+
+def fits(value: Any, wanted: Any) -> bool:
+    """Whether a value is of a type, and not nested too deeply."""
+    try:
+        convert(value, wanted)
+    except ValidationError:
+        return False
+    return not is_deep(value)
 
 
 def _kinds(schema: Schema) -> set[str]:
@@ -56,7 +143,7 @@ def with_usual_numbers(value: Any, schema: Schema) -> Any:
     """The same value, with 5 for 5.0 and 1e30 for 10**30 where the schema wants it. Looks no deeper than the schema."""
     if isinstance(value, dict) and (fields := schema.get("properties")):
         return {name: with_usual_numbers(item, fields.get(name, {})) for name, item in value.items()}
-    if isinstance(value, list) and (items := schema.get("items")):
+    if isinstance(value, list) and isinstance(items := schema.get("items"), dict):
         return [with_usual_numbers(item, items) for item in value]
     return _usual(value, _kinds(schema)) if isinstance(value, int | float) else value
 

@@ -15,12 +15,14 @@ from itertools import repeat
 from operator import itemgetter, lt
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct, ValidationError, convert
+from msgspec import Meta, Raw, Struct, ValidationError, convert
 from msgspec.json import Decoder
+from msgspec.structs import asdict
 
-from ...api import Body
+from ...api import Body, read_body
 from ...runtime.errors import UnexpectedResponse
-from ...runtime.protocol.row_type import INTEGER, NUMBER, with_usual_numbers
+from ...runtime.http.response import Response
+from ...runtime.protocol.row_type import INTEGER, NUMBER, Nulled, RowType, with_usual_numbers
 from ...trading_days import BarSize, new_york_date, start_of_day
 
 HOUR, MINUTE = 3_600_000, 60_000  # ms
@@ -44,6 +46,13 @@ class Bar(Struct, gc=False):
     otc: bool | None = None
 
 
+class LooseBar(Bar, gc=False):
+    """A bar whose average price and trades may be anything, for what does not fit becomes null: see `_nulled`."""
+
+    vw: Any = None
+    n: Any = None
+
+
 class Price(Struct, gc=False):
     """A row. Its fields are those of schemas/stock_prices.json."""
 
@@ -61,7 +70,15 @@ class Price(Struct, gc=False):
     adjusted: bool
 
 
+class NulledPrice(Price, Nulled, gc=True, dict=True):
+    """A row that was made of a LooseBar."""
+
+
 BARS: Decoder[Body[list[Bar]]] = Decoder(Body[list[Bar]])
+LOOSE_BARS: Decoder[Body[list[Bar]]] = Decoder(Body[list[LooseBar]])
+RAW_BARS: Decoder[Body[list[Raw]]] = Decoder(Body[list[Raw]])
+RAW_BAR: Decoder[dict[str, Raw]] = Decoder(dict[str, Raw])
+KNOWN_KEYS = {*Bar.__struct_fields__, "T"}  # T: the ticker of a grouped bar
 # Which numbers are whole, though some JSON writers spell 5 as 5.0; see row_type.py.
 BAR_SCHEMA: Mapping[str, Any] = {
     "properties": {
@@ -69,7 +86,25 @@ BAR_SCHEMA: Mapping[str, Any] = {
         **{field: {"type": "number"} for field in ("o", "h", "l", "c", "v", "vw")},
     }
 }
+# What may be null in a row, as schemas/stock_prices.json has it, but for the prices and the volume.
+OPTIONAL = RowType(
+    {"properties": {"vwap": {"type": ["null", "number"]}, "transactions": {"type": ["null", "integer"]}}}
+)
 BARS_SCHEMA: Mapping[str, Any] = {"properties": {"results": {"items": BAR_SCHEMA}}}
+
+
+def read_bars(response: Response) -> Body[list[Bar]]:
+    """The body of a response with custom bars; LooseBars if need be. Raises UnexpectedResponse."""
+    try:
+        return read_body(response, BARS, BARS_SCHEMA)
+    except UnexpectedResponse:
+        return read_body(response, LOOSE_BARS, BARS_SCHEMA)
+
+
+def unknown_keys(response: Response) -> set[str]:
+    """What the first bar of a good response has and no row does."""
+    bars = RAW_BARS.decode(response.body).results
+    return RAW_BAR.decode(bars[0]).keys() - KNOWN_KEYS if bars else set()
 
 
 def rows(ticker: str, bars: list[Bar], size: BarSize, adjusted: bool) -> list[Price]:
@@ -86,19 +121,35 @@ def rows_of_day(day: str, bars: Mapping[str, Mapping[str, Any]], adjusted: bool)
     """Grouped daily bars by ticker, as rows: the same as `rows` makes of custom bars. Raises UnexpectedResponse."""
     whole = [with_usual_numbers(bar, BAR_SCHEMA) for bar in bars.values()]
     try:
-        checked = convert(whole, list[Bar])
+        checked = _checked(whole)
     except ValidationError as error:
         raise UnexpectedResponse(f"The API sent bars of {day} that are not as documented: {error}.") from None
     return _rows(bars, repeat((day, start_of_day(day))), checked, adjusted)
 
 
+def _checked(bars: list[Any]) -> Sequence[Bar]:
+    try:
+        return convert(bars, list[Bar])
+    except ValidationError:
+        return convert(bars, list[LooseBar])
+
+
 def _rows(
     tickers: Iterable[str], starts: Iterable[tuple[str, str]], bars: Sequence[Bar], adjusted: bool
 ) -> list[Price]:
-    return [
+    found = [
         Price(ticker, day, timestamp, bar.o, bar.h, bar.l, bar.c, bar.v, bar.vw, bar.n, bar.otc or False, adjusted)
         for ticker, (day, timestamp), bar in zip(tickers, starts, bars, strict=False)
     ]
+    return list(map(_nulled, found)) if bars and isinstance(bars[0], LooseBar) else found
+
+
+def _nulled(row: Price) -> Price:
+    optional = OPTIONAL.row({"vwap": row.vwap, "transactions": row.transactions})
+    whole = NulledPrice(**asdict(row) | optional)
+    if isinstance(optional, Nulled):
+        whole.nulled = optional.nulled
+    return whole
 
 
 @cache  # as many as there are days with bars: a few thousand

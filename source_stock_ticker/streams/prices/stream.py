@@ -17,7 +17,7 @@ from ...runtime.stream import Page, State, Written
 from ...settings import MARKET, Settings
 from ...trading_days import ONE_DAY, weekday_after, weekday_from, weekdays_between, years_before
 from ..table import TableStream
-from .bars import BARS, BARS_SCHEMA, Price, rows, rows_of_day
+from .bars import Price, read_bars, rows, rows_of_day, unknown_keys
 from .coverage import NEVER, Coverage
 from .plan import Plan, plan
 from .slices import DayNote, DaySlice, EndSlice, PriceSlice, SplitsSlice, TickerSlice
@@ -42,6 +42,7 @@ class StockPrices(TableStream[PriceSlice]):
     def __init__(self, api: StockApi, settings: Settings, logger: logging.Logger) -> None:
         super().__init__(api, settings, logger)
         self._coverage = Coverage(settings, logger)
+        self._has_seen_a_bar = False
 
     def resume(self, saved: State) -> State:
         return self._coverage.resume(saved)
@@ -153,13 +154,18 @@ class StockPrices(TableStream[PriceSlice]):
 
     def parse(self, stream_slice: PriceSlice, response: Response) -> Page:
         if isinstance(stream_slice, DaySlice):
-            return self._parse_day(stream_slice, response)
-        assert isinstance(stream_slice, TickerSlice)  # the other slices fetch nothing
-        return self._parse_ticker(stream_slice, response)
+            page = self._parse_day(stream_slice, response)
+        else:
+            assert isinstance(stream_slice, TickerSlice)  # the other slices fetch nothing
+            page = self._parse_ticker(stream_slice, response)
+        if page.rows and not self._has_seen_a_bar:
+            self._has_seen_a_bar = True
+            self.left_out(unknown_keys(response))
+        return page
 
     def _parse_ticker(self, stream_slice: TickerSlice, response: Response) -> Page:
         adjusted = self._settings.adjusted
-        body = read_body(response, BARS, BARS_SCHEMA)
+        body = read_bars(response)
         self._refuse_another_basis(body, response)
         if body.ticker is not UNSET and body.ticker != stream_slice.ticker:
             raise UnexpectedResponse(f"The API answered with the bars of another ticker for {response.path}.")

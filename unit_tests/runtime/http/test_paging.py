@@ -14,6 +14,7 @@ LOGGER = logging.getLogger("airbyte")
 class Page(NamedTuple):
     last: object
     next_page_token: str | None = None
+    first: object = "first"
 
 
 class Pages:
@@ -75,11 +76,24 @@ def test_pages_that_lead_in_a_circle_are_refused_before_one_comes_twice(back_to)
     assert letters.asked == [None, "1", "2"]
 
 
-@pytest.mark.parametrize(
-    "lasts", [[None, None], ["a", "a"], [None, "a"]], ids=["without rows", "with the same row", "with either"]
-)
-def test_pages_that_bring_nothing_new_are_refused_though_each_names_another(lasts):
-    letters = Pages(Page("a", "1"), *(Page(lasts[number % 2], str(number)) for number in range(2, 1000)))
+@pytest.mark.parametrize("between", [[], [Page(None, "1")] * 3], ids=["at once", "behind pages without rows"])
+def test_the_page_just_read_is_refused_before_its_rows_come_a_second_time(between):
+    pages = [Page("a"), Page("b"), *between, Page("b"), Page("c")]
+    letters = Pages(*(page._replace(next_page_token=str(number)) for number, page in enumerate(pages, 1)))
+    given = []
+    error = refusal(given.append(page.last) for page in letters.follow())
+    assert (error.message, given) == ("The pages of letters lead in a circle.", ["a", "b", *[None] * len(between)])
+    assert error.detail == f"the same rows again from {2 + len(between)}"
+
+
+@pytest.mark.parametrize("other", [Page("a", "2", "another"), Page("b", "2")], ids=["first", "last"])
+def test_a_page_that_shares_one_row_with_the_page_before_is_another(other):
+    letters = Pages(Page("a", "1"), other, Page("c"))
+    assert list(letters.follow()) == list(letters.pages)
+
+
+def test_pages_that_bring_nothing_new_are_refused_though_each_names_another():
+    letters = Pages(Page("a", "1"), *(Page(None, str(number)) for number in range(2, 1000)))
     assert refusal(letters.follow()).message == (
         f"The last {MAX_UNCHANGED_PAGES + 1} pages of letters brought nothing new."
     )

@@ -9,7 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from source_stock_ticker.runtime.protocol.messages import RECORD_START
-from source_stock_ticker.runtime.protocol.records import records
+from source_stock_ticker.runtime.protocol.records import nulled_fields, records
+from source_stock_ticker.runtime.protocol.row_type import Nulled, NulledRow
 
 # Rows in rows, and strings that look like the end of one row and the start of the next.
 TEXTS = st.sampled_from(
@@ -101,6 +102,48 @@ def test_a_record_has_a_namespace_only_if_the_stream_has_one(messages_in):
     (inside,) = messages_in(records("letters", [{"letter": "a"}], "eu"))
     assert "namespace" not in without["record"]
     assert inside["record"]["namespace"] == "eu"
+
+
+# What became null
+
+
+class NulledLetter(Letter, Nulled, dict=True):
+    pass
+
+
+def nulled(row, *fields):
+    row.nulled = fields
+    return row
+
+
+CHANGE = {"change": "NULLED", "reason": "SOURCE_SERIALIZATION_ERROR"}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"rank": 1}, NulledRow({"rank": None}, ["rank"]), NulledRow({"rank": None, "place": None}, ["rank", "place"])],
+        [NulledLetter("a", 1), nulled(NulledLetter("b"), "rank"), nulled(NulledLetter("b"), "rank", "place")],
+    ],
+    ids=["dicts", "Structs"],
+)
+def test_the_record_of_a_row_names_its_fields_that_became_null_and_no_other_record_does(messages_in, rows):
+    rows = [rows[0], *rows, rows[0]]
+    found = [message["record"] for message in messages_in(records("letters", rows))]
+    assert [record["data"] for record in found] == msgspec.to_builtins(rows)
+    assert [record.get("meta") for record in found] == [
+        None,
+        None,
+        {"changes": [{"field": "rank", **CHANGE}]},
+        {"changes": [{"field": "rank", **CHANGE}, {"field": "place", **CHANGE}]},
+        None,
+    ]
+    assert nulled_fields(rows) == {"rank": 2, "place": 1}
+
+
+@pytest.mark.parametrize("rows", [[], [{"rank": None}], [Letter("a")], [NulledLetter("a")]])
+def test_where_nothing_became_null_none_is_counted(rows):
+    assert nulled_fields(rows) == {}
 
 
 @pytest.mark.parametrize("value", [object(), "half a character: \ud800"], ids=["object", "half a character"])

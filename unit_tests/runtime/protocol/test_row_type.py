@@ -3,13 +3,13 @@
 import msgspec
 import pytest
 
-from source_stock_ticker.runtime.protocol.row_type import row_type, with_usual_numbers
+from source_stock_ticker.runtime.protocol.row_type import type_of, with_usual_numbers
 
 
 def refusal(value, schema):
     """What is said of a value that does not fit its schema; None if it fits."""
     try:
-        msgspec.convert(value, row_type(schema))
+        msgspec.convert(value, type_of(schema))
     except msgspec.ValidationError as error:
         return str(error)
     return None
@@ -30,6 +30,7 @@ VALUES = {
     "null": None,
 }
 KINDS = sorted(VALUES)
+FORMATS = {"date": "date", "date-time": "datetime"}
 ALSO = {("number", "integer")}  # a whole number is a number
 
 
@@ -119,6 +120,48 @@ def test_no_value_is_changed_by_looking_for_whole_numbers():
     assert types_in(sent) == {"it": [{"a": "float"}]}
 
 
+# Days and moments
+
+
+@pytest.mark.parametrize("text", ["2024-02-29", "0001-01-01", "9999-12-31"])
+def test_a_day_fits(text):
+    assert refusal(text, {"type": "string", "format": "date"}) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "2024-02-30", "2023-02-29", "2024-13-01", "0000-00-00", "2024-2-9", "20240209", "02/09/2024", "soon"],
+)
+@pytest.mark.parametrize(("kind", "rest"), [("date", ""), ("date-time", "T14:05:00Z")])
+def test_what_is_no_day_is_refused(kind, rest, text):
+    assert refusal(text and text + rest, {"type": "string", "format": kind}).startswith("Invalid RFC3339 encoded date")
+
+
+@pytest.mark.parametrize("text", ["2024-02-29T14:05:00", "2024-02-29 14:05:00", "2024-02-29T14:05:00.123456789"])
+@pytest.mark.parametrize("offset", ["", "Z", "+05:30"])
+def test_a_moment_fits_however_it_is_spelt(text, offset):
+    assert refusal(text + offset, {"type": ["null", "string"], "format": "date-time"}) is None
+
+
+@pytest.mark.parametrize("text", ["2024-02-29", "2024-02-29T25:00:00Z", "2024-02-29T14:60:00Z", "2024-02-29T14:05Z"])
+def test_what_is_no_moment_is_refused(text):
+    assert refusal(text, {"type": "string", "format": "date-time"}) == "Invalid RFC3339 encoded datetime"
+
+
+@pytest.mark.parametrize("kind", ["date", "date-time"])
+@pytest.mark.parametrize("other", KINDS)
+def test_a_day_may_be_something_else_if_the_schema_says_so(kind, other):
+    schema = {"type": ["string", other], "format": kind}
+    assert refusal("" if other == "string" else VALUES[other], schema) == (
+        f"Invalid RFC3339 encoded {FORMATS[kind]}" if other == "string" else None
+    )
+    assert refusal(f"2024-02-30{'T14:05:00Z' if kind == 'date-time' else ''}", schema) is not None
+
+
+def test_a_format_that_is_not_known_allows_any_text():
+    assert refusal("", {"type": "string", "format": "uri"}) is None
+
+
 # Absent, null and unknown
 
 
@@ -168,12 +211,31 @@ NESTED = {
         {},
         {"places": None},
         {"places": []},
-        {"places": [{"name": "a"}, {"name": "b", "size": None, "new": 1}]},
-        {"places": [1, {"name": 1}, {}, {"name": "a", "size": "b"}]},
+        {"places": [{"name": "a"}, {"name": "b", "size": None, "new": [[1]]}]},
     ],
 )
-def test_what_is_inside_objects_and_lists_passes_as_it_is(row):
+def test_what_is_inside_objects_and_lists_fits_too(row):
     assert refusal(row, NESTED) is None
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        (1, "Expected `object`, got `int` - at `$.places[1]`"),
+        ({}, "Object missing required field `name` - at `$.places[1]`"),
+        ({"name": 1}, "Expected `str`, got `int` - at `$.places[1].name`"),
+        ({"name": "a", "size": "b"}, "Expected `int | null`, got `str` - at `$.places[1].size`"),
+    ],
+)
+def test_what_is_wrong_inside_objects_and_lists_is_refused_by_its_place(place, told):
+    assert refusal({"places": [{"name": "a"}, place]}, NESTED) == told
+
+
+@pytest.mark.parametrize("items", [{}, True, [{"type": "integer"}]], ids=str)
+def test_items_that_have_no_one_type_may_be_anything(items):
+    schema = {"type": "array", "items": items}
+    assert refusal(["a", 1, None], schema) is None
+    assert with_usual_numbers([5.0], schema) == [5.0]
 
 
 def test_an_object_is_no_list():

@@ -5,12 +5,14 @@ import logging
 import threading
 
 import pytest
-from numbers_stream import ALL, ALL_ROWS, FAT, Numbers, Read
+from numbers_stream import ALL, ALL_ROWS, FAT, OUTAGE, Numbers, Read
 
+from source_stock_ticker.runtime.encoded_page import CHUNK
 from source_stock_ticker.runtime.http.rate_limit import RequestStats
 from source_stock_ticker.runtime.protocol import messages
 from source_stock_ticker.runtime.protocol.catalog import ConfiguredStream
-from source_stock_ticker.runtime.reader import CHUNK, read
+from source_stock_ticker.runtime.protocol.row_type import NulledRow
+from source_stock_ticker.runtime.reader import read
 
 # A good read
 
@@ -109,7 +111,7 @@ def test_a_stream_that_finds_nothing_new_for_long_shows_that_it_lives(run, monke
             seen_enough.wait(10)
             yield from ()
 
-    monkeypatch.setattr("source_stock_ticker.runtime.reader.STATE_SECONDS", 0.0)
+    monkeypatch.setattr("source_stock_ticker.runtime.checkpoints.STATE_SECONDS", 0.0)
     monkeypatch.setattr("source_stock_ticker.runtime.process.prefetch.TICK", 0.01)
     saved = {("numbers", None): {"a": 3}}
     kinds = []
@@ -117,7 +119,7 @@ def test_a_stream_that_finds_nothing_new_for_long_shows_that_it_lives(run, monke
         kinds.append(json.loads(line)["type"] if line else "FLUSH")
         if kinds.count("STATE") == 3:
             seen_enough.set()
-    assert kinds[:7] == ["TRACE", "STATE", "FLUSH", "STATE", "FLUSH", "STATE", "FLUSH"]
+    assert kinds[:7] == ["TRACE", "FLUSH", "STATE", "FLUSH", "STATE", "FLUSH", "STATE"]
 
 
 def test_a_checkpoint_hears_of_the_first_and_the_last_row_of_its_slice(run):
@@ -146,6 +148,40 @@ def test_a_response_of_none_is_a_slice_without_rows(run):
     stream = Nothing({"a": [[1]]})
     assert run(stream).kinds == ["STARTED", "STATE", "COMPLETE"]
     assert stream.checkpoints == [("a", None, None, True)]
+
+
+# Odd fields
+
+
+class Odd(Numbers):
+    """Each third row has lost its `text`, and the API sends more than the schema has."""
+
+    def parse(self, stream_slice, response):
+        self.left_out(["newer", "new"])
+        page = super().parse(stream_slice, response)
+        rows = [row if row["id"] % 3 else NulledRow(row | {"text": None}, ["text"]) for row in page.rows]
+        return page._replace(rows=rows)
+
+
+def test_what_became_null_and_what_is_left_out_is_told_once_a_stream_with_its_numbers(run, caplog):
+    caplog.set_level("INFO", "airbyte")
+    found = run(Odd({"a": [[1, 2, 3], [4]], "b": [[5, 6]], "c": [OUTAGE]}))
+    changes = [m["record"]["meta"]["changes"] for m in found.of_type("RECORD") if "meta" in m["record"]]
+    assert changes == [[{"field": "text", "change": "NULLED", "reason": "SOURCE_SERIALIZATION_ERROR"}]] * 2
+    told = [(record.levelname, record.getMessage()) for record in caplog.records if "failed" not in record.message]
+    assert told == [
+        (
+            "WARNING",
+            "numbers: values that do not fit the schema became null (text: 2); their records say so in meta.changes.",
+        ),
+        ("INFO", "numbers: the API sends fields that the schema does not have; they are left out: new, newer."),
+    ]
+
+
+def test_nothing_is_told_where_no_field_is_odd(run, caplog):
+    caplog.set_level("INFO", "airbyte")
+    run(Numbers(ALL))
+    assert caplog.messages == []
 
 
 # Waiting

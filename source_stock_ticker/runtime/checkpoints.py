@@ -1,0 +1,79 @@
+"""When a STATE is written, and what it says.
+
+A STATE promises that everything before it has been written, so that the next read begins behind it. It is due when the
+records since the last one are worth its bytes, or some seconds have passed: also when there is nothing to write for
+long, because the platform takes only RECORDs and STATEs for signs of life.
+
+    incremental read    a STATE may stand behind any page
+    full refresh        behind a whole slice only, for the next attempt must write no row twice; marked with its job
+                        (protocol/attempts.py)
+"""
+
+import json
+import time
+from typing import Any
+
+import msgspec
+
+from .encoded_page import EncodedPage
+from .protocol import messages
+from .protocol.attempts import marked
+from .protocol.catalog import ConfiguredStream
+from .stream import State, Stream, Written
+
+STATE_WORTH = 20  # a STATE is due when the records since the last one are this many times its size ..
+STATE_SECONDS = 10.0  # .. or so many seconds have passed
+
+
+class Checkpoints:
+    """Those of one read of one stream. `state` is always what `Stream.resume` gave."""
+
+    def __init__(self, stream: Stream[Any], configured: ConfiguredStream) -> None:
+        self._stream, self._configured = stream, configured
+        self._records = self._bytes = 0  # since the last STATE
+        self._last_state = ""
+        self._time = time.monotonic()
+        self._written = Written()  # of the slice that is being written
+        self._before_slice: bytes | None = None  # the state before a slice of several pages; kept by a full refresh
+
+    def note(self, state: State, stream_slice: Any, page: EncodedPage) -> None:
+        """Let the stream note in `state` a page whose rows have been written."""
+        self._records += page.row_count
+        self._bytes += len(page)
+        done, before = page.next_page_token is None, self._written
+        written = Written(before.first or page.first, page.last or before.last, page.note, done)
+        if self._stream.full_refresh and not done and self._before_slice is None:
+            self._before_slice = msgspec.json.encode(state)
+        self._stream.checkpoint(state, stream_slice, written)
+        self._written = written
+        if done:
+            self._written, self._before_slice = Written(), None
+
+    def leave_slice(self, state: State) -> None:
+        """The slice has failed. In a full refresh the next attempt reads it as a whole."""
+        if self._before_slice is not None:
+            state.clear()
+            state.update(msgspec.json.decode(self._before_slice))
+        self._written, self._before_slice = Written(), None
+
+    def is_due(self, state: State) -> bool:
+        """Whether a STATE is to be written now."""
+        if not state or self._before_slice is not None:
+            return False
+        worth = self._bytes > 0 and self._bytes >= STATE_WORTH * len(self._last_state)
+        return worth or time.monotonic() - self._time > STATE_SECONDS
+
+    def has_news(self, state: State, done: bool) -> bool:
+        """Whether the last STATE of the read is still to be written. done: the read is complete."""
+        return self._records > 0 or json.dumps(self._shown(state, done)) != self._last_state
+
+    def message(self, state: State, done: bool = False) -> bytes:
+        """The STATE."""
+        shown = self._shown(state, done)
+        line = messages.state(self._stream.name, shown, self._records, self._configured.namespace)
+        self._records = self._bytes = 0
+        self._last_state, self._time = json.dumps(shown), time.monotonic()
+        return line
+
+    def _shown(self, state: State, done: bool) -> State:
+        return marked(state, self._configured.sync_id, done) if self._stream.full_refresh else state
