@@ -16,7 +16,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -88,6 +88,9 @@ class EncodedPage:
 
     def __len__(self) -> int:
         return sum(map(len, self.lines))
+
+    def without_rows(self) -> "EncodedPage":
+        return replace(self, lines=[], row_count=0, nulled=Counter(), first=None, last=None)
 
 
 class StreamRead:
