@@ -1,7 +1,7 @@
 """A page as the reader writes it: made in a worker, so that only ready lines wait for the writer."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .errors import UnexpectedResponse
@@ -26,6 +26,9 @@ class EncodedPage:
 
     def __len__(self) -> int:
         return sum(map(len, self.lines))
+
+    def without_rows(self) -> "EncodedPage":
+        return replace(self, lines=[], row_count=0, nulled=Counter(), first=None, last=None)
 
 
 def encoded(page: Page, configured: ConfiguredStream) -> EncodedPage:

@@ -63,6 +63,9 @@ class Page(NamedTuple):
     def last(self) -> Row | None:
         return self.rows[-1] if self.rows else None
 
+    def without_rows(self) -> "Page":
+        return self._replace(rows=())
+
 
 class Written(NamedTuple):
     """What of a slice has been written so far: its rows from `first` to `last` (None: it had none).

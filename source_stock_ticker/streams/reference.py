@@ -106,6 +106,7 @@ class TickerDetails(TableStream[str]):
         details = read_body(response, DETAILS).results
         if details is None:
             raise UnexpectedResponse(f"The API sent no details for {response.path}.")
-        if details.get("ticker") != stream_slice:
+        row = self.row(details)
+        if row["ticker"] != stream_slice:
             raise UnexpectedResponse(f"The API sent the details of another ticker for {response.path}.")
-        return Page([self.row(details)])
+        return Page([row])

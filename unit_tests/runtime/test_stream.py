@@ -267,6 +267,10 @@ def test_the_first_and_the_last_row_of_a_page(rows, ends):
     assert (Page(rows).first, Page(rows).last) == ends
 
 
+def test_a_page_without_its_rows_keeps_all_else():
+    assert Page(["a"], "2", "note").without_rows() == Page((), "2", "note")
+
+
 # The catalog
 
 

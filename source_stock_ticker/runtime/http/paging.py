@@ -12,7 +12,7 @@ PARSE_TRIES = 3  # a response that makes no sense is fetched again: some proxy m
 
 
 R = TypeVar("R")  # a response
-P = TypeVar("P", bound=Any)  # a page: its `first` and `last` row (None: it has none), and its `next_page_token`
+P = TypeVar("P", bound=Any)  # a page: `first` and `last` row (None: it has none), `next_page_token`, `without_rows()`
 
 
 def follow(
@@ -24,19 +24,18 @@ def follow(
 ) -> Iterator[P]:
     """The pages of `what` (its name, for messages): the first one, then those that each page's next_page_token names.
 
-    A page of which `parse` raises UnexpectedResponse is fetched again. Raises UnexpectedResponse for one that makes no
-    sense PARSE_TRIES times, and for pages that lead in a circle, bring nothing new or do not end.
+    A page of which `parse` raises UnexpectedResponse is fetched again; one that is the page just read comes without its
+    rows, for its link may be a better one. Raises UnexpectedResponse for a page that makes no sense PARSE_TRIES times,
+    and for pages that lead in a circle, bring nothing new or do not end.
     """
     token, seen, unchanged, ends = None, set[str](), 0, None
     while True:
         page = _page(fetch, parse, token, what, logger)
-        if page.last is None:
-            unchanged += 1
-        elif (page.first, page.last) == ends:  # told before these rows are written a second time
-            raise UnexpectedResponse(f"The pages of {what} lead in a circle.", f"the same rows again from {token}")
-        else:
-            unchanged, ends = 0, (page.first, page.last)
-        token = page.next_page_token
+        if page.last is not None and (page.first, page.last) == ends:
+            logger.warning("%s: a link leads to the page just read; its rows are not read twice.", what)
+            page = page.without_rows()
+        unchanged = unchanged + 1 if page.last is None else 0
+        token, ends = page.next_page_token, ends if page.last is None else (page.first, page.last)
         yield page
         del page  # large, and while the next one is made nobody here needs it
         if token is None:

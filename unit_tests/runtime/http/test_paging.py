@@ -16,6 +16,9 @@ class Page(NamedTuple):
     next_page_token: str | None = None
     first: object = "first"
 
+    def without_rows(self):
+        return self._replace(first=None, last=None)
+
 
 class Pages:
     """Serves these pages, numbered from 0. An exception is raised, by `parse` unless it is said of `fetch`."""
@@ -76,14 +79,17 @@ def test_pages_that_lead_in_a_circle_are_refused_before_one_comes_twice(back_to)
     assert letters.asked == [None, "1", "2"]
 
 
-@pytest.mark.parametrize("between", [[], [Page(None, "1")] * 3], ids=["at once", "behind pages without rows"])
-def test_the_page_just_read_is_refused_before_its_rows_come_a_second_time(between):
-    pages = [Page("a"), Page("b"), *between, Page("b"), Page("c")]
-    letters = Pages(*(page._replace(next_page_token=str(number)) for number, page in enumerate(pages, 1)))
-    given = []
-    error = refusal(given.append(page.last) for page in letters.follow())
-    assert (error.message, given) == ("The pages of letters lead in a circle.", ["a", "b", *[None] * len(between)])
-    assert error.detail == f"the same rows again from {2 + len(between)}"
+@pytest.mark.parametrize("between", [[], [None] * 3], ids=["at once", "behind pages without rows"])
+def test_the_page_just_read_comes_without_its_rows_and_its_link_is_followed(between, caplog):
+    rows = ["a", "b", *between, "b", *between, "b", "c"]
+    letters = Pages(*(Page(row, str(number)) for number, row in enumerate(rows, 1)), Page("d"))
+    assert [page.last for page in letters.follow()] == ["a", "b", *between, None, *between, None, "c", "d"]
+    assert caplog.messages == ["letters: a link leads to the page just read; its rows are not read twice."] * 2
+
+
+def test_the_page_just_read_may_be_the_last():
+    letters = Pages(Page("a", "1"), Page("a"))
+    assert list(letters.follow()) == [Page("a", "1"), Page(None, None, None)]
 
 
 @pytest.mark.parametrize("other", [Page("a", "2", "another"), Page("b", "2")], ids=["first", "last"])
@@ -92,11 +98,16 @@ def test_a_page_that_shares_one_row_with_the_page_before_is_another(other):
     assert list(letters.follow()) == list(letters.pages)
 
 
-def test_pages_that_bring_nothing_new_are_refused_though_each_names_another():
-    letters = Pages(Page("a", "1"), *(Page(None, str(number)) for number in range(2, 1000)))
-    assert refusal(letters.follow()).message == (
+@pytest.mark.parametrize(
+    "lasts", [[None, None], ["a", "a"], [None, "a"]], ids=["without rows", "with the same row", "with either"]
+)
+def test_pages_that_bring_nothing_new_are_refused_though_each_names_another(lasts):
+    letters = Pages(Page("a", "1"), *(Page(lasts[number % 2], str(number)) for number in range(2, 1000)))
+    given = []
+    assert refusal(given.append(page.last) for page in letters.follow()).message == (
         f"The last {MAX_UNCHANGED_PAGES + 1} pages of letters brought nothing new."
     )
+    assert given == ["a", *[None] * (MAX_UNCHANGED_PAGES + 1)]
 
 
 def test_fewer_pages_that_bring_nothing_new_are_put_up_with_and_counted_anew_after_one_that_does():

@@ -150,6 +150,19 @@ def test_a_response_of_none_is_a_slice_without_rows(run):
     assert stream.checkpoints == [("a", None, None, True)]
 
 
+def test_a_page_that_is_read_twice_in_a_row_is_written_once(run):
+    class Again(Numbers):
+        def parse(self, stream_slice, response):
+            page = super().parse(stream_slice, response)
+            return page._replace(rows=[NulledRow(row, ["text"]) for row in page.rows])
+
+    stream = Again({"a": [[1, 2], [1, 2], [3], [3]], "b": [[1]]})
+    found = run(stream)
+    assert found.rows == [("a", 1), ("a", 2), ("a", 3), ("b", 1)]
+    assert stream.checkpoints[3:] == [("a", 1, 3, True), ("b", 1, 1, True)]
+    assert stream.notes == [*(f"note of page {number}" for number in range(4)), "note of page 0"]
+
+
 # Odd fields
 
 
