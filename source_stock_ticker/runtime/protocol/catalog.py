@@ -6,11 +6,15 @@ from ..errors import ConfigError
 
 
 class ConfiguredStream(NamedTuple):
-    """One stream of the configured catalog; whatever else the catalog says is the destination's matter."""
+    """One stream of the configured catalog; whatever else the catalog says is the destination's matter.
+
+    sync_id: the platform's number of the job, the same in each of its attempts; None on older platforms.
+    """
 
     name: str
     namespace: str | None
     incremental: bool
+    sync_id: int | None = None
 
 
 def configured_streams(catalog: Any) -> list[ConfiguredStream]:
@@ -37,4 +41,6 @@ def _configured(entry: Any, place: int) -> ConfiguredStream:
             f"catalog: the sync_mode of {name} must be full_refresh or incremental. (What discover prints has none: "
             "it shows what there is, a configured catalog says what to read.)"
         )
-    return ConfiguredStream(name, namespace, mode == "incremental")
+    sync_id = entry.get("sync_id")
+    # The platform writes it, not the user: what is no number counts as none.
+    return ConfiguredStream(name, namespace, mode == "incremental", sync_id if type(sync_id) is int else None)

@@ -39,7 +39,6 @@ def test_what_is_for_the_destination_is_left_alone():
         primary_key=[["letter"]],
         generation_id=1,
         minimum_generation_id=0,
-        sync_id=7,
         include_files=False,
         destination_object_name="x",
         something_new={},
@@ -48,9 +47,20 @@ def test_what_is_for_the_destination_is_left_alone():
     assert configured_streams({"streams": [full], "something_new": 1}) == configured_streams({"streams": [entry()]})
 
 
+@pytest.mark.parametrize(("written", "meant"), [(7, 7), (0, 0), (None, None), ("7", None), (7.5, None), (True, None)])
+def test_the_number_of_the_job_is_kept(written, meant):
+    assert configured_streams({"streams": [entry(sync_id=written)]}) == [
+        ConfiguredStream("letters", None, incremental=False, sync_id=meant)
+    ]
+
+
 def test_keys_may_be_null():
     nulls = entry(
-        cursor_field=None, primary_key=None, generation_id=None, stream={"namespace": None, "json_schema": None}
+        cursor_field=None,
+        primary_key=None,
+        generation_id=None,
+        sync_id=None,
+        stream={"namespace": None, "json_schema": None},
     )
     assert configured_streams({"streams": [nulls]}) == [ConfiguredStream("letters", None, incremental=False)]
 
