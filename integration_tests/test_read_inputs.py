@@ -18,9 +18,19 @@ if TYPE_CHECKING:
 # --- read: the catalog and the files ---------------------------------------------------------------------------------
 
 
-def test_an_empty_catalog_reads_nothing(connector: Connector, api: SandboxApi) -> None:
+def test_an_empty_catalog_reads_nothing_and_says_so(connector: Connector, api: SandboxApi) -> None:
     run = connector.read(streams=[])
-    assert (run.exit_code, run.messages, api.calls()) == (0, [], [])
+    (warning,) = run.of_type("LOG")
+    assert (run.exit_code, len(run.messages), api.calls(), warning["level"]) == (0, 1, [], "WARN")
+    assert "catalog" in warning["message"]
+
+
+def test_what_discover_prints_is_no_configured_catalog(connector: Connector) -> None:
+    discovered = connector.discover()
+    for content in (discovered.lines[0], discovered.of_type("CATALOG")[0]):
+        run = connector.run("read", "--config", connector.config(), "--catalog", connector.file(content))
+        assert (run.exit_code, run.error()["failure_type"]) == (1, "config_error")
+        assert "discover" in run.error()["message"]
 
 
 def test_what_the_platform_adds_to_a_catalog_is_ignored(connector: Connector, real_prices: RealPrices) -> None:
@@ -55,7 +65,11 @@ def test_an_unreadable_catalog_is_an_error(connector: Connector, content: str) -
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[1]", '"text"', "7", '[{"type": "STREAM"}]', '{"stock_prices": 3}', "a\nb"]
+    "content",
+    [
+        *["", "{", "[1]", '"text"', "7", '[{"type": "STREAM"}]', '{"stock_prices": 3}', "a\nb"],
+        *['{"bookmarks": {"stock_prices": {}}}', '{"bookmarks": {}}\n{"bookmarks": {}}', '{"users": {"id": 5}}'],
+    ],
 )
 def test_an_unreadable_state_is_an_error_and_no_full_read(connector: Connector, content: str) -> None:
     run = connector.read(state=content)

@@ -84,6 +84,7 @@ STATE_SHAPES: dict[str, Callable[[Run], Any]] = {
         }
     ],
     "one state without a list": lambda run: run.saved()[0],
+    "the inside of a state": lambda run: run.saved()[0]["stream"],
     "a STATE line": lambda run: [line for line in run.lines if '"STATE"' in line][-1],
     "a STATE line and a blank one": lambda run: [line for line in run.lines if '"STATE"' in line][-1] + "\n\n",
     "all STATE lines": lambda run: "\n".join(line for line in run.lines if '"STATE"' in line),

@@ -59,14 +59,39 @@ def test_check_succeeds_by_one_request(connector: Connector, api: SandboxApi) ->
 def test_check_never_asks_for_the_current_day(connector: Connector, api: SandboxApi) -> None:
     api.today = "2100-01-01"  # so that the sandbox refuses nothing
     connector.check(start_date=None, end_date=None)
-    (call,) = api.calls()
-    last_day_asked = call.partition("?")[0].rpartition("/")[2]
+    asked_for_bars = api.calls()[0]  # those of the sandbox end in 2013, so the lists of tickers are asked too
+    last_day_asked = asked_for_bars.partition("?")[0].rpartition("/")[2]
     assert last_day_asked < time.strftime("%Y-%m-%d")
 
 
 def test_check_of_the_whole_market_proves_the_key(connector: Connector) -> None:
     assert connector.check(tickers=[]).status() == ("SUCCEEDED", "")
     assert connector.check(tickers=[], api_key="wrong-key").status()[0] == "FAILED"
+
+
+@pytest.mark.parametrize("left_out", [{"tickers": None}, {"tickers": ...}])
+def test_tickers_left_out_are_the_whole_market(connector: Connector, api: SandboxApi, left_out: dict[str, Any]) -> None:
+    config = json.loads(Path(connector.config()).read_text()) | left_out
+    file = connector.file({name: value for name, value in config.items() if value is not ...})
+    assert connector.run("check", "--config", file).status() == ("SUCCEEDED", "")
+    assert [call.partition("?")[0] for call in api.calls()] == ["/v3/reference/tickers"]
+
+
+@pytest.mark.parametrize(
+    "window",
+    [{"start_date": "2012-12-25", "end_date": "2012-12-25"}, {"start_date": "2012-12-29", "end_date": "2012-12-30"}],
+)
+def test_check_of_days_without_trading_succeeds(connector: Connector, api: SandboxApi, window: dict[str, str]) -> None:
+    assert connector.check(**window).status() == ("SUCCEEDED", "")
+    assert len(api.calls()) == 2
+
+
+def test_check_of_a_misspelt_ticker_makes_three_requests_and_does_not_space_them(
+    connector: Connector, api: SandboxApi
+) -> None:
+    run = connector.check(tickers=["NOPE"], requests_per_minute=1)
+    assert (run.status()[0], len(api.calls())) == ("FAILED", 3)
+    assert run.seconds < 30
 
 
 # What is wrong, what brings it about (-> changes to the config), and words of the sentence that tells the user.
@@ -99,6 +124,7 @@ CHECKS: dict[str, tuple[Callable[[SandboxApi], Any], list[str]]] = {
     "a blank key": (lambda api: {"api_key": ""}, ["api_key"]),
     "a day that is none": (lambda api: {"start_date": "2012-13-01"}, ["start_date", "2012-13-01", "YYYY-MM-DD"]),
     "an end before the start": (lambda api: {"end_date": "2011-01-03"}, ["end_date", "before the start_date"]),
+    "tickers under another name": (lambda api: {"tickers": None, "ticker": ["IBM"]}, ["ticker;", "tickers?"]),
     "a ticker of blanks": (lambda api: {"tickers": [" "]}, ["tickers"]),
     "text for a list": (lambda api: {"tickers": "IBM"}, ["tickers", "list"]),
 }

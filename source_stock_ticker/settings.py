@@ -12,6 +12,7 @@ BAR_SIZES = {"minute": {1, 5, 10, 15, 30}, "hour": {1, 2, 4}, "day": {1}, "week"
 FREE_PLAN_YEARS = 2  # of history
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}  # plain http only to these
 MAX_TICKER_LENGTH = 100  # characters
+TICKER_WORDS = ("ticker", "symbol", "stock")  # who writes an option with one of these does not want the whole market
 MARKET = "*"  # stands where a ticker would, for the whole market; so no ticker may be called that
 
 
@@ -49,7 +50,7 @@ def read_settings(config: Mapping[str, Any], today: date | None = None) -> Setti
     return Settings(
         api_key=_key(config["api_key"]),
         api_url=_address(config.get("api_url", "https://api.massive.com")),
-        tickers=_tickers(config["tickers"]),
+        tickers=_tickers(config),
         today=today,
         start_date=start,
         last_day=last_day if end is None else min(end, last_day),
@@ -83,7 +84,11 @@ def _key(key: str) -> str:
     return key
 
 
-def _tickers(tickers: list[str]) -> tuple[str, ...]:
+def _tickers(config: Mapping[str, Any]) -> tuple[str, ...]:
+    tickers = config.get("tickers", [])
+    other = next((key for key in config if any(word in key.lower() for word in TICKER_WORDS)), None)
+    if other and "tickers" not in config:
+        raise ConfigError(f"config: there is no option {other}; did you mean tickers?")
     for ticker in tickers:
         if len(ticker) > MAX_TICKER_LENGTH:
             raise ConfigError(

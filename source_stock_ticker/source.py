@@ -4,8 +4,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from .api import ROWS, StockApi, read_body
-from .runtime.errors import ConfigError, UnexpectedResponse
+from .api import ROWS, StockApi, lower, read_body
+from .runtime.errors import ConfigError, ConnectorError, TransientError, UnexpectedResponse
 from .runtime.source import Source
 from .runtime.stream import Stream
 from .settings import Settings, read_settings
@@ -15,6 +15,7 @@ from .streams.prices.stream import StockPrices
 from .streams.reference import Exchanges, MarketHolidays, TickerDetails, Tickers
 
 TABLES = (StockPrices, Dividends, Splits, News, Tickers, TickerDetails, Exchanges, MarketHolidays)
+CHECK_REQUESTS = 3  # at most: a free key has five a minute
 REQUESTS_A_WORKER = 20  # a minute for each further worker: a response takes a few seconds at most
 
 
@@ -22,25 +23,25 @@ class SourceStockTicker(Source):
     """US stock prices from the API of Massive."""
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> None:
-        """Ask for the first ticker's bars: this proves key, plan, days and ticker with one request."""
+        """Ask for one ticker's bars: this proves key, plan, days and ticker, as a rule with one request."""
         settings = read_settings(config)
-        # Impatient: a check answers, it does not sit out a rate limit or an outage.
+        # Impatient: a check answers, it does not sit out a rate limit or an outage, nor space its few requests.
         api = _api(settings, logger, patient=False)
         StockPrices(api, settings, logger).resume({})  # refuses what a read would refuse
         if not settings.tickers or settings.start_date > settings.last_day:
             # The whole market, or no day to read yet: only the key can be proved, by the cheapest request.
-            if not read_body(api.get("/v3/reference/tickers", {"limit": 1}), ROWS).results:
+            if not read_body(api.get(Tickers.path, {"limit": 1}), ROWS).results:
                 raise UnexpectedResponse("The API lists no tickers at all.")
             return
-        ticker, first, last = settings.tickers[0], settings.start_date, settings.last_day
+        ticker, first, last = min(settings.tickers), settings.start_date, settings.last_day
         response = api.bars(ticker, settings.bar_size, first, last, settings.adjusted, limit=100)
         if response is None:
             return  # the API has none of the days yet: the key was accepted
         body = read_body(response, ROWS)
-        if not (body.results or body.next_url):
+        if not (body.results or body.next_url or _may_be_listed(api, ticker, logger)):
             raise ConfigError(
-                f"tickers: the API has no bars of {ticker} from {first} to {last}. "
-                "Is it spelt as the exchange does (upper and lower case differ), and was it traded then?"
+                f'tickers: the API has no bars of "{ticker}" from {first} to {last}, and lists it neither as active '
+                "nor as delisted. Is it spelt as the exchange does (upper and lower case differ)?"
             )
 
     def streams(self, logger: logging.Logger, config: Mapping[str, Any]) -> list[Stream[Any]]:
@@ -56,4 +57,32 @@ class SourceStockTicker(Source):
 
 
 def _api(settings: Settings, logger: logging.Logger, patient: bool = True) -> StockApi:
-    return StockApi(settings.api_url, settings.api_key, logger, settings.requests_per_minute, patient)
+    requests_per_minute = settings.requests_per_minute if patient else 0
+    return StockApi(settings.api_url, settings.api_key, logger, requests_per_minute, patient)
+
+
+def _may_be_listed(api: StockApi, ticker: str, logger: logging.Logger) -> bool:
+    """Whether there is such a ticker: it may have no bars because of a holiday, or was delisted, or is seldom traded.
+
+    Also True, with a warning, if the API does not say.
+    """
+    try:
+        return any(_is_listed(api, ticker, active) for active in (True, False))
+    except ConnectorError as problem:
+        logger.warning(
+            'tickers: the API has no bars of "%s" in these days, and whether there is such a ticker is not known. %s',
+            ticker,
+            problem.message,
+        )
+        return True
+
+
+def _is_listed(api: StockApi, ticker: str, active: bool) -> bool:
+    """Whether the API's list of active or delisted tickers has this one. Raises ConnectorError if it does not say."""
+    if api.request_stats().requests >= CHECK_REQUESTS:
+        raise TransientError(f"A check makes {CHECK_REQUESTS} requests at most.")
+    response = api.get(Tickers.path, {"ticker": ticker, "active": lower(active)})
+    found = {str(row.get("ticker")) for row in read_body(response, ROWS).results or ()}
+    if any(other.upper() != ticker.upper() for other in found):
+        raise UnexpectedResponse(f"The API was asked for one ticker and lists others, for {response.path}.")
+    return ticker in found

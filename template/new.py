@@ -78,7 +78,7 @@ EDITS = {
         (r" \"benchmarks/\*\.md\",", ""),
     ],
     "unit_tests/test_spec.py": [
-        (r"def test_key_and_tickers.*?\n\n\n", ""),
+        (r"def test_the_key_is_all.*?\n\n\n", ""),
         (r"def test_a_list_holds_texts.*?\n\n\n", ""),
     ],
 }

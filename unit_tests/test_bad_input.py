@@ -216,7 +216,7 @@ def test_a_catalog_works_or_is_told_what_is_wrong_with_it(catalog: Any) -> None:
 
 
 def state_works_or_is_refused(state: str) -> None:
-    states = answered(lambda: saved_states(state), ("state",))
+    states = answered(lambda: saved_states(state, STATES), ("state",))
     if states is not None:
         led_to_the_requests(CONFIG, states, ("state",))
 

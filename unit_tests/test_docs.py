@@ -16,8 +16,8 @@ def test_the_state_files_and_catalogs_in_the_recipes_are_taken() -> None:
     samples = re.findall(r"`([\[{].*?|null)`", (ROOT / "docs" / "recipes.md").read_text("utf-8"))
     catalogs = [json.loads(sample) for sample in samples if '"streams"' in sample]
     assert [stream.name for catalog in catalogs for stream in configured_streams(catalog)] == ["stock_prices"]
-    states = [saved_states(sample) for sample in samples if '"streams"' not in sample]
-    assert states.count({("stock_prices", None): {}}) == 4
+    states = [saved_states(sample, {"stock_prices"}) for sample in samples if '"streams"' not in sample]
+    assert states.count({("stock_prices", None): {}}) == 5
     assert states.count({}) == 3
 
 

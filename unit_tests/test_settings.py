@@ -19,13 +19,13 @@ def config(**fields) -> dict:
 
 
 def test_what_a_config_leaves_out_has_the_defaults_of_the_spec():
-    of = read_settings(config(), TODAY)
+    of = read_settings({"api_key": "a-key"}, TODAY)
     defaults = {name: field["default"] for name, field in SPEC["properties"].items() if "default" in field}
     assert of == read_settings(config(**defaults), TODAY)
     assert of == (
         "a-key",
         "https://api.massive.com",
-        ("AAPL",),
+        (),
         TODAY,
         date(2022, 3, 16),
         date(2024, 3, 14),
@@ -40,12 +40,12 @@ def test_what_a_config_leaves_out_has_the_defaults_of_the_spec():
 
 def test_optional_fields_that_a_form_left_blank_count_as_absent():
     blank = dict.fromkeys(set(SPEC["properties"]) - set(SPEC["required"]), "")
-    assert read_settings(validated(config(**blank), SPEC), TODAY) == read_settings(config(), TODAY)
+    assert read_settings(validated(config(**blank), SPEC), TODAY) == read_settings({"api_key": "a-key"}, TODAY)
 
 
 def test_optional_fields_that_are_null_count_as_absent():
     nulls = dict.fromkeys(set(SPEC["properties"]) - set(SPEC["required"]), None)
-    assert read_settings(validated(config(**nulls), SPEC), TODAY) == read_settings(config(), TODAY)
+    assert read_settings(validated(config(**nulls), SPEC), TODAY) == read_settings({"api_key": "a-key"}, TODAY)
 
 
 def test_fields_that_nobody_knows_are_no_obstacle():
@@ -145,6 +145,21 @@ def test_a_ticker_is_taken_as_it_is_spelt(ticker):
 
 def test_no_tickers_are_the_whole_market():
     assert read_settings(config(tickers=[]), TODAY).tickers == ()
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["ticker", "Tickers", "TICKERS", "tikcers", "tick", "symbol", "symbols", "Symbols", "stocks", "stock_tickers"],
+)
+@pytest.mark.parametrize("left_out", [{}, {"tickers": None}])
+def test_tickers_under_another_name_are_not_taken_for_the_whole_market(key, left_out):
+    with pytest.raises(ConfigError) as error:
+        read_settings(validated({"api_key": "a-key", key: ["AAPL"], **left_out}, SPEC), TODAY)
+    assert error.value.message == f"config: there is no option {key}; did you mean tickers?"
+
+
+def test_beside_the_tickers_another_name_for_them_does_no_harm():
+    assert read_settings(validated(config(symbols=["MSFT"], ticker="MSFT"), SPEC), TODAY).tickers == ("AAPL",)
 
 
 def test_blanks_around_a_key_are_no_part_of_it():

@@ -52,8 +52,8 @@ def test_what_only_older_or_newer_versions_know_is_allowed():
     assert SCHEMA.get("additionalProperties", True) is True
 
 
-def test_key_and_tickers_are_all_that_must_be_filled_in():
-    assert SCHEMA["required"] == ["api_key", "tickers"]
+def test_the_key_is_all_that_must_be_filled_in():
+    assert SCHEMA["required"] == ["api_key"]
 
 
 @EACH_FIELD

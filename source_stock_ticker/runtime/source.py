@@ -9,7 +9,7 @@ from .errors import ConnectorError
 from .process.output import Output
 from .protocol import messages
 from .protocol.catalog import ConfiguredStream, configured_streams
-from .protocol.config import Config, misspelt, validated
+from .protocol.config import Config, validated
 from .protocol.files import read_json, read_text
 from .protocol.spec import read_spec, secrets
 from .protocol.state import SavedStates, saved_states
@@ -64,26 +64,34 @@ class Source:
         """
         if command == "check":
             try:
-                self.check(logger, self._config(files, logger, output))
+                self.check(logger, self._config(files, output))
                 yield messages.connection_status(None)
             except ConnectorError as problem:
                 yield messages.connection_status(problem.message)
             return
-        config = self._config(files, logger, output)
+        config = self._config(files, output)
         if command == "discover":
             yield self.discover(logger, config)
         else:
             catalog = configured_streams(read_json(str(files["catalog"]), "catalog"))
-            state = saved_states(read_text(files["state"], "state")) if files["state"] is not None else {}
+            if not catalog:
+                logger.warning("catalog: it names no stream, so there is nothing to read.")
+            state = {} if files["state"] is None else self._state(files["state"], logger, config)
             yield from self.read(logger, config, catalog, state)
 
-    def _config(self, files: Mapping[str, str | None], logger: logging.Logger, output: Output) -> Config:
+    def _config(self, files: Mapping[str, str | None], output: Output) -> Config:
         """The valid config. From here on no secret of it can get to stdout."""
         config, schema = read_json(str(files["config"]), "config"), self.specification["connectionSpecification"]
         output.hide(secrets(config, schema))
-        for unknown, meant in misspelt(config, schema):
-            logger.warning("config: there is no option %s; did you mean %s? It is ignored.", unknown, meant)
         return validated(config, schema)
+
+    def _state(self, path: str, logger: logging.Logger, config: Config) -> SavedStates:
+        """What each stream saved."""
+        ours = {stream.name for stream in self.streams(logger, config)}
+        state = saved_states(read_text(path, "state"), ours)
+        if state and ours.isdisjoint(name for name, _ in state):
+            logger.warning("state: it names no stream of this source, so every stream is read from its start.")
+        return state
 
     @property
     def specification(self) -> dict[str, Any]:

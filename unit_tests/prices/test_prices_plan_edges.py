@@ -117,8 +117,13 @@ def test_a_re_read_from_before_the_plan_steps_back_from_a_last_day_that_is_refus
 def test_tickers_without_a_bar_for_weeks_are_named_once(sync, market, caplog, tickers):
     sync(tickers=tickers, start_date="2023-12-01", adjusted=False)
     assert len(caplog.messages) == 1
-    assert "no bar for weeks: OLD" in caplog.text
+    assert 'no bar for weeks: "OLD"' in caplog.text
     assert ("and 3 more" in caplog.text) == (len(tickers) > 2)
+
+
+def test_a_named_ticker_is_quoted_because_it_may_hold_a_comma(sync, caplog):
+    sync(tickers=["OLD, old", "O*D"], start_date="2023-12-01", adjusted=False)
+    assert 'no bar for weeks: "O*D", "OLD, old". Misspelt' in caplog.text
 
 
 @pytest.mark.parametrize("tickers", [["AAPL"], ["AAPL", *(f"T{n}" for n in range(20))]])

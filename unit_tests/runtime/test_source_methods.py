@@ -62,9 +62,23 @@ def run(tmp_path):
     def run(source, command, config, **files):
         (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
         paths = {"config": str(tmp_path / "config.json"), "catalog": None, "state": None, **files}
-        return [json.loads(line) for line in source.run(command, paths, LOGGER, Output()) if line]
+        return [json.loads(line) for line in b"".join(source.run(command, paths, LOGGER, Output())).splitlines()]
 
     return run
+
+
+@pytest.fixture
+def read(run, tmp_path):
+    """A function: names of streams and the content of a state file -> the messages of a read."""
+
+    def read(names, state):
+        catalog = {"streams": [{"stream": {"name": name}, "sync_mode": "full_refresh"} for name in names]}
+        paths = {"catalog": str(tmp_path / "catalog.json"), "state": str(tmp_path / "state.json")}
+        (tmp_path / "catalog.json").write_text(json.dumps(catalog), "utf-8")
+        (tmp_path / "state.json").write_text(json.dumps(state), "utf-8")
+        return run(Alphabet(), "read", {"key": "a"}, **paths)
+
+    return read
 
 
 def test_spec_is_what_the_specification_says():
@@ -128,6 +142,29 @@ def test_no_connector_method_sees_a_config_that_is_not_valid(run):
     assert source.checked == []
 
 
-def test_a_misspelt_option_is_told(run, caplog):
-    run(Alphabet(), "discover", {"key": "a", "sizes": "large"})
-    assert caplog.messages == ["config: there is no option sizes; did you mean size? It is ignored."]
+def test_a_catalog_without_streams_reads_nothing_and_says_so(read, caplog):
+    assert read([], []) == []
+    assert caplog.messages == ["catalog: it names no stream, so there is nothing to read."]
+
+
+def state_of(*names):
+    return [{"stream": {"stream_descriptor": {"name": name}, "stream_state": {"last": "a"}}} for name in names]
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ([], []),
+        (state_of("letters"), []),
+        (state_of("words", "letters"), []),
+        (state_of("words"), ["state: it names no stream of this source, so every stream is read from its start."]),
+    ],
+)
+def test_a_state_of_none_of_the_streams_is_no_obstacle_and_said(read, caplog, state, told):
+    assert len([message for message in read(["letters"], state) if message["type"] == "RECORD"]) == 2
+    assert caplog.messages == told
+
+
+def test_a_map_that_names_none_of_the_streams_is_refused(read):
+    with pytest.raises(ConfigError, match=r"^state: the file holds no state that this source has written"):
+        read(["letters"], {"bookmarks": {"letters": {"last": "a"}}})

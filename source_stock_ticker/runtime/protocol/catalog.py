@@ -4,6 +4,11 @@ from typing import Any, NamedTuple
 
 from ..errors import ConfigError
 
+DISCOVERED = (
+    "catalog: this is what discover prints, which shows what there is. A configured catalog says what to read, and "
+    'how: {"streams": [{"stream": {"name": ..}, "sync_mode": ..}, ..]}, as in sample_files/.'
+)
+
 
 class ConfiguredStream(NamedTuple):
     """One stream of the configured catalog; whatever else the catalog says is the destination's matter.
@@ -19,6 +24,8 @@ class ConfiguredStream(NamedTuple):
 
 def configured_streams(catalog: Any) -> list[ConfiguredStream]:
     """The streams of a catalog file's content, in its order. Raises ConfigError that says what is wrong with it."""
+    if isinstance(catalog, dict) and catalog.get("type") == "CATALOG":
+        raise ConfigError(DISCOVERED)
     entries = catalog.get("streams") if isinstance(catalog, dict) else None
     if not isinstance(entries, list):
         raise ConfigError('catalog: it must be an object with a list "streams", as in sample_files/.')
@@ -31,16 +38,15 @@ def configured_streams(catalog: Any) -> list[ConfiguredStream]:
 
 def _configured(entry: Any, place: int) -> ConfiguredStream:
     stream = entry.get("stream") if isinstance(entry, dict) else None
+    if isinstance(entry, dict) and "stream" not in entry and "name" in entry:
+        raise ConfigError(DISCOVERED)
     if not isinstance(stream, dict) or not isinstance(name := stream.get("name"), str) or not name:
         raise ConfigError(f'catalog: streams[{place}] needs a "stream" with a "name".')
     namespace, mode = stream.get("namespace") or None, entry.get("sync_mode")
     if not isinstance(namespace, str | None):
         raise ConfigError(f"catalog: the namespace of {name} must be text.")
     if mode not in ("full_refresh", "incremental"):
-        raise ConfigError(
-            f"catalog: the sync_mode of {name} must be full_refresh or incremental. (What discover prints has none: "
-            "it shows what there is, a configured catalog says what to read.)"
-        )
+        raise ConfigError(f"catalog: the sync_mode of {name} must be full_refresh or incremental.")
     sync_id = entry.get("sync_id")
     # The platform writes it, not the user: what is no number counts as none.
     return ConfiguredStream(name, namespace, mode == "incremental", sync_id if type(sync_id) is int else None)

@@ -5,7 +5,7 @@ change, and never shows the value of a secret.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..errors import ConfigError, start_of
 
 Config = dict[str, Any]
 Schema = Mapping[str, Any]
+SHORTEST_OPTION = 3  # letters that an option can be told by
 KINDS = {
     "string": "a text",
     "integer": "a whole number",
@@ -25,11 +26,16 @@ KINDS = {
 
 
 def validated(config: Any, schema: Schema) -> Config:
-    """The config without the optional fields left blank (the form sends "" for them). Raises ConfigError."""
+    """The config without the optional fields left blank (the form sends "" for them). Raises ConfigError.
+
+    A misspelt option is refused too: without it a sync would read something else than was asked for.
+    """
     if not isinstance(config, dict):
         raise ConfigError("config: the file must hold a JSON object, like those in sample_files/.")
     required = schema.get("required", [])
     filled = {k: v for k, v in config.items() if v not in ("", None) or (k in required and v is not None)}
+    if misspelt := _misspelt(filled, schema):
+        raise ConfigError("config: there is no option {}; did you mean {}?".format(*misspelt))
     place = {name: place for place, name in enumerate(schema.get("properties", {}))}
     complaints = sorted(
         Draft7Validator(schema).iter_errors(filled),
@@ -40,16 +46,20 @@ def validated(config: Any, schema: Schema) -> Config:
     return filled
 
 
-def misspelt(config: Any, schema: Schema) -> Iterator[tuple[str, str]]:
-    """The config's keys that are no option but look like one that is not given, and that option.
+def _misspelt(config: Config, schema: Schema) -> tuple[str, str] | None:
+    """A key of the config that is no option but looks like one that is not given, and that option.
 
-    Other unknown keys are left alone: the platform adds some, and older versions left some behind.
+    Other unknown keys are left alone: the platform adds some (they begin with "_"), older versions left some behind.
     """
-    options = schema.get("properties", {})
-    for key in config if isinstance(config, dict) else ():
-        if key not in options:
-            alike = get_close_matches(key, options, 1, 0.8) or [name for name in options if name.startswith(key)]
-            yield from ((key, meant) for meant in alike[:1] if meant not in config)
+    options = {name.lower(): name for name in schema.get("properties", {})}
+    for key in config:
+        typed = key.lower()
+        if typed.startswith("_") or len(typed) < SHORTEST_OPTION or key in options.values():
+            continue
+        alike = get_close_matches(typed, options, 1, 0.8) or [name for name in options if name.startswith(typed)]
+        if alike and (meant := options[alike[0]]) not in config:
+            return key, meant
+    return None
 
 
 def _sentence(error: Any, schema: Schema) -> str:

@@ -3,26 +3,31 @@
     [{"type": "STREAM", "stream": {"stream_descriptor": {"name": N}, "stream_state": {..}}}, ..]
                                                             what the platform passes
     {"type": "STATE", "state": {..one of those..}}          a line of an earlier read; of several the last counts
+    {"stream_descriptor": {"name": N}, "stream_state": {..}}    the inside of a STREAM state, by itself
     {"type": "GLOBAL", "global": {"stream_states": [..]}}   written by older platforms
-    {"data": {N: {..}}}  and  {N: {..}}                     LEGACY, older still
+    {"data": {N: {..}}}  and  {N: {..}}                     LEGACY, older still: one of our streams is in it
     [], {}, null                                            nothing yet
 
 (Protocol: AirbyteStateMessage. We write STREAM only.)
 """
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from ..errors import ConfigError
 from .files import is_deep
 
 SavedStates = dict[tuple[str, str | None], dict[str, Any]]  # by stream name and namespace
+OTHER_LINES = ("RECORD", "LOG", "TRACE", "CONTROL")  # what a read writes beside its STATEs
 
 
-def saved_states(text: str) -> SavedStates:
+def saved_states(text: str, ours: Collection[str]) -> SavedStates:
     """Each stream's saved state out of a state file's text. Raises ConfigError when it holds something else.
 
     A file that cannot be understood is refused: taking it for "no state" would read everything again, unasked.
+    ours: the names of the source's streams. Any JSON object could be a LEGACY state, so one without any of them is
+    somebody else's. Other states may name streams that the source once had: those are not for us to refuse.
     """
     if not text.strip():
         raise ConfigError("state: the file is empty; pass what an earlier read wrote, or [] for nothing yet.")
@@ -31,7 +36,7 @@ def saved_states(text: str) -> SavedStates:
         raise ConfigError("state: the file is nested too deeply; pass what an earlier read wrote.")
     states: SavedStates = {}
     for message in messages:
-        states.update(_states_of(message))
+        states.update(_states_of(message, ours))
     return states
 
 
@@ -41,7 +46,7 @@ def _messages(text: str) -> list[Any]:
     except (ValueError, RecursionError) as error:
         if not (lines := _lines(text)):
             raise ConfigError(f"state: the file is not JSON ({error}); pass what an earlier read wrote.") from None
-        return [line for line in lines if line.get("type") == "STATE"]
+        return [line for line in lines if line.get("type") not in OTHER_LINES]
     return [] if content is None else content if isinstance(content, list) else [content]
 
 
@@ -54,17 +59,19 @@ def _lines(text: str) -> list[dict[str, Any]]:
     return lines if all(isinstance(line, dict) for line in lines) else []
 
 
-def _states_of(message: Any) -> SavedStates:
+def _states_of(message: Any, ours: Collection[str]) -> SavedStates:
     if isinstance(message, dict) and message.get("type") == "STATE":
         message = message.get("state")
     if not isinstance(message, dict):
         raise ConfigError("state: the file must hold a list of state messages, for example [].")
+    if "stream_descriptor" in message:
+        return dict([_stream_state(message)])
     kind = message.get("type") or next((key.upper() for key in ("stream", "global") if key in message), "LEGACY")
     if kind == "STREAM":
         return dict([_stream_state(message.get("stream"))])
     if kind == "GLOBAL":
         return _global_states(message.get("global"))
-    return _legacy_states(message.get("data", message))
+    return _legacy_states(message.get("data", message), ours)
 
 
 def _global_states(shared: Any) -> SavedStates:
@@ -74,9 +81,13 @@ def _global_states(shared: Any) -> SavedStates:
     return dict(map(_stream_state, streams))
 
 
-def _legacy_states(by_name: Any) -> SavedStates:
-    if not isinstance(by_name, dict) or not all(isinstance(state, dict | None) for state in by_name.values()):
-        raise ConfigError("state: the file holds no state that an Airbyte source has written.")
+def _legacy_states(by_name: Any, ours: Collection[str]) -> SavedStates:
+    legacy = isinstance(by_name, dict) and all(isinstance(state, dict | None) for state in by_name.values())
+    if not legacy or (by_name and by_name.keys().isdisjoint(ours)):
+        raise ConfigError(
+            "state: the file holds no state that this source has written; "
+            "pass what an earlier read wrote, or [] for nothing yet."
+        )
     return {(name, None): state or {} for name, state in by_name.items()}
 
 

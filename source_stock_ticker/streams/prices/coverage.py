@@ -200,7 +200,8 @@ def _mark_read_through(days: Days, through: date) -> None:
 def _named(tickers: Collection[str]) -> str:
     """The tickers for a log line, or as many as fit one."""
     more = f" and {len(tickers) - MAX_NAMED} more" if len(tickers) > MAX_NAMED else ""
-    return ", ".join(sorted(tickers)[:MAX_NAMED]).replace(MARKET, "the whole market") + more
+    # Quoted: a ticker may hold a comma and a blank.
+    return ", ".join("the whole market" if t == MARKET else f'"{t}"' for t in sorted(tickers)[:MAX_NAMED]) + more
 
 
 class SavedState(Struct):

@@ -90,13 +90,10 @@ def test_unknown_fields_of_a_config_do_no_harm(run, config):
     assert found.of_type("connectionStatus") == [{"status": "SUCCEEDED"}]
 
 
-def test_a_misspelt_option_is_told(run, config):
+def test_a_misspelt_option_is_refused(run, config):
     found = run("check", "--config", config(doess="well"))
-    assert found.of_type("log")[0] == {
-        "level": "WARN",
-        "message": "config: there is no option doess; did you mean does? It is ignored.",
-    }
-    assert found.of_type("connectionStatus") == [{"status": "SUCCEEDED"}]
+    told = "config: there is no option doess; did you mean does?"
+    assert found.of_type("connectionStatus") == [{"status": "FAILED", "message": told}]
 
 
 def test_a_package_that_is_not_installed_is_named(run, config):

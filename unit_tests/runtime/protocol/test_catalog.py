@@ -5,7 +5,9 @@ import json
 import pytest
 
 from source_stock_ticker.runtime.errors import ConfigError
+from source_stock_ticker.runtime.protocol import messages
 from source_stock_ticker.runtime.protocol.catalog import ConfiguredStream, configured_streams
+from source_stock_ticker.runtime.stream import Stream
 
 
 def entry(name="letters", sync_mode="full_refresh", **more):
@@ -81,6 +83,22 @@ def test_a_catalog_without_a_list_of_streams_is_refused(catalog):
     assert sentence(catalog) == 'catalog: it must be an object with a list "streams", as in sample_files/.'
 
 
+def test_what_discover_prints_is_told_to_be_that():
+    class Letters(Stream):
+        name = "letters"
+
+        def json_schema(self):
+            return {"type": "object", "properties": {"letter": {"type": "string"}}}
+
+    line = json.loads(messages.catalog([Letters().catalog_entry()]))
+    wanted = (
+        "catalog: this is what discover prints, which shows what there is. A configured catalog says what to read, and "
+        'how: {"streams": [{"stream": {"name": ..}, "sync_mode": ..}, ..]}, as in sample_files/.'
+    )
+    assert sentence(line) == wanted
+    assert sentence(line["catalog"]) == wanted
+
+
 @pytest.mark.parametrize(
     "broken",
     [
@@ -93,7 +111,6 @@ def test_a_catalog_without_a_list_of_streams_is_refused(catalog):
         entry(""),
         entry(None),
         entry(5),
-        {"name": "letters"},
     ],
     ids=json.dumps,
 )
@@ -103,10 +120,7 @@ def test_a_stream_without_a_name_is_refused_by_its_place(broken):
 
 @pytest.mark.parametrize("mode", [None, "", "INVALID", "FULL_REFRESH", 1, [], {}], ids=json.dumps)
 def test_an_unknown_sync_mode_is_refused(mode):
-    wanted = (
-        "catalog: the sync_mode of letters must be full_refresh or incremental. (What discover prints has none: "
-        "it shows what there is, a configured catalog says what to read.)"
-    )
+    wanted = "catalog: the sync_mode of letters must be full_refresh or incremental."
     assert sentence({"streams": [entry(sync_mode=mode)]}) == wanted
 
 

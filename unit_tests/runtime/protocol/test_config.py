@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from source_stock_ticker.runtime.errors import ConfigError
-from source_stock_ticker.runtime.protocol.config import misspelt, validated
+from source_stock_ticker.runtime.protocol.config import validated
 
 KEY = "k3y-of-0123456789-0123456789-0123456789-0123456789"
 SCHEMA = {
@@ -125,10 +125,51 @@ def test_a_word_is_never_cut_because_the_filter_must_see_a_secret_whole_to_know_
 
 
 @pytest.mark.parametrize(
-    ("key", "meant"), [("sizes", "size"), ("sinse", "since"), ("cou", "count"), ("whatever", None), ("size", None)]
+    ("key", "meant"),
+    [
+        ("sinse", "since"),
+        ("Since", "since"),
+        ("SINCE", "since"),
+        ("cou", "count"),
+        ("name", "names"),
+        ("Names", "names"),
+    ],
 )
-def test_an_unknown_option_that_looks_like_one_is_told(key, meant):
-    assert list(misspelt({key: 1}, SCHEMA)) == ([(key, meant)] if meant else [])
+def test_a_misspelt_option_is_refused_by_both_its_names(key, meant):
+    assert sentence({**GOOD, key: 1}) == f"config: there is no option {key}; did you mean {meant}?"
+
+
+@pytest.mark.parametrize("blank", ["", None])
+def test_an_option_left_blank_is_not_given_so_that_its_misspelling_is_refused(blank):
+    assert sentence({**GOOD, "names": blank, "name": ["a"]}) == "config: there is no option name; did you mean names?"
+
+
+def test_a_misspelt_option_that_is_required_is_told_rather_than_missed():
+    assert sentence({"key": KEY, "sizes": "small"}) == "config: there is no option sizes; did you mean size?"
+
+
+def test_an_option_whose_name_has_capitals_is_recognized_too():
+    schema = {"properties": {"startDate": {"type": "string"}}}
+    assert sentence({"start": 1}, schema) == "config: there is no option start; did you mean startDate?"
+    assert validated({"startDate": "x"}, schema) == {"startDate": "x"}
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"whatever": 1},
+        {"sizes": 1},  # size is given
+        {"names": ["a"], "name": "a"},
+        {"_count": 1},  # the platform's
+        {"": 1},
+        {"co": 1},
+        {"sinse": ""},  # a form left it blank
+        {"sinse": None},
+    ],
+    ids=json.dumps,
+)
+def test_unknown_keys_that_mean_no_option_are_left_alone(others):
+    assert validated({**GOOD, **others}, SCHEMA).items() >= GOOD.items()
 
 
 # Secrets

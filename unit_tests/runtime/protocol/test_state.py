@@ -11,6 +11,7 @@ from source_stock_ticker.runtime.protocol import messages
 from source_stock_ticker.runtime.protocol.records import records
 from source_stock_ticker.runtime.protocol.state import saved_states
 
+OURS = ("letters", "digits")
 SAVED = {"last": "c"}
 STREAM = {"type": "STREAM", "stream": {"stream_descriptor": {"name": "letters"}, "stream_state": SAVED}}
 LINE = {"type": "STATE", "state": {**STREAM, "sourceStats": {"recordCount": 3.0}}}
@@ -26,6 +27,9 @@ SHAPES = {
     "with keys that we do not know": [{**STREAM, "id": 7, "destinationStats": None}],
     "with legacy data beside it": [{**STREAM, "data": {"letters": {"last": "a"}}}],
     "one message alone": STREAM,
+    "the inside of one": STREAM["stream"],
+    "the insides in a list": [STREAM["stream"]],
+    "the inside as a line": {"type": "STATE", "state": STREAM["stream"]},
     "a line of an earlier read": LINE,
     "a list of such lines": [LINE],
     "of older platforms": GLOBAL,
@@ -37,36 +41,48 @@ SHAPES = {
     "legacy as a line": {"type": "STATE", "state": LEGACY},
     "legacy without data": {"letters": SAVED},
 }
+NOT_OURS = (
+    "state: the file holds no state that this source has written; "
+    "pass what an earlier read wrote, or [] for nothing yet."
+)
 
 
 def sentence(text):
     with pytest.raises(ConfigError) as error:
-        saved_states(text)
+        saved_states(text, OURS)
     return error.value.message
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("indent", [None, 4])
 def test_every_shape_of_a_state_file_is_understood(shape, indent):
-    assert saved_states(json.dumps(SHAPES[shape], indent=indent)) == {("letters", None): SAVED}
+    assert saved_states(json.dumps(SHAPES[shape], indent=indent), OURS) == {("letters", None): SAVED}
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", "null", " [ ] \n"])
+@pytest.mark.parametrize("text", ["[]", "{}", "null", " [ ] \n", '{"data": {}}', '{"type": "LEGACY", "data": {}}'])
 def test_nothing_yet_is_no_state(text):
-    assert saved_states(text) == {}
+    assert saved_states(text, OURS) == {}
 
 
 @pytest.mark.parametrize("nothing", [None, {}])
 def test_a_stream_may_have_no_state_yet(nothing):
     stream = {"stream_descriptor": {"name": "letters"}, "stream_state": nothing}
-    assert saved_states(json.dumps([{"type": "STREAM", "stream": stream}])) == {("letters", None): {}}
-    assert saved_states(json.dumps({"letters": nothing})) == {("letters", None): {}}
+    assert saved_states(json.dumps([{"type": "STREAM", "stream": stream}]), OURS) == {("letters", None): {}}
+    assert saved_states(json.dumps({"letters": nothing}), OURS) == {("letters", None): {}}
 
 
 def test_each_stream_has_its_own_state():
     other = {"stream_descriptor": {"name": "digits", "namespace": "eu"}, "stream_state": {"last": 3}}
     text = json.dumps([STREAM, {"type": "STREAM", "stream": other}])
-    assert saved_states(text) == {("letters", None): SAVED, ("digits", "eu"): {"last": 3}}
+    assert saved_states(text, OURS) == {("letters", None): SAVED, ("digits", "eu"): {"last": 3}}
+
+
+@pytest.mark.parametrize("saved", [SAVED, {}, None])
+def test_a_stream_that_the_source_had_once_may_stand_beside_ours_or_alone(saved):
+    once = {"stream_descriptor": {"name": "once"}, "stream_state": saved}
+    assert saved_states(json.dumps([STREAM, {"type": "STREAM", "stream": once}]), OURS)["letters", None] == SAVED
+    assert saved_states(json.dumps([{"type": "STREAM", "stream": once}]), OURS) == {("once", None): saved or {}}
+    assert saved_states(json.dumps({"once": saved, "letters": SAVED}), OURS)["letters", None] == SAVED
 
 
 # What an earlier read wrote, saved as it was
@@ -82,7 +98,7 @@ def test_of_several_state_lines_the_last_of_each_stream_counts():
         messages.state("digits", {"last": 1}, 1),
         messages.state("letters", SAVED, 1),
     )
-    assert saved_states(text) == {("letters", None): SAVED, ("digits", None): {"last": 1}}
+    assert saved_states(text, OURS) == {("letters", None): SAVED, ("digits", None): {"last": 1}}
 
 
 def test_a_whole_output_is_understood():
@@ -93,20 +109,31 @@ def test_a_whole_output_is_understood():
         messages.state("letters", SAVED, 1),
         messages.stream_status("letters", "COMPLETE"),
     )
-    assert saved_states(text) == {("letters", None): SAVED}
+    assert saved_states(text, OURS) == {("letters", None): SAVED}
+
+
+def test_the_output_of_a_read_without_a_state_is_nothing_yet():
+    assert saved_states(output(messages.log("INFO", "text"), records("letters", [{"letter": "a"}])), OURS) == {}
+
+
+@pytest.mark.parametrize("one", [STREAM, STREAM["stream"], LEGACY, {"letters": SAVED}], ids=json.dumps)
+def test_states_may_stand_in_lines_of_their_own(one):
+    other = {"type": "STREAM", "stream": {"stream_descriptor": {"name": "digits"}, "stream_state": {"last": 1}}}
+    text = f"{json.dumps(one)}\n{json.dumps(other)}\n"
+    assert saved_states(text, OURS) == {("letters", None): SAVED, ("digits", None): {"last": 1}}
 
 
 @pytest.mark.parametrize(
     "text", [output(messages.state("letters", SAVED, 1)).replace("\n", "\r\n"), "\n" + json.dumps(LINE) + "\n\n"]
 )
 def test_blank_lines_and_line_ends_of_windows_do_no_harm(text):
-    assert saved_states(text + text) == {("letters", None): SAVED}
+    assert saved_states(text + text, OURS) == {("letters", None): SAVED}
 
 
 @pytest.mark.parametrize("character", ["\u2028", "\u2029", "\x85"])
 def test_a_character_in_a_record_that_looks_like_a_line_end_does_no_harm(character):
     record = records("letters", [{"letter": f"a{character}b"}])
-    assert saved_states(output(record, messages.state("letters", SAVED, 1))) == {("letters", None): SAVED}
+    assert saved_states(output(record, messages.state("letters", SAVED, 1)), OURS) == {("letters", None): SAVED}
 
 
 # What is refused: taken for "no state", it would be a full read that nobody asked for
@@ -156,6 +183,43 @@ def test_what_is_no_state_is_refused(content):
     assert sentence(json.dumps(content)).startswith("state: ")
 
 
+# What somebody else wrote: any JSON object could be a LEGACY state
+
+SINGER = {"bookmarks": {"letters": {"replication_key": "letter", "replication_key_value": "c"}}}
+SINGER_LINES = [
+    {"type": "SCHEMA", "stream": "letters", "schema": {}, "key_properties": []},
+    {"type": "RECORD", "stream": "letters", "record": {"letter": "a"}},
+    {"type": "STATE", "value": SINGER},
+]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        SINGER,
+        [SINGER],
+        {"data": SINGER},
+        {"type": "STATE", "state": SINGER},
+        {"states": {"letters": SAVED}},
+        {"states": {}},
+        {"bookmarks": {}},
+        {"read": {"a": "b"}},
+        {"users": {"updated_at": "2024-01-01"}, "orders": None},
+        {"airbyte_state": [STREAM]},
+    ],
+    ids=json.dumps,
+)
+def test_a_map_that_names_no_stream_of_ours_is_not_taken_for_nothing_yet(content):
+    assert sentence(json.dumps(content)) == NOT_OURS
+
+
+@pytest.mark.parametrize(
+    "lines", [[SINGER, SINGER], SINGER_LINES, SINGER_LINES[:2], [{"a": 1}, {"a": 2}]], ids=lambda lines: len(lines)
+)
+def test_lines_that_no_read_of_ours_has_written_are_not_taken_for_nothing_yet(lines):
+    assert sentence("\n".join(map(json.dumps, lines))) == NOT_OURS
+
+
 KEYS = ["type", "state", "stream", "stream_descriptor", "stream_state", "stream_states", "name", "namespace"]
 WORDS = ["STATE", "STREAM", "GLOBAL", "LEGACY", "letters", ""]
 
@@ -170,7 +234,7 @@ WORDS = ["STATE", "STREAM", "GLOBAL", "LEGACY", "letters", ""]
 def test_any_content_is_understood_or_refused_with_a_sentence(content):
     refused, states = "state: ", {}
     try:
-        states = saved_states(json.dumps(content))
+        states = saved_states(json.dumps(content), OURS)
     except ConfigError as error:
         refused = error.message
     assert refused.startswith("state: ")
