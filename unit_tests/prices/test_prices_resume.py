@@ -57,6 +57,14 @@ def test_a_removed_ticker_leaves_the_state(connect):
     assert resumed == state_of({"AAPL": [START, "2024-03-12"]}, {"AAPL": []})
 
 
+@pytest.mark.parametrize(("tickers", "named"), [([], "the whole market"), (["AAPL", "aapl"], '"AAPL", "aapl"')])
+def test_what_an_earlier_start_date_makes_be_read_again_is_named(connect, caplog, tickers, named):
+    caplog.set_level("INFO")
+    saved = state_of({key: [START, "2024-03-13"] for key in tickers or ["*"]})
+    connect(StockPrices, tickers=tickers, start_date="2024-02-01").resume(saved)
+    assert caplog.messages == [f"stock_prices: start_date is earlier now, so {named} are read again."]
+
+
 def test_an_earlier_start_date_makes_a_gap_so_the_ticker_is_read_again(connect):
     saved = state_of({"AAPL": [START, "2024-03-12"]})
     resumed = connect(StockPrices, start_date="2024-02-01").resume(saved)
