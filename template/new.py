@@ -29,6 +29,7 @@ SHARED = """
     acceptance-test-config.yml main.py metadata.yaml pyproject.toml requirements.lock requirements.txt
     secrets/.gitkeep secrets/README.md setup.py
     source_stock_ticker/py.typed source_stock_ticker/runtime/**/*.py unit_tests/runtime/**/*.py
+    unit_tests/runtime/http/certificates/*
     integration_tests/demo.py integration_tests/sandbox_server.py
     unit_tests/test_layout.py unit_tests/test_metadata.py unit_tests/test_readme.py unit_tests/test_spec.py
 """

@@ -34,7 +34,10 @@ class ConfigError(ConnectorError):
 
 
 class CredentialsError(ConfigError):
-    """The key is not accepted. This holds for every stream, so none is tried after the first."""
+    """The key is not accepted, or no way leads to the API (proxy, certificates).
+
+    This holds for every stream, so none is tried after the first.
+    """
 
 
 class TransientError(ConnectorError):

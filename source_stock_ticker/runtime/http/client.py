@@ -5,7 +5,6 @@ often and after how long a request is tried again stands in retries.py.
 """
 
 import logging
-import os
 import random
 import threading
 import time
@@ -15,10 +14,11 @@ from typing import Any
 import requests
 import urllib3
 
-from ..errors import TransientError, UnexpectedResponse, start_of
+from ..errors import CredentialsError, TransientError, UnexpectedResponse, start_of
 from . import retries
 from .deadline import READ_TIMEOUT, DeadlineAdapter
-from .problems import CA_VARIABLES, problem
+from .environment import route_to
+from .problems import problem
 from .rate_limit import Clock, RateLimit
 from .response import Response
 
@@ -60,17 +60,21 @@ class HttpClient:
     def get(self, url: str) -> Response:
         """The response to GET url, whatever its status but 429, 408 and 5xx: those are tried again.
 
-        Raises TransientError when all tries failed, UnexpectedResponse for a redirect or an endless body.
+        Raises TransientError when all tries failed, CredentialsError at once for what only the user can mend
+        (certificates, the proxy), UnexpectedResponse for a redirect or an endless body.
         """
+        connections = self._connections(url)
         tries = 1 if self._failed_in_a_row >= retries.MAX_FAILED_IN_A_ROW else self._tries
         failed = throttled = 0
         while True:
             self.rate_limit.wait()
             asked = None
             try:
-                response = self._send(url)
+                response = self._send(url, *connections)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-                why, detail = problem(error), repr(error)
+                (why, for_the_user), detail = problem(error), repr(error)
+                if for_the_user:
+                    raise CredentialsError(f"{_host(url)} cannot be reached: {why}.", detail) from None
             else:
                 asked = retries.retry_after(response.headers)
                 if self._throttled(response):
@@ -105,17 +109,15 @@ class HttpClient:
         self._failed_in_a_row += 1
         return TransientError(text, detail)
 
-    def _send(self, url: str) -> Response:
-        adapter, reached_by = self._connections(url)
+    def _send(self, url: str, adapter: DeadlineAdapter, route: dict[str, Any]) -> Response:
         # Without a requests.Session: that one looks where a redirect leads and reads its body for that, and puts the
         # password of a ~/.netrc in the place of our key.
         request = requests.PreparedRequest()
         request.prepare("GET", url, headers=self._headers, auth=self._authenticate)
-        answer = adapter.send(request, stream=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), **reached_by)
+        answer = adapter.send(request, stream=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), **route)
         with answer:
             if answer.status_code < 200:
-                # Leave it unread, so that the connection is closed: the real response may still come on it, and would
-                # be taken for that of the next request.
+                # 101, for the others are read past: from here on it does not speak HTTP. Unread, it is closed.
                 raise requests.ConnectionError(f"HTTP {answer.status_code}, and then no answer")
             if answer.is_redirect:
                 # Following it would send the key to wherever the response says.
@@ -128,20 +130,15 @@ class HttpClient:
         return response
 
     def _connections(self, url: str) -> tuple[DeadlineAdapter, dict[str, Any]]:
-        """This thread's connections, and by which proxies and certificate authorities they reach the host.
+        """This thread's connections, and how the environment wants the host to be reached.
 
         requests does not promise that threads may share connections.
         """
         mine = self._of_this_thread
         if not hasattr(mine, "adapter"):
-            # Without TLS a proxy would read the key.
-            proxies = requests.utils.get_environ_proxies(url) if url.lower().startswith("https:") else {}
-            mine.reached_by = {
-                "proxies": proxies,
-                "verify": next(filter(None, map(os.environ.get, CA_VARIABLES)), True),
-            }
+            mine.route = route_to(url)
             mine.adapter = DeadlineAdapter(RESPONSE_TIMEOUT if self._tries > 1 else ONE_TRY_TIMEOUT)
-        return mine.adapter, mine.reached_by
+        return mine.adapter, mine.route
 
 
 def _body(answer: requests.Response) -> bytearray:

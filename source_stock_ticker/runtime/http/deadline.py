@@ -1,4 +1,4 @@
-"""Puts an end to a response that never ends.
+"""Reads past informational responses, and puts an end to a response that never ends.
 
 Theory of operation. The timeouts of requests are for one wait each: a server that drips its headers, or a packed
 body, byte by byte never exceeds them. So connections read here through `_UntilDeadline`, which before each read
@@ -15,6 +15,7 @@ from typing import Any
 from requests.adapters import HTTPAdapter
 
 READ_TIMEOUT = 30.0  # seconds for the next byte
+MAX_INFORMATIONAL = 100  # responses before the real one
 
 
 class DeadlineAdapter(HTTPAdapter):
@@ -36,6 +37,18 @@ class _Response(http.client.HTTPResponse):
     def __init__(self, seconds: float, connection: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(connection, *args, **kwargs)
         self.fp = io.BufferedReader(_UntilDeadline(self.fp, connection, time.monotonic() + seconds))
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """The status line of the real response; http.client itself reads past 100 alone (RFC 9110, 15.2).
+
+        101 is real: what comes after it is no HTTP.
+        """
+        for _ in range(MAX_INFORMATIONAL):
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if status >= 200 or status == http.HTTPStatus.SWITCHING_PROTOCOLS:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException("informational responses without end")
 
 
 class _UntilDeadline(io.RawIOBase):

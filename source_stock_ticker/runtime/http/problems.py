@@ -1,27 +1,65 @@
 """Says in a sentence for people what went wrong between a request and its response."""
 
-from requests import exceptions as errors
+import re
+from typing import NamedTuple
 
-CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")  # a company's own certificate authorities
-UNTRUSTED = "no authority that this machine trusts signed its certificate (REQUESTS_CA_BUNDLE can name a file of more)"
-
-# Exceptions' classes, and what is in their text, and what that means. The first that fits counts.
-PROBLEMS: tuple[tuple[type[Exception] | None, tuple[str, ...], str], ...] = (
-    (None, ("CERTIFICATE_VERIFY_FAILED",), UNTRUSTED),
-    (None, ("TLS CA certificate bundle",), f"the certificates that {' or '.join(CA_VARIABLES)} names cannot be read"),
-    (errors.SSLError, (), "no secure connection (TLS) could be made (is https:// right for this address?)"),
-    (errors.ProxyError, (), "the proxy in the environment (HTTPS_PROXY) did not answer"),
-    (None, ("NameResolution", "getaddrinfo"), "there is no such host, or no network"),
-    (errors.Timeout, ("timed out",), "it did not answer in time"),
-    (None, ("refused",), "nothing listens at that address (connection refused)"),
-    (errors.ContentDecodingError, ("decode",), "it sent a body that cannot be unpacked"),
+# What is in the repr() of an exception, and what that means; {} is what the pattern's group found. The first that fits
+# counts. A repr() begins with the exception's class; what the server sent, if anything, is somewhere behind it.
+# Only the user can mend these, so the next try would fail like the last one.
+FOR_THE_USER = (
+    (
+        "^ProxyError.*Tunnel connection failed: 407",
+        "the proxy (HTTPS_PROXY) wants a user name and a password (HTTP 407); "
+        "write them into HTTPS_PROXY, as in http://user:password@host:port",
+    ),
+    # 408 and 429 pass.
+    (
+        r"^ProxyError.*Tunnel connection failed: (4(?!08|29)\d\d)",
+        "the proxy (HTTPS_PROXY) does not let this host through (HTTP {})",
+    ),
+    (
+        "^ProxyError.*(?:CERTIFICATE_VERIFY_FAILED|appears to only use HTTP)",
+        "no secure connection to the proxy could be made (write its address in HTTPS_PROXY with http://)",
+    ),
+    ("^SSLError.*certificate has expired", "its certificate has expired, or the clock of this machine is ahead"),
+    (
+        "^SSLError.*certificate is not yet valid",
+        "its certificate is not yet valid, or the clock of this machine is behind",
+    ),
+    ("^SSLError.*(?: mismatch,|doesn't match)", "its certificate is that of another host"),
+    (
+        "^SSLError.*certificate verify failed: (?:self.signed|unable to)",
+        "no authority that this machine trusts signed its certificate (REQUESTS_CA_BUNDLE can name a file of others)",
+    ),
+    (r"^SSLError.*certificate verify failed: (.+?) \(_ssl", "its certificate cannot be trusted ({})"),
+)
+# These may pass.
+PASSING = (
+    (r"^ProxyError.*Tunnel connection failed: (\d+)", "the proxy (HTTPS_PROXY) answered HTTP {}"),
+    ("^ProxyError", "the proxy (HTTPS_PROXY) did not answer"),
+    ("^SSLError", "no secure connection (TLS) could be made (is https:// right for this address?)"),
+    (r"(?:BadStatusLine|UnknownProtocol)\(", "the answer is not HTTP"),
+    (r"got more than (\d+) headers", "its response has over {} header lines"),
+    (r"got more than (\d+) bytes when reading \w+ line", "a header line of its response has over {} bytes"),
+    (r"NameResolutionError\(|getaddrinfo failed", "there is no such host, or no network"),
+    (r"^\w*Timeout|timed out", "it did not answer in time"),
+    (" refused", "nothing listens at that address (connection refused)"),
+    (r"^\w*Decod\w*Error", "it sent a body that cannot be unpacked"),
 )
 
 
-def problem(error: Exception) -> str:
-    """What went wrong on the way, as the end of a sentence that names the host."""
+class Problem(NamedTuple):
+    """meaning: the end of a sentence that names the host. for_the_user: whether only the user can mend it."""
+
+    meaning: str
+    for_the_user: bool
+
+
+def problem(error: Exception) -> Problem:
+    """What went wrong on the way."""
     text = repr(error)
-    for kind, words, meaning in PROBLEMS:
-        if (kind and isinstance(error, kind)) or any(word in text for word in words):
-            return meaning
-    return "the connection broke"
+    for rows in (FOR_THE_USER, PASSING):
+        for pattern, meaning in rows:
+            if found := re.search(pattern, text, re.DOTALL):
+                return Problem(meaning.format(*found.groups()), rows is FOR_THE_USER)
+    return Problem("the connection broke", for_the_user=False)

@@ -1,11 +1,15 @@
 """How often a request is tried, and how long to wait before the next try.
 
-no response, or HTTP 408 or 5xx    `tries` times in all; 1 s before the second, then twice as long each time
-HTTP 429 (the API's rate limit)    QUOTA_TRIES times in all, after as long as Retry-After asks for, else a minute
+no response, or HTTP 408 or 5xx    `tries` times in all; 1 s before the second, then twice as long each time, or as long
+                                   as Retry-After says: that is a guess, so after MAX_WAIT it is tried all the same
+HTTP 429 (the API's rate limit)    QUOTA_TRIES times in all, after as long as Retry-After says, else a minute; that is a
+                                   rule, so if it says more than MAX_WAIT the request is given up
+no response, by the user's fault   once: certificates and the proxy do not mend themselves (problems.py)
 any other response                 once: what it means is the caller's to say
 """
 
 import random
+import re
 import time
 from collections.abc import Mapping
 from datetime import timezone
@@ -15,8 +19,9 @@ TRIES = 5
 QUOTA_TRIES = 10
 FIRST_WAIT = 1.0  # seconds
 QUOTA_WAIT = 60.0  # seconds after a 429 that does not say how long
-MAX_WAIT = 300.0  # seconds; if the rate limit asks for more silence, the request is given up
+MAX_WAIT = 300.0  # seconds
 MAX_ASKED = 365 * 86_400.0  # seconds; a Retry-After may have 400 digits
+MAX_SECONDS = 1e9  # a larger number is a moment: seconds since 1970
 MAX_FAILED_IN_A_ROW = 3  # requests that failed with all their tries; from then on each has one try until one works
 
 
@@ -32,13 +37,26 @@ def seconds_before_next_try(failed: int, asked: float | None) -> float:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a Retry-After header, which holds a number or an HTTP date; None if it is absent or unreadable."""
-    value = headers.get("Retry-After", "").strip()
-    if value.isdecimal():
-        return min(float(value), MAX_ASKED)
+    """Seconds that a Retry-After header asks for; None if it is absent or unreadable.
+
+    Of several values the largest counts. Proxies join them by commas, and `requests` does so with several headers.
+    """
+    # The comma before a day and its month is inside an HTTP date.
+    values = re.split(r",(?! *\d+[ -][A-Za-z])", headers.get("Retry-After", ""))
+    return max((seconds for value in values if (seconds := _seconds(value.strip())) is not None), default=None)
+
+
+def _seconds(value: str) -> float | None:
+    """Seconds that a number says, or until the moment that a larger number (since 1970) or an HTTP date says."""
     try:
-        moment = parsedate_to_datetime(value)
-        # HTTP dates are in UTC, said or not.
-        return max(0.0, moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp() - time.time())
+        if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
+            seconds = float(value)
+            if seconds > MAX_SECONDS:
+                seconds -= time.time()
+        else:
+            moment = parsedate_to_datetime(value)
+            # HTTP dates are in UTC, said or not.
+            seconds = moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp() - time.time()
     except (ValueError, TypeError, OverflowError):
         return None
+    return min(max(0.0, seconds), MAX_ASKED)

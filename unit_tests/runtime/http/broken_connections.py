@@ -1,17 +1,32 @@
 """What requests raises when a request gets no response, and the words for it."""
 
 import socket
+import ssl
 
 import requests
 from letters_server import HOST
 from urllib3.connection import HTTPSConnection
-from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnectionError, ProxyError, SSLError
+
+POOL = requests.adapters.PoolManager().connection_from_url(HOST)
 
 
 def refused_connection(reason):
     """What requests raises when no connection comes about."""
-    pool = requests.adapters.PoolManager().connection_from_url(HOST)
-    return requests.ConnectionError(MaxRetryError(pool, "/v1/letters?after=b", reason))
+    return requests.ConnectionError(MaxRetryError(POOL, "/v1/letters?after=b", reason))
+
+
+def no_tunnel(status):
+    """What requests raises when a proxy answers CONNECT with that status."""
+    error = ProxyError("Unable to connect to proxy", OSError(f"Tunnel connection failed: {status}"))
+    return requests.exceptions.ProxyError(MaxRetryError(POOL, "/v1/letters?after=b", error))
+
+
+def unverified(reason):
+    """What requests raises when the check of a certificate fails for that reason, in the words of OpenSSL."""
+    text = f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {reason} (_ssl.c:1006)"
+    error = SSLError(ssl.SSLCertVerificationError(1, text))
+    return requests.exceptions.SSLError(MaxRetryError(POOL, "/v1/letters?after=b", error))
 
 
 CONNECTION = HTTPSConnection("api.example.com")
@@ -28,14 +43,6 @@ BROKEN = {
         requests.exceptions.SSLError("[SSL: WRONG_VERSION_NUMBER]"),
         "no secure connection (TLS) could be made (is https:// right for this address?)",
     ),
-    "certificate of a stranger": (
-        requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed"),
-        "no authority that this machine trusts signed its certificate (REQUESTS_CA_BUNDLE can name a file of more)",
-    ),
-    "no certificates": (
-        requests.ConnectionError("Could not find a suitable TLS CA certificate bundle, invalid path: /nope"),
-        "the certificates that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE or SSL_CERT_FILE names cannot be read",
-    ),
     "no TLS in the middle": (
         requests.exceptions.SSLError("EOF occurred in violation of protocol"),
         "no secure connection (TLS) could be made (is https:// right for this address?)",
@@ -45,9 +52,11 @@ BROKEN = {
         "there is no such host, or no network",
     ),
     "proxy": (
-        requests.exceptions.ProxyError("Cannot connect to proxy."),
-        "the proxy in the environment (HTTPS_PROXY) did not answer",
+        requests.exceptions.ProxyError("Cannot connect to proxy: Connection refused, timed out"),
+        "the proxy (HTTPS_PROXY) did not answer",
     ),
+    "proxy that cannot now": (no_tunnel("502 Bad Gateway"), "the proxy (HTTPS_PROXY) answered HTTP 502"),
+    "proxy that is asked too often": (no_tunnel("429 Slow down"), "the proxy (HTTPS_PROXY) answered HTTP 429"),
     "slow to connect": (requests.ConnectTimeout("timed out"), "it did not answer in time"),
     "slow to answer": (requests.ReadTimeout("Read timed out."), "it did not answer in time"),
     "slow in other words": (requests.ReadTimeout("Too late."), "it did not answer in time"),
@@ -58,4 +67,45 @@ BROKEN = {
         "it sent a body that cannot be unpacked",
     ),
     "something new": (OSError("Something else."), "the connection broke"),
+}
+UNTRUSTED = (
+    "no authority that this machine trusts signed its certificate (REQUESTS_CA_BUNDLE can name a file of others)"
+)
+FOR_THE_USER = {
+    "certificate of an unknown authority": (unverified("unable to get local issuer certificate"), UNTRUSTED),
+    "certificate of its own": (unverified("self-signed certificate"), UNTRUSTED),
+    "certificate of its own, in older words": (unverified("self signed certificate in certificate chain"), UNTRUSTED),
+    "certificate of the past": (
+        unverified("certificate has expired"),
+        "its certificate has expired, or the clock of this machine is ahead",
+    ),
+    "certificate of the future": (
+        unverified("certificate is not yet valid"),
+        "its certificate is not yet valid, or the clock of this machine is behind",
+    ),
+    "certificate of another host": (
+        unverified("Hostname mismatch, certificate is not valid for 'api.example.com'."),
+        "its certificate is that of another host",
+    ),
+    "certificate of another host, without OpenSSL's word": (
+        requests.exceptions.SSLError("CertificateError: hostname 'api.example.com' doesn't match 'example.com'"),
+        "its certificate is that of another host",
+    ),
+    "certificate with another fault": (
+        unverified("CA cert does not include key usage extension"),
+        "its certificate cannot be trusted (CA cert does not include key usage extension)",
+    ),
+    "proxy that wants a login": (
+        no_tunnel("407 Proxy Authentication Required"),
+        "the proxy (HTTPS_PROXY) wants a user name and a password (HTTP 407); "
+        "write them into HTTPS_PROXY, as in http://user:password@host:port",
+    ),
+    "proxy that forbids": (
+        no_tunnel("403 Forbidden"),
+        "the proxy (HTTPS_PROXY) does not let this host through (HTTP 403)",
+    ),
+    "no proxy but a website": (
+        no_tunnel("405 Method Not Allowed"),
+        "the proxy (HTTPS_PROXY) does not let this host through (HTTP 405)",
+    ),
 }

@@ -1,11 +1,9 @@
 """A response has so long in all, over a real connection whose single waits are all short."""
 
-import socket
-import threading
 import time
-from contextlib import suppress
 
 import pytest
+from raw_server import serving
 
 from source_stock_ticker.runtime.errors import TransientError
 
@@ -26,36 +24,28 @@ ONE_TRY_TIMEOUT = "source_stock_ticker.runtime.http.client.ONE_TRY_TIMEOUT"
 def test_a_response_that_drips_is_given_up(client, monkeypatch, first, drop):
     monkeypatch.setattr(ONE_TRY_TIMEOUT, 0.3)
 
-    def serve():
-        connection, _ = server.accept()
-        with connection, suppress(OSError):
-            connection.recv(10_000)
-            connection.sendall(first)
-            while True:
-                connection.sendall(drop)
-                time.sleep(0.02)
+    def answer(connection):
+        connection.recv(10_000)
+        connection.sendall(first)
+        while True:
+            connection.sendall(drop)
+            time.sleep(0.02)
 
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=serve, daemon=True).start()
-        host, port = server.getsockname()
+    with serving(answer) as server:
         start = time.monotonic()
         with pytest.raises(TransientError, match="did not answer in time"):
-            client(tries=1).get(f"http://{host}:{port}/")
+            client(tries=1).get(f"http://{server.address}/")
         assert time.monotonic() - start < 20
 
 
 def test_a_response_that_comes_in_many_pieces_and_in_time_is_whole(client):
     pieces = [b"HTTP/1.1 200 OK\r\n", b"Content-Length: 7\r\n\r\n", *(bytes([letter]) for letter in b"letters")]
 
-    def serve():
-        connection, _ = server.accept()
-        with connection, suppress(OSError):
-            connection.recv(10_000)
-            for piece in pieces:
-                connection.sendall(piece)
-                time.sleep(0.01)
+    def answer(connection):
+        connection.recv(10_000)
+        for piece in pieces:
+            connection.sendall(piece)
+            time.sleep(0.01)
 
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=serve, daemon=True).start()
-        host, port = server.getsockname()
-        assert client(tries=1).get(f"http://{host}:{port}/").body == b"letters"
+    with serving(answer) as server:
+        assert client(tries=1).get(f"http://{server.address}/").body == b"letters"

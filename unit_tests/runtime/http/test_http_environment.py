@@ -1,7 +1,7 @@
-"""What the environment says of proxies and certificates is heeded."""
+"""Which proxy the environment chooses. Over real sockets: test_http_proxies, test_http_certificates."""
 
 import pytest
-from letters_server import CA_VARIABLES, URL, responds
+from letters_server import URL, responds
 
 
 @pytest.mark.parametrize("url", [URL, URL.replace("https:", "HTTPS:")])
@@ -26,14 +26,6 @@ def test_a_host_that_the_environment_excepts_is_reached_without_proxy(http, clie
     responds(http, 200)
     client().get(URL)
     assert "https" not in http.calls[0].request.req_kwargs["proxies"]
-
-
-@pytest.mark.parametrize("variable", CA_VARIABLES)
-def test_a_certificate_authority_of_the_environment_is_trusted(http, client, monkeypatch, variable):
-    monkeypatch.setenv(variable, "/etc/our-ca.pem")
-    responds(http, 200)
-    client().get(URL)
-    assert http.calls[0].request.req_kwargs["verify"] == "/etc/our-ca.pem"
 
 
 def test_certificates_are_verified(http, client):

@@ -1,16 +1,12 @@
 """Failures of server and network: what is tried again, how long that takes, and what is said at the end."""
 
 import re
-import socket
-import threading
-import time
-from contextlib import suppress
 
 import pytest
-from broken_connections import BROKEN
+from broken_connections import BROKEN, FOR_THE_USER
 from letters_server import HOST, MEGABYTE, URL, Body, failure, responds
 
-from source_stock_ticker.runtime.errors import TransientError, UnexpectedResponse
+from source_stock_ticker.runtime.errors import ConfigError, TransientError, UnexpectedResponse
 
 # Failures that another try may fix
 
@@ -68,7 +64,9 @@ def test_who_has_one_try_hears_of_a_failure_at_once(http, client, clock):
 def test_a_broken_connection_is_told_by_its_reason_and_host_alone(http, client, kind):
     error, reason = BROKEN[kind]
     http.get(URL, body=error)
-    assert failure(client(tries=2)).message == f"{HOST} did not serve us, tried 2 times: {reason}."
+    told = failure(client(tries=2))
+    assert isinstance(told, TransientError)
+    assert told.message == f"{HOST} did not serve us, tried 2 times: {reason}."
 
 
 @pytest.mark.parametrize("kind", BROKEN)
@@ -76,6 +74,17 @@ def test_after_a_broken_connection_it_is_tried_again(http, client, kind):
     http.get(URL, body=BROKEN[kind][0])
     responds(http, 200)
     assert client().get(URL).status == 200
+
+
+@pytest.mark.parametrize("kind", FOR_THE_USER)
+def test_what_only_the_user_can_mend_is_told_at_once_and_not_tried_again(http, client, clock, kind):
+    error, reason = FOR_THE_USER[kind]
+    http.get(URL, body=error)
+    told = failure(client())
+    assert isinstance(told, ConfigError)
+    assert told.message == f"{HOST} cannot be reached: {reason}."
+    assert len(http.calls) == 1
+    assert clock.slept == []
 
 
 def broken_body(error):
@@ -116,30 +125,6 @@ def test_a_body_without_end_is_given_up_before_it_fills_the_memory(http, client)
     assert isinstance(error, UnexpectedResponse)
     assert re.fullmatch(rf"{HOST} sent a response of over \d+ MB\.", error.message)
     assert body.sent < 100 * MEGABYTE
-
-
-def test_a_response_that_comes_after_a_103_is_not_taken_for_that_of_the_next_request(client):
-    def serve(connection, first):
-        with connection, suppress(OSError):
-            while asked := connection.recv(10_000).split(b" ")[1:2]:
-                if first:
-                    connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
-                    time.sleep(0.2)
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + asked[0])
-                first = False
-
-    def accept():
-        first = True
-        with suppress(OSError):
-            while True:
-                threading.Thread(target=serve, args=(server.accept()[0], first), daemon=True).start()
-                first = False
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=accept, daemon=True).start()
-        host, port = server.getsockname()
-        ours = client()
-        assert [ours.get(f"http://{host}:{port}{path}").body for path in ("/a", "/b", "/c")] == [b"/a", b"/b", b"/c"]
 
 
 def test_every_request_has_timeouts(http, client):

@@ -9,6 +9,7 @@ import pytest
 from letters_server import URL, failure, responds
 
 from source_stock_ticker.runtime.errors import TransientError
+from source_stock_ticker.runtime.http.retries import QUOTA_TRIES
 
 # Too many requests
 
@@ -34,6 +35,13 @@ def test_a_429_that_says_until_when_is_obeyed(http, client, clock, minutes, seco
     responds(http, 200)
     assert client().get(URL).status == 200
     assert sum(clock.slept) == pytest.approx(seconds, abs=2)
+
+
+def test_of_a_429_that_says_it_twice_the_longer_wait_is_obeyed(http, client, clock):
+    responds(http, 429, headers=[("Retry-After", "4"), ("Retry-After", "2")])
+    responds(http, 200)
+    assert client().get(URL).status == 200
+    assert clock.slept == [4]
 
 
 @pytest.mark.parametrize("value", ["soon", "-5", "1e3", "nan", "", "Fri, 99 Foo 2024 00:00:00 GMT", "²"])
@@ -70,6 +78,7 @@ def test_an_api_that_always_says_429_is_given_up(http, client, clock):
     start = clock.monotonic()
     assert isinstance(failure(client()), TransientError)
     assert 10 * 60 > clock.monotonic() - start > 60
+    assert len(http.calls) == QUOTA_TRIES
 
 
 def test_a_429_is_no_failure_that_uses_up_the_tries(http, client):

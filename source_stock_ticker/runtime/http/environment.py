@@ -1,0 +1,75 @@
+"""How the environment wants hosts to be reached: HTTPS_PROXY, ALL_PROXY, NO_PROXY and CA_VARIABLES.
+
+It is judged before anything is sent. What cannot work is told by the variable's name and never by its value, which may
+hold a password.
+"""
+
+import os
+import ssl
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from requests.utils import get_environ_proxies, select_proxy
+from urllib3.util import parse_url
+
+from ..errors import CredentialsError
+
+# The first that is set names a file or folder of certificate authorities to trust in the place of the usual ones.
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+def route_to(url: str) -> dict[str, Any]:
+    """By which `proxies` a URL is reached and what to `verify` its certificate by, as requests takes them.
+
+    Raises CredentialsError.
+    """
+    if not url.lower().startswith("https:"):
+        return {"proxies": {}, "verify": True}  # Without TLS a proxy would read the key.
+    proxies = get_environ_proxies(url)  # without a proxy if NO_PROXY names the host
+    if address := select_proxy(url, proxies):
+        _judge_proxy("HTTPS_PROXY" if "https" in proxies else "ALL_PROXY", address)
+    return {"proxies": proxies, "verify": _authorities()}
+
+
+def _judge_proxy(variable: str, address: str) -> None:
+    if address.lower().startswith("socks"):
+        raise CredentialsError(
+            f"{variable} names a SOCKS proxy, which is not supported; name an HTTP proxy (http://...)."
+        )
+    if not _is_proxy(address):
+        raise CredentialsError(
+            f"{variable} is not the address of a proxy; write it as http://host:port or "
+            "http://user:password@host:port, where @ : / ? # % in a password are %40 %3A %2F %3F %23 %25."
+        )
+
+
+def _is_proxy(address: str) -> bool:
+    try:
+        scheme, auth, host, _, path, query, fragment = parse_url(address)
+        unquote(auth or "").encode("latin-1")  # as HTTP Basic sends it
+        (host or "").encode("idna")  # as it is looked up
+    except ValueError:
+        return False
+    # A password with / ? or # in it puts the host into what follows.
+    return scheme in (None, "http", "https") and bool(host) and path in (None, "/") and query is fragment is None
+
+
+def _authorities() -> str | bool:
+    """The file or folder of certificate authorities to trust; True for the usual ones."""
+    variable = next(filter(os.environ.get, CA_VARIABLES), None)
+    if variable is None:
+        return True
+    name = os.environ[variable]
+    try:
+        if not Path(name).is_dir():
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(name)
+    except ssl.SSLError as error:
+        raise CredentialsError(
+            f"{variable} names a file that holds no certificates, or broken ones; "
+            "they must be in PEM form (-----BEGIN CERTIFICATE-----).",
+            str(error),
+        ) from None
+    except OSError as error:
+        raise CredentialsError(f"{variable} names a file that cannot be read ({error.strerror}).") from None
+    return name
