@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 from urllib.parse import urlsplit
 
 from .runtime.errors import ConfigError, start_of
@@ -83,6 +83,12 @@ def _key(key: str) -> str:
     return key
 
 
+def is_ticker(value: object) -> TypeGuard[str]:
+    """Whether a value can be a ticker: a text that means itself in an address, in a state and on a line of a log."""
+    special = ("", MARKET, ".", "..")
+    return isinstance(value, str) and value not in special and value == value.strip() and value.isprintable()
+
+
 def _tickers(tickers: list[str]) -> tuple[str, ...]:
     for ticker in tickers:
         if len(ticker) > MAX_TICKER_LENGTH:
@@ -90,7 +96,7 @@ def _tickers(tickers: list[str]) -> tuple[str, ...]:
                 f'tickers: "{start_of(ticker, MAX_TICKER_LENGTH)}" has {len(ticker)} characters, which no ticker has; '
                 "list each ticker by itself."
             )
-        if not ticker or ticker in (MARKET, ".", "..") or ticker != ticker.strip() or not ticker.isprintable():
+        if not is_ticker(ticker):
             raise ConfigError(f'tickers: "{ticker}" is not a ticker; take out blanks around it and empty entries.')
     return tuple(dict.fromkeys(tickers))
 
