@@ -156,8 +156,10 @@ def test_a_long_sync_is_announced_with_the_time_it_takes(connect, market, caplog
     assert "3 minutes" in caplog.text
 
 
-def test_a_short_sync_is_not_announced(connect, market, caplog):
+@pytest.mark.parametrize(("tickers", "is_announced"), [(10, False), (11, True)])
+def test_a_sync_of_two_minutes_is_not_announced_and_a_longer_one_is(connect, market, caplog, tickers, is_announced):
     caplog.set_level(logging.INFO)
-    stream = connect(StockPrices, tickers=["AAPL", "MSFT"], adjusted=False, requests_per_minute=5)
+    config = {"tickers": [f"T{n}" for n in range(tickers)], "start_date": "2023-12-01", "requests_per_minute": 5}
+    stream = connect(StockPrices, adjusted=False, **config)
     list(stream.slices(stream.resume({})))
-    assert caplog.messages == []
+    assert bool(caplog.messages) is is_announced

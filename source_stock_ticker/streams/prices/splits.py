@@ -105,7 +105,7 @@ def splits_by_ticker(rows: Iterable[Mapping[str, Any]], logger: logging.Logger) 
         else:
             unnamed += 1
     if unnamed:
-        logger.warning("stock_prices: %d splits in the API's list have no ticker; left out.", unnamed)
+        logger.warning("stock_prices: the list of splits has %d without a ticker; left out.", unnamed)
     return {ticker: sorted(splits) for ticker, splits in found.items()}
 
 
