@@ -29,7 +29,7 @@ MAX_PAGE = 50_000  # rows that one response of custom bars can have
 MAX_LIST_PAGES = 500  # of a list; the longest, the dividends of all stocks, has half as many
 GOOD = {"OK", "DELAYED"}  # DELAYED: the plan is not real time; the bars are good
 MAX_FILTER = 6000  # characters of a list of tickers in an address; most servers take 8,000 in all
-MAX_ERROR = 4096  # bytes; an error sent with HTTP 200 is never longer
+MAX_ERROR = 4096  # bytes; a longer response is no error, so none of its JSON is decoded twice
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -269,15 +269,10 @@ def _error_text(response: Response) -> str:
 
 
 def _throttled(response: Response) -> bool:
-    """Too many requests: HTTP 429, or the same text with HTTP 200 and status ERROR, as some users saw."""
+    """Too many requests: HTTP 429, or the same text with another status, as some users saw it with HTTP 200."""
     if response.status == 429:
         return True
-    return (
-        response.status == 200
-        and len(response.body) < MAX_ERROR
-        and b'"ERROR"' in response.body
-        and "maximum requests per minute" in _error_text(response)
-    )
+    return len(response.body) < MAX_ERROR and "maximum requests per minute" in _error_text(response)
 
 
 def _refusal(response: Response) -> Exception:

@@ -216,6 +216,7 @@ def test_an_impatient_api_tries_once(server, slept):
         (429, {"status": "ERROR", "request_id": "1", "error": RATE_LIMIT}),
         (429, None),
         (200, {"status": "ERROR", "error": RATE_LIMIT}),
+        (403, {"status": "NOT_AUTHORIZED", "message": RATE_LIMIT}),
     ],
 )
 def test_a_rate_limit_is_waited_for_however_it_is_said(server, api, slept, status, body):
@@ -225,8 +226,11 @@ def test_a_rate_limit_is_waited_for_however_it_is_said(server, api, slept, statu
     assert max(slept) >= 59
 
 
-def test_an_article_that_quotes_the_rate_limit_is_none(server, api, slept):
-    server.get(f"{BASE}/v1/things", json={"status": "OK", "results": [{"title": f'"ERROR": {RATE_LIMIT}'}]})
+@pytest.mark.parametrize(
+    "body", [{"results": [{"title": RATE_LIMIT}]}, {"message": RATE_LIMIT, "results": [{"title": "a" * 4096}]}]
+)
+def test_an_article_or_a_remark_that_quotes_the_rate_limit_is_none(server, api, slept, body):
+    server.get(f"{BASE}/v1/things", json={"status": "OK", **body})
     assert len(list(api.rows("/v1/things", {}))) == 1
     assert slept == []
 

@@ -163,3 +163,12 @@ def test_a_sync_of_two_minutes_is_not_announced_and_a_longer_one_is(connect, mar
     stream = connect(StockPrices, adjusted=False, **config)
     list(stream.slices(stream.resume({})))
     assert bool(caplog.messages) is is_announced
+
+
+def test_who_watches_a_sync_sees_of_how_many_requests_it_has_made_how_many(connect, read, market):
+    stream = connect(StockPrices, tickers=["AAPL", "MSFT"])
+    list(stream.slices(stream.resume({})))
+    before = stream.request_stats()
+    read(stream)
+    after = stream.request_stats()
+    assert (before.requests, before.expected, after.requests, after.expected) == (1, 3, 4, 4)
