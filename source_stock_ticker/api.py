@@ -4,7 +4,7 @@ Facts are from the API's documentation (massive.com/docs) and from what its user
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -28,10 +28,11 @@ HOSTS = {"api.massive.com", "api.polygon.io"}  # the API answers under both name
 MAX_PAGE = 50_000  # rows that one response of custom bars can have
 MAX_LIST_PAGES = 500  # of a list; the longest, the dividends of all stocks, has half as many
 GOOD = {"OK", "DELAYED"}  # DELAYED: the plan is not real time; the bars are good
-MAX_FILTER = 6000  # characters of a list of tickers in an address; servers take 8,000 in all
-MAX_ERROR = 4096  # bytes; an error sent with HTTP 200 is never longer
+MAX_FILTER = 6000  # characters of a list of tickers in an address; most servers take 8,000 in all
+MAX_ERROR = 4096  # bytes; a longer response is no error, so none of its JSON is decoded twice
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class Body(Struct, Generic[R]):
@@ -65,6 +66,10 @@ class UnknownTicker(NotFound):
     """The address is right, and the API does not know the ticker in it (HTTP 404, "Ticker not found.")."""
 
 
+class TooLong(UnexpectedResponse):
+    """The address is longer than the API, or a proxy before it, takes (HTTP 413, 414, 431)."""
+
+
 class StockApi:
     """Asks the API. `base_url` without a slash at its end; only it ever gets the key.
 
@@ -84,6 +89,7 @@ class StockApi:
         self._base = base_url
         self._logger = logger
         self._expected: int | None = None  # number of the last request that is expected
+        self._max_filter = MAX_FILTER  # characters; less once an address was too long
         self._client = HttpClient(authenticate, logger, requests_per_minute, TRIES if patient else 1, _throttled)
 
     def get(self, path: str, query: Mapping[str, Any] | None = None, next_path: str | None = None) -> Response:
@@ -101,6 +107,27 @@ class StockApi:
         fetch, parse = partial(self.get, path, query), partial(self.page, make_row=make_row)
         for page in follow(fetch, parse, path, self._logger, MAX_LIST_PAGES):
             yield from page.rows
+
+    def by_filter(self, tickers: Sequence[str], ask: Callable[[dict[str, str]], T]) -> Iterator[T]:
+        """What `ask` returns for each of the filters that together name the tickers, as few as addresses allow.
+
+        ask: makes the requests; takes the part of their query that is the filter, {"ticker.any_of": "AAPL,MSFT"}. If it
+        raises TooLong it is asked again for half as many tickers, and no later filter is longer. Raises TooLong if one
+        ticker alone is too long.
+        """
+        rest = tickers
+        while rest:
+            chunk = next(cut(rest, self._max_filter))
+            try:
+                result = ask({"ticker.any_of": ",".join(chunk)})
+            except TooLong:
+                if len(chunk) == 1:
+                    raise
+                self._max_filter = sum(map(_length, chunk)) // 2
+                self._logger.info("The list of %d tickers makes an address too long; asking for half.", len(chunk))
+            else:
+                yield result
+                rest = rest[len(chunk) :]
 
     def page(self, response: Response, make_row: Callable[[dict[str, Any]], dict[str, Any]]) -> Page:
         """The rows of one response, each passed through `make_row`, and what names the next page."""
@@ -179,19 +206,24 @@ def lower(flag: bool) -> str:
     return str(flag).lower()
 
 
-def any_of(tickers: Iterable[str]) -> Iterator[str]:
-    """Values for a `ticker.any_of` filter: the tickers joined by commas, cut to what an address holds."""
+def cut(tickers: Iterable[str], max_length: int = MAX_FILTER) -> Iterator[list[str]]:
+    """The tickers in lists, each of at most so many characters in an address (a longer ticker is alone)."""
     chunk: list[str] = []
     length = 0
     for ticker in tickers:
-        size = len(quote(ticker, safe="")) + len("%2C")
-        if chunk and length + size > MAX_FILTER:
-            yield ",".join(chunk)
+        size = _length(ticker)
+        if chunk and length + size > max_length:
+            yield chunk
             chunk, length = [], 0
         chunk.append(ticker)
         length += size
     if chunk:
-        yield ",".join(chunk)
+        yield chunk
+
+
+def _length(ticker: str) -> int:
+    """How many characters a ticker and the comma behind it take in the query of an address."""
+    return len(quote(ticker, safe="")) + len("%2C")
 
 
 def read_body(response: Response, decoder: Decoder[Body[R]], schema: Mapping[str, Any] | None = None) -> Body[R]:
@@ -237,15 +269,10 @@ def _error_text(response: Response) -> str:
 
 
 def _throttled(response: Response) -> bool:
-    """Too many requests: HTTP 429, or the same text with HTTP 200 and status ERROR, as some users saw."""
+    """Too many requests: HTTP 429, or the same text with another status, as some users saw it with HTTP 200."""
     if response.status == 429:
         return True
-    return (
-        response.status == 200
-        and len(response.body) < MAX_ERROR
-        and b'"ERROR"' in response.body
-        and "maximum requests per minute" in _error_text(response)
-    )
+    return len(response.body) < MAX_ERROR and "maximum requests per minute" in _error_text(response)
 
 
 def _refusal(response: Response) -> Exception:
@@ -261,6 +288,8 @@ def _refusal(response: Response) -> Exception:
         case 404:
             kind = UnknownTicker if "ticker not found" in said.lower() else NotFound
             return kind(f"The API does not know {path} (HTTP 404); is api_url right?{quoted}")
+        case 413 | 414 | 431:
+            return TooLong(f"The API answered HTTP {response.status} for {path}.{quoted}")
         case 200 | 400:
             return UnexpectedResponse(f"The API refused {path}.{quoted}", f"HTTP {response.status}")
     return UnexpectedResponse(f"The API answered HTTP {response.status} for {path}.{quoted}")

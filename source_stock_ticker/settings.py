@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 from urllib.parse import urlsplit
 
 from .runtime.errors import ConfigError, start_of
@@ -84,6 +84,12 @@ def _key(key: str) -> str:
     return key
 
 
+def is_ticker(value: object) -> TypeGuard[str]:
+    """Whether a value can be a ticker: a text that means itself in an address, in a state and on a line of a log."""
+    special = ("", MARKET, ".", "..")
+    return isinstance(value, str) and value not in special and value == value.strip() and value.isprintable()
+
+
 def _tickers(config: Mapping[str, Any]) -> tuple[str, ...]:
     tickers = config.get("tickers", [])
     other = next((key for key in config if any(word in key.lower() for word in TICKER_WORDS)), None)
@@ -95,7 +101,7 @@ def _tickers(config: Mapping[str, Any]) -> tuple[str, ...]:
                 f'tickers: "{start_of(ticker, MAX_TICKER_LENGTH)}" has {len(ticker)} characters, which no ticker has; '
                 "list each ticker by itself."
             )
-        if not ticker or ticker in (MARKET, ".", "..") or ticker != ticker.strip() or not ticker.isprintable():
+        if not is_ticker(ticker):
             raise ConfigError(f'tickers: "{ticker}" is not a ticker; take out blanks around it and empty entries.')
     return tuple(dict.fromkeys(tickers))
 

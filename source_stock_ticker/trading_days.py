@@ -97,9 +97,9 @@ class BarSize(NamedTuple):
         return day.replace(day=1) if self.timespan == "month" else day
 
     def last_day(self, day: date) -> date:
-        """The last day of the bar that begins on `day`; of a week or month its last weekday."""
+        """The last day of the bar that covers `day`; of a week or month its last weekday."""
         if self.timespan == "week":
-            return last_weekday(day + timedelta(days=6))
+            return self.first_day(day) + timedelta(days=5)
         if self.timespan == "month":
             return last_weekday((day.replace(day=1) + timedelta(days=31)).replace(day=1) - ONE_DAY)
         return day

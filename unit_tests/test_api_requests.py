@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from source_stock_ticker.api import NotFound, NotYet, StockApi, TooOld, UnknownTicker, any_of, path_of
+from source_stock_ticker.api import NotFound, NotYet, StockApi, TooOld, UnknownTicker, cut, path_of
 from source_stock_ticker.runtime.errors import (
     ConfigError,
     ConnectorError,
@@ -216,6 +216,7 @@ def test_an_impatient_api_tries_once(server, slept):
         (429, {"status": "ERROR", "request_id": "1", "error": RATE_LIMIT}),
         (429, None),
         (200, {"status": "ERROR", "error": RATE_LIMIT}),
+        (403, {"status": "NOT_AUTHORIZED", "message": RATE_LIMIT}),
     ],
 )
 def test_a_rate_limit_is_waited_for_however_it_is_said(server, api, slept, status, body):
@@ -225,8 +226,11 @@ def test_a_rate_limit_is_waited_for_however_it_is_said(server, api, slept, statu
     assert max(slept) >= 59
 
 
-def test_an_article_that_quotes_the_rate_limit_is_none(server, api, slept):
-    server.get(f"{BASE}/v1/things", json={"status": "OK", "results": [{"title": f'"ERROR": {RATE_LIMIT}'}]})
+@pytest.mark.parametrize(
+    "body", [{"results": [{"title": RATE_LIMIT}]}, {"message": RATE_LIMIT, "results": [{"title": "a" * 4096}]}]
+)
+def test_an_article_or_a_remark_that_quotes_the_rate_limit_is_none(server, api, slept, body):
+    server.get(f"{BASE}/v1/things", json={"status": "OK", **body})
     assert len(list(api.rows("/v1/things", {}))) == 1
     assert slept == []
 
@@ -234,20 +238,90 @@ def test_an_article_that_quotes_the_rate_limit_is_none(server, api, slept):
 # Filters
 
 
-def test_a_few_tickers_make_one_filter():
-    assert list(any_of(["AAPL", "BRK.B"])) == ["AAPL,BRK.B"]
+def filters(api, tickers, ask=lambda only: only["ticker.any_of"]) -> list:
+    return list(api.by_filter(tickers, ask))
 
 
-def test_no_tickers_make_no_filter():
-    assert list(any_of([])) == []
+def test_a_few_tickers_make_one_filter(api):
+    assert filters(api, ("AAPL", "BRK.B")) == ["AAPL,BRK.B"]
+
+
+def test_no_tickers_make_no_filter(api):
+    assert filters(api, ()) == []
 
 
 @pytest.mark.parametrize("ticker", ["T{}", "ÄÖ/{}"])
-def test_many_tickers_make_filters_that_an_address_holds(ticker, server, api):
+def test_many_tickers_make_few_filters_that_an_address_holds(ticker, server, api):
     server.get(f"{BASE}/v1/things", json={})
     tickers = [ticker.format(n) for n in range(10_000)]
-    chunks = list(any_of(tickers))
-    for chunk in chunks:
-        api.get("/v1/things", {"ticker.any_of": chunk})
+    chunks = filters(api, tickers, lambda only: api.get("/v1/things", only) and only["ticker.any_of"])
     assert ",".join(chunks).split(",") == tickers
-    assert max(len(call.request.url) for call in server.calls) < 8_000
+    lengths = [len(call.request.url) for call in server.calls]
+    assert max(lengths) < 8_000
+    assert min(lengths[:-1]) > 5_900
+
+
+@pytest.mark.parametrize(
+    ("length", "lists"),
+    [
+        (10, [["A", "BB"], ["CCC", "D"]]),  # a comma takes three characters
+        (9, [["A", "BB"], ["CCC"], ["D"]]),
+        (8, [["A"], ["BB"], ["CCC"], ["D"]]),
+        (1, [["A"], ["BB"], ["CCC"], ["D"]]),
+    ],
+)
+def test_each_list_is_filled_to_its_last_character(length, lists):
+    assert list(cut(["A", "BB", "CCC", "D"], length)) == lists
+
+
+def short_addresses(limit: int, status: int = 414):
+    """A server that takes addresses of so many characters, and lists a row for each ticker of the filter."""
+
+    def respond(request):
+        if len(request.url) > limit:
+            return status, {}, "<html>Request-URI Too Large</html>"
+        tickers = parse_qs(urlsplit(request.url).query)["ticker.any_of"][0].split(",")
+        return 200, {}, json.dumps({"status": "OK", "results": [{"ticker": ticker} for ticker in tickers]})
+
+    return respond
+
+
+def listed(api, tickers) -> list[str]:
+    ask = lambda only: list(api.rows("/v1/things", only))  # noqa: E731
+    return [row["ticker"] for rows in api.by_filter(tickers, ask) for row in rows]
+
+
+@pytest.mark.parametrize("status", [413, 414, 431])
+@pytest.mark.parametrize("limit", [4096, 1024, 60])
+def test_a_filter_that_is_too_long_is_halved_until_it_is_not(server, api, status, limit):
+    server.add_callback("GET", f"{BASE}/v1/things", callback=short_addresses(limit, status))
+    tickers = [f"TICKER{n}" for n in range(1000)]
+    assert listed(api, tickers) == tickers
+
+
+def test_the_length_that_worked_is_kept_for_the_rest_of_the_sync(server, api):
+    server.add_callback("GET", f"{BASE}/v1/things", callback=short_addresses(2000))
+    tickers = [f"TICKER{n}" for n in range(2000)]
+    for _ in range(2):
+        listed(api, tickers)
+    assert [len(call.request.url) > 2000 for call in server.calls].count(True) == 2  # 6000 and 3000 characters
+
+
+def test_a_filter_is_halved_when_it_is_a_later_page_whose_address_is_too_long(server, api):
+    def respond(request):
+        tickers = parse_qs(urlsplit(request.url).query)["ticker.any_of"][0].split(",")
+        if "cursor=" in request.url:
+            return (200 if len(tickers) < 3 else 414), {}, json.dumps({"results": [{"ticker": tickers[-1]}]})
+        following = f"{request.url}&cursor=a" if len(tickers) > 1 else None
+        return 200, {}, json.dumps({"results": [{"ticker": ticker} for ticker in tickers[:1]], "next_url": following})
+
+    server.add_callback("GET", f"{BASE}/v1/things", callback=respond)
+    assert listed(api, ["A", "B", "C", "D"]) == ["A", "B", "C", "D"]
+
+
+def test_an_address_that_one_ticker_makes_too_long_is_told(server, api):
+    server.add_callback("GET", f"{BASE}/v1/things", callback=short_addresses(10))
+    with pytest.raises(UnexpectedResponse) as error:
+        listed(api, ["AAPL", "MSFT", "NVDA"])
+    assert error.value.message == "The API answered HTTP 414 for /v1/things."
+    assert len(server.calls) == 2

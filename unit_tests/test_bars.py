@@ -329,8 +329,8 @@ def test_no_bars_are_no_rows():
 )
 def test_a_bar_covers_its_days_from_the_first_to_the_last_weekday(timespan, day, first, last):
     size = BarSize(timespan, 1)
-    begins = size.first_day(date.fromisoformat(day))
-    assert (begins.isoformat(), size.last_day(begins).isoformat()) == (first, last)
+    begins, ends = size.first_day(date.fromisoformat(day)), size.last_day(date.fromisoformat(day))
+    assert (begins.isoformat(), ends.isoformat(), size.last_day(begins)) == (first, last, ends)
 
 
 @pytest.mark.parametrize(("timespan", "is_intraday"), [("minute", True), ("hour", True), ("day", False)])

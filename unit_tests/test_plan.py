@@ -1,12 +1,12 @@
 """The plan asks as little as it can and misses nothing; of the splits it says which prices they make wrong."""
 
+import logging
 from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_stock_ticker.runtime.errors import UnexpectedResponse
 from source_stock_ticker.streams.prices.plan import DAY_COST_WITHOUT_LIMIT, plan
 from source_stock_ticker.streams.prices.splits import are_stale, known_splits, splits_by_ticker
 from source_stock_ticker.trading_days import weekdays_between
@@ -95,6 +95,10 @@ def test_nothing_missing_costs_nothing():
     assert plan({}, FRIDAY, 5) == ([], None, 0)
 
 
+def listed(rows: list[dict]) -> dict[str, list[str]]:
+    return splits_by_ticker(rows, logging.getLogger("airbyte"))
+
+
 def split(ticker="AAPL", day="2005-02-28", split_from=1, split_to=2) -> dict:
     return {"ticker": ticker, "execution_date": day, "split_from": split_from, "split_to": split_to}
 
@@ -113,36 +117,36 @@ def split(ticker="AAPL", day="2005-02-28", split_from=1, split_to=2) -> dict:
     ],
 )
 def test_the_same_split_gives_the_same_text_however_it_is_written(row, text):
-    assert splits_by_ticker([row]) == {"AAPL": [text]}
+    assert listed([row]) == {"AAPL": [text]}
 
 
 def test_splits_are_kept_by_ticker_in_order_and_each_once():
     days = ["2020-08-31", "1987-06-16", "2014-06-09", "2005-02-28", "2000-06-21"]
     rows = [split("MSFT"), *(split(day=day) for day in days * 2)]
     kept = {"AAPL": [f"{day} 1:2" for day in sorted(days)], "MSFT": ["2005-02-28 1:2"]}
-    assert splits_by_ticker(rows) == kept
+    assert listed(rows) == kept
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("ticker", None),
-        ("ticker", []),
-        *[
-            (field, value)
-            for field in ("execution_date", "split_from", "split_to")
-            for value in (None, [], "soon", 10**400)
-        ],
-    ],
-)
-def test_a_split_that_lacks_what_we_need_is_noticed(field, value):
-    with pytest.raises(UnexpectedResponse, match="a split without ticker, execution_date or ratio"):
-        splits_by_ticker([split() | {field: value}])
+@pytest.mark.parametrize("field", ["split_from", "split_to"])
+@pytest.mark.parametrize("value", [None, [], {}, "soon", "2", True, 0, -1, 0.0, 1e12, 10**400, float("nan")])
+def test_a_split_whose_ratio_makes_no_sense_is_unreadable_on_its_day(field, value):
+    rows = [split(day="2014-06-09"), split() | {field: value}]
+    assert listed(rows) == {"AAPL": ["2005-02-28 unreadable", "2014-06-09 1:2"]}
 
 
-def test_a_split_without_its_ratio_is_noticed():
-    with pytest.raises(UnexpectedResponse, match="ratio"):
-        splits_by_ticker([{"ticker": "AAPL", "execution_date": "2005-02-28"}])
+def test_a_split_without_its_ratio_is_unreadable():
+    assert listed([{"ticker": "AAPL", "execution_date": "2005-02-28"}]) == {"AAPL": ["2005-02-28 unreadable"]}
+
+
+@pytest.mark.parametrize("day", [None, [], "", "soon", "0000-00-00", "2024-02-30", "20240229", 20240229, 10**400])
+def test_a_split_whose_day_is_unreadable_concerns_all_days(day):
+    assert listed([split() | {"execution_date": day}]) == {"AAPL": ["9999-12-31 unreadable"]}
+
+
+@pytest.mark.parametrize("ticker", [None, [], 5, "", " ", "*", "..", "A\nB"])
+def test_a_split_of_nobody_is_left_out_and_told(ticker, caplog):
+    assert listed([split(), split(ticker), split(ticker)]) == {"AAPL": ["2005-02-28 1:2"]}
+    assert caplog.messages == ["stock_prices: the list of splits has 2 without a ticker; left out."]
 
 
 def test_a_split_changes_only_bars_before_its_day():

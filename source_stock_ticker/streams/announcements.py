@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from ..api import StockApi, any_of
+from ..api import StockApi
 from ..runtime.errors import UnexpectedResponse
 from ..runtime.stream import Page, State, Written
 from ..settings import Settings
@@ -90,12 +90,8 @@ class AnnouncedStream(TableStream[Announced]):
 
     def _by_ticker(self) -> Iterator[tuple[str, Iterable[Row]]]:
         """Every ticker once, with all its rows. Raises UnexpectedResponse if they do not come together."""
-        wanted, finished = set(self._settings.tickers), set()
-        for query in self._queries():
-            rows: Iterable[Row] = self._bounded(self._api.rows(self.path, query, self.row))
-            if wanted:
-                # any_of promises no order, and groupby needs one.
-                rows = sorted((row for row in rows if row["ticker"] in wanted), key=itemgetter("ticker"))
+        finished: set[str] = set()
+        for rows in self._lists():
             for ticker, announced in groupby(rows, key=itemgetter("ticker")):
                 if ticker in finished:
                     raise UnexpectedResponse(f"The API sent {self.name} that are not in the order of their tickers.")
@@ -111,15 +107,22 @@ class AnnouncedStream(TableStream[Announced]):
                 raise UnexpectedResponse(f"The API sent over {MAX_ROWS_OF_A_TICKER:,} {self.name} of {row['ticker']}.")
             yield row
 
-    def _queries(self) -> Iterator[dict[str, Any]]:
+    def _lists(self) -> Iterator[Iterable[Row]]:
+        """The rows in the order of their tickers, in one list or in several that have no ticker in common."""
+        tickers = self._settings.tickers
+        return self._api.by_filter(tickers, self._sorted) if tickers else iter([self._listed({})])
+
+    def _sorted(self, of_tickers: dict[str, str]) -> list[Row]:
+        wanted = set(self._settings.tickers)
+        # any_of promises no order.
+        return sorted((r for r in self._listed(of_tickers) if r["ticker"] in wanted), key=itemgetter("ticker"))
+
+    def _listed(self, of_tickers: dict[str, str]) -> Iterator[Row]:
         days = {f"{self.day_field}.gte": self._settings.start_date}
         if self._settings.end_date:
             days[f"{self.day_field}.lte"] = self._settings.end_date
-        order = {"sort": f"ticker.asc,{self.day_field}.asc", "limit": 5000}
-        for tickers in any_of(self._settings.tickers):
-            yield {"ticker.any_of": tickers, **days, **order}
-        if not self._settings.tickers:
-            yield {**days, **order}
+        query = {**of_tickers, **days, "sort": f"ticker.asc,{self.day_field}.asc", "limit": 5000}
+        return self._bounded(self._api.rows(self.path, query, self.row))
 
     def row(self, item: Mapping[str, Any]) -> Row:
         if not item.get("id"):

@@ -30,6 +30,7 @@ class Market:
         self.today = today
         self.listed = {ticker: (date(2000, 1, 3), date(2100, 1, 1)) for ticker in tickers}  # first and last day
         self.splits: list[dict[str, Any]] = []
+        self.garbled: dict[str, dict[str, Any]] = {}  # ticker -> what the list says of its splits instead
         self.not_followed: list[dict[str, Any]] = []  # splits that the bars are not restated for yet
         self.holidays: set[date] = set()
         self.published: date | None = None  # the newest day with bars; None = yesterday
@@ -83,7 +84,7 @@ class Market:
         for row in self.splits:
             in_time = query["execution_date.gt"] < row["execution_date"] <= query["execution_date.lte"]
             if in_time and (tickers == [""] or row["ticker"] in tickers):
-                yield row
+                yield row | self.garbled.get(row["ticker"], {})
 
     def _bars(self, first: date, last: date, adjusted: bool, ticker: str | None) -> tuple[int, dict[str, str], str]:
         published = self.published or self.today - ONE_DAY

@@ -41,10 +41,11 @@ def test_a_grouped_day_that_is_refused_as_too_new_is_asked_for_again(sync, marke
     assert sync(tickers=[]).state["read"] == {"*": [START, "2024-03-13"]}
 
 
-def test_a_start_date_that_the_plan_does_not_reach_is_told(sync, market):
-    market.plan_begins = date(2024, 3, 5)
+@pytest.mark.parametrize(("start_date", "plan_begins"), [(START, "2024-03-05"), ("2010-01-04", "2022-03-16")])
+def test_a_start_date_that_the_plan_does_not_reach_is_told(sync, market, start_date, plan_begins):
+    market.plan_begins = date.fromisoformat(plan_begins)
     with pytest.raises(TooOld, match="start_date: your plan does not go back so far"):
-        sync(adjusted=False)
+        sync(start_date=start_date)
 
 
 def test_history_that_the_api_cuts_in_silence_is_not_noted_as_read(sync, market, caplog):
@@ -90,12 +91,23 @@ def test_a_ticker_is_read_again_from_where_its_own_plan_begins(sync, market, pla
 
 
 @pytest.mark.parametrize("split_day", ["2024-03-05", "2024-03-14"])
-def test_a_re_read_that_was_interrupted_is_still_one_the_next_time(sync, market, split_day):
+@pytest.mark.parametrize("start_date", ["2021-10-01", "2022-03-16"])
+def test_a_re_read_that_was_interrupted_is_still_one_the_next_time(sync, market, split_day, start_date):
     market.plan_begins = date(2022, 3, 16)
     market.split("AAPL", split_day)
-    interrupted = sync(OLD, **ROLLING).checkpoints[1][1]
+    config = {"start_date": start_date, "lookback_days": 1}
+    interrupted = sync(OLD, **config).checkpoints[1][1]
     assert interrupted["read"] == {"AAPL": ["2021-10-01", None]}
-    assert sync(interrupted, **ROLLING).state["read"] == {"AAPL": ["2022-03-16", "2024-03-14"]}
+    assert sync(interrupted, **config).state["read"] == {"AAPL": ["2022-03-16", "2024-03-14"]}
+
+
+def test_a_ticker_of_the_market_that_is_to_be_read_again_from_before_the_plan_is_read_from_where_it_begins(
+    sync, market
+):
+    market.plan_begins = date(2022, 3, 16)
+    saved = state_of({"*": ["2021-10-01", "2024-03-13"], "AAPL": ["2021-10-01", None]}, start="2021-10-01")
+    reading = sync(saved, tickers=[], start_date="2021-10-01", lookback_days=1)
+    assert (days_of(reading.rows)[0], reading.state["read"]) == ("2022-03-16", {"*": ["2021-10-01", "2024-03-14"]})
 
 
 def test_a_re_read_of_days_that_all_lie_before_the_plan_is_told(sync, market):

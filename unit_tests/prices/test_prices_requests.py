@@ -156,8 +156,19 @@ def test_a_long_sync_is_announced_with_the_time_it_takes(connect, market, caplog
     assert "3 minutes" in caplog.text
 
 
-def test_a_short_sync_is_not_announced(connect, market, caplog):
+@pytest.mark.parametrize(("tickers", "is_announced"), [(10, False), (11, True)])
+def test_a_sync_of_two_minutes_is_not_announced_and_a_longer_one_is(connect, market, caplog, tickers, is_announced):
     caplog.set_level(logging.INFO)
-    stream = connect(StockPrices, tickers=["AAPL", "MSFT"], adjusted=False, requests_per_minute=5)
+    config = {"tickers": [f"T{n}" for n in range(tickers)], "start_date": "2023-12-01", "requests_per_minute": 5}
+    stream = connect(StockPrices, adjusted=False, **config)
     list(stream.slices(stream.resume({})))
-    assert caplog.messages == []
+    assert bool(caplog.messages) is is_announced
+
+
+def test_who_watches_a_sync_sees_of_how_many_requests_it_has_made_how_many(connect, read, market):
+    stream = connect(StockPrices, tickers=["AAPL", "MSFT"])
+    list(stream.slices(stream.resume({})))
+    before = stream.request_stats()
+    read(stream)
+    after = stream.request_stats()
+    assert (before.requests, before.expected, after.requests, after.expected) == (1, 3, 4, 4)

@@ -138,7 +138,7 @@ def test_a_ticker_that_a_day_repeats_is_written_once(connect):
     assert len(connect(StockPrices).parse(of_day(AAPL=START), response(results=bars)).rows) == 1
 
 
-@pytest.mark.parametrize("ticker", [{}, {"T": None}, {"T": 5}, {"T": ""}, {"T": "\x00"}])
+@pytest.mark.parametrize("ticker", [{}, {"T": None}, {"T": 5}, {"T": ""}, {"T": "\x00"}, {"T": "*"}])
 @pytest.mark.parametrize("config", [{}, {"tickers": []}])
 def test_a_bar_of_a_day_without_its_ticker_is_left_out(connect, caplog, config, ticker):
     bars = [{"t": ms("2024-03-14", 16), **ticker}, {"T": "AAPL", "t": ms("2024-03-14", 16)}]

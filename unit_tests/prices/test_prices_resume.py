@@ -72,9 +72,9 @@ def test_an_earlier_start_date_makes_a_gap_so_the_ticker_is_read_again(connect):
 
 
 def test_a_ticker_that_was_read_from_an_earlier_day_has_no_gap(connect):
-    saved = state_of({"AAPL": ["2024-01-02", "2024-03-12"], "MSFT": [START, "2024-03-12"]})
-    resumed = connect(StockPrices, tickers=["AAPL", "MSFT"], start_date="2024-02-01").resume(saved)
-    assert resumed["read"] == {"AAPL": ["2024-01-02", "2024-03-12"], "MSFT": ["2024-02-01", None]}
+    days = {"AAPL": ["2024-01-02", "2024-03-12"], "NVDA": ["2024-02-01", "2024-03-12"], "MSFT": [START, "2024-03-12"]}
+    resumed = connect(StockPrices, tickers=["AAPL", "NVDA", "MSFT"], start_date="2024-02-01").resume(state_of(days))
+    assert resumed["read"] == days | {"MSFT": ["2024-02-01", None]}
 
 
 def test_a_ticker_that_began_after_the_start_date_is_not_read_again_for_it(connect):

@@ -135,6 +135,13 @@ def test_a_split_around_the_last_day_leaves_no_cliff(sync, market, split_day):
     assert table(first.rows, second.rows) == table(sync(**CONFIG).rows)
 
 
+@pytest.mark.parametrize("split_day", ["2024-03-04", "2024-03-05"])
+def test_a_known_split_on_or_before_the_first_bar_is_no_reason_to_read_again(sync, market, split_day):
+    market.split("AAPL", split_day)
+    saved = state_of({"AAPL": ["2024-03-05", "2024-03-14"]}, {"AAPL": [f"{split_day} 1:2"]})
+    assert sync(saved, lookback_days=0).rows == []
+
+
 def test_a_split_to_come_is_not_acted_upon(sync, market):
     first = sync(**CONFIG)
     market.split("AAPL", "2024-03-20")

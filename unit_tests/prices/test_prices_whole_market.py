@@ -1,5 +1,7 @@
 """The whole market: read by days, its state is one entry, and a ticker that was split is read by itself."""
 
+from datetime import date
+
 from market import ONE_DAY, START, days_of, state_of, weekdays
 
 
@@ -40,3 +42,18 @@ def test_a_ticker_of_the_market_that_is_behind_it_stays_in_the_state_until_it_is
     saved = state_of({"*": [START, "2024-03-12"], "AAPL": [START, "2024-03-06"]})
     market.down = ("ticker/AAPL",)
     assert sync(saved, tickers=[]).state["read"]["AAPL"] == [START, "2024-03-06"]
+
+
+def test_a_ticker_of_the_market_that_began_late_and_is_read_again_leaves_the_state_and_no_warning(sync, market, caplog):
+    market.listed["NEW"] = (date(2024, 3, 11), date(2100, 1, 1))
+    first = sync(tickers=[])
+    market.split("NEW", "2024-03-13")
+    second = sync(first.state, tickers=[])
+    assert second.state["read"] == {"*": [START, "2024-03-14"]}
+    assert caplog.messages == []
+
+
+def test_a_market_whose_history_the_api_cuts_in_silence_is_not_noted_as_read(sync, market, caplog):
+    market.plan_begins, market.clips = date(2024, 3, 11), True
+    assert sync(tickers=[]).state["read"] == {"*": ["2024-03-11", "2024-03-14"]}
+    assert "no bars before 2024-03-11, though start_date is 2024-03-01" in caplog.text

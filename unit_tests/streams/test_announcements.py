@@ -254,6 +254,21 @@ def test_many_tickers_are_asked_for_in_parts_and_none_is_lost(server, connect, r
 
 
 @ANNOUNCED
+def test_fewer_tickers_are_asked_for_where_an_address_is_too_long(server, connect, read, table, path, row, field):
+    tickers = [f"TICKER{n}" for n in range(100)]
+
+    def respond(request):
+        asked = dict(parse_qsl(urlsplit(request.url).query))["ticker.any_of"].split(",")
+        if len(request.url) > 500:
+            return 414, {}, ""
+        return 200, {}, json.dumps(ok(*(row | {"id": ticker, "ticker": ticker} for ticker in asked)))
+
+    server.add_callback("GET", re.compile(re.escape(API + path)), callback=respond)
+    reading = read(connect(table, tickers=tickers))
+    assert (reading.failed, sorted(row["ticker"] for row in reading.rows)) == ([], sorted(tickers))
+
+
+@ANNOUNCED
 @pytest.mark.parametrize("fingerprints", [[], "x", None, 5])
 def test_a_damaged_state_of_announcements_is_told(connect, table, path, row, field, fingerprints):
     with pytest.raises(ConfigError, match=f"state: that of {table.name} is not as this source writes it"):

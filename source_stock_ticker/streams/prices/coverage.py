@@ -39,7 +39,7 @@ class Coverage:
         self._logger = logger
         self._newest = ""  # day of the newest bar of any ticker: how far the API's data reaches
         self._finished: set[str] = set()  # tickers read up to the last day
-        self._began_late: dict[str, bool] = {}  # tickers read from their start: did they begin later than asked?
+        self._late_begins: dict[str, str | None] = {}  # tickers read from their start: first day if later than asked
         self._with_bars: set[str] = set()  # tickers that have any
         self._quiet: set[str] = set()  # tickers whose last bar is old
         self._page_ends: dict[str, str] = {}  # tickers, and the day of the last bar of the page written last
@@ -100,11 +100,14 @@ class Coverage:
         """Write into `state` what the slice's rows mean. last_day: the last one that the API has."""
         read = state["read"]
         match stream_slice:
-            case SplitsSlice(stale, known):
+            case SplitsSlice((stale, held_back, known)):
                 # Both in one state: whoever knows the split has also noted what is still to be read.
                 state["splits"] = known
                 for ticker in stale:
-                    read[ticker] = [read.get(ticker, read.get(MARKET))[0], None]
+                    read[ticker] = [_days(read, ticker)[0], None]
+                for ticker in held_back:
+                    # The market's days will be without it.
+                    read[ticker] = _days(read, ticker)
             case TickerSlice():
                 self._after_page(read, stream_slice, written, last_day)
             case DaySlice():
@@ -112,7 +115,7 @@ class Coverage:
             case EndSlice(expected):
                 self._extend_to_the_newest(read, last_day)
                 _merge_into_the_market(read)
-                self._warn_of_what_is_missing(read, expected)
+                self._warn_of_what_is_missing(expected)
 
     def _after_page(self, read: dict[str, Days], stream_slice: TickerSlice, written: Written, last_day: date) -> None:
         ticker, asked, _ = stream_slice
@@ -153,9 +156,11 @@ class Coverage:
         """If the ticker is read from its start: note that what the API gave nothing of is not "read"."""
         days = read[ticker]
         if days[1] is None:
-            self._began_late[ticker] = date.fromisoformat(first) - asked > NEW_LISTING
-            if self._began_late[ticker]:
+            late = date.fromisoformat(first) - asked > NEW_LISTING
+            if late:
                 days[0] = first
+            if ticker == MARKET or MARKET not in read:  # of the market's tickers some are always new
+                self._late_begins[ticker] = first if late else None
 
     # What only the whole sync can tell
 
@@ -168,12 +173,13 @@ class Coverage:
             for ticker in self._finished:
                 _mark_read_through(read[ticker], min(date.fromisoformat(self._newest), last_day))
 
-    def _warn_of_what_is_missing(self, read: dict[str, Days], expected: frozenset[str]) -> None:
-        if self._began_late and all(self._began_late.values()):
+    def _warn_of_what_is_missing(self, expected: frozenset[str]) -> None:
+        late_begins = [day for day in self._late_begins.values() if day]
+        if late_begins and len(late_begins) == len(self._late_begins):
             self._logger.warning(
                 "stock_prices: the API has no bars before %s, though start_date is %s. If your plan ends there, that "
                 "is all it gives; after an upgrade clear this stream's state to read the rest.",
-                min(read[ticker][0] for ticker in self._began_late if ticker in read),
+                min(late_begins),
                 self._settings.start_date,
             )
         quiet = self._quiet | (self._finished & expected - self._with_bars)
@@ -188,6 +194,11 @@ def _merge_into_the_market(read: dict[str, Days]) -> None:
         for ticker in [t for t, (_, through) in read.items() if t != MARKET and through]:
             if read[ticker][1] >= market_through:
                 del read[ticker]
+
+
+def _days(read: dict[str, Days], ticker: str) -> Days:
+    """A copy of what has been read of a ticker; of one without an entry, what has been read of the market."""
+    return list(read.get(ticker) or read[MARKET])
 
 
 def _mark_read_through(days: Days, through: date) -> None:

@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from datetime import date
 from typing import NamedTuple
 
-from .splits import SplitsByTicker
+from .splits import Compared
 
 
 class SplitsSlice(NamedTuple):
-    """The first slice: asks for nothing, notes which splits are known and what must be read again because of them."""
+    """The first slice: asks for nothing, notes which splits are known and what they mean for the tickers."""
 
-    stale: tuple[str, ...]
-    known: SplitsByTicker
+    splits: Compared
 
     def __str__(self) -> str:
         return "the splits"
@@ -23,6 +22,15 @@ class TickerSlice(NamedTuple):
     ticker: str
     first: date
     reread: bool
+
+    def __str__(self) -> str:
+        return self.ticker
+
+
+class HeldBackSlice(NamedTuple):
+    """A ticker with a split that is unreadable. Nothing is read of it: the slice fails, so that its name is told."""
+
+    ticker: str
 
     def __str__(self) -> str:
         return self.ticker
@@ -59,4 +67,4 @@ class EndSlice(NamedTuple):
         return "the end of the sync"
 
 
-PriceSlice = SplitsSlice | TickerSlice | DaySlice | EndSlice
+PriceSlice = SplitsSlice | HeldBackSlice | TickerSlice | DaySlice | EndSlice

@@ -5,23 +5,49 @@ another one. So the list of splits is read before any price, and a ticker whose 
 made with is read again from its start.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from typing import Any
+from itertools import chain
+from typing import Annotated, Any, NamedTuple
 
-from ...api import StockApi, any_of
-from ...runtime.errors import UnexpectedResponse
-from ...settings import MARKET, Settings
+from msgspec import Meta, Struct, ValidationError, convert
+
+from ...api import StockApi, cut
+from ...settings import MARKET, Settings, is_ticker
+from ...trading_days import is_day
 
 PATH = "/stocks/v1/splits"
 SPLITS_A_YEAR = 1_500  # of the whole market, about
 SPLITS_A_PAGE = 5_000
 SETTLING = timedelta(days=5)  # so long after a split the API's bars may still be on the old basis
 FRESH = "?"  # after a split whose bars may not have moved yet
+UNREADABLE = "unreadable"  # in the place of a ratio that makes no sense; is never saved
 SplitsByTicker = dict[str, list[str]]  # ticker -> its splits, each as "2005-02-28 1:2", sorted
+Shares = Annotated[float, Meta(gt=0, lt=1e12)]
 
 
-def listed_splits(api: StockApi, settings: Settings, from_day: str) -> SplitsByTicker:
+class Split(Struct):
+    """What we need of a row of the list: so many shares became so many."""
+
+    execution_date: date
+    split_from: Shares
+    split_to: Shares
+
+
+class Compared(NamedTuple):
+    """What the list of splits means for the prices.
+
+    stale: tickers whose rows a split has made wrong. held_back: tickers with an unreadable split, of which nobody can
+    tell. known: the splits that all rows know once those of the stale tickers are read again.
+    """
+
+    stale: tuple[str, ...]
+    held_back: tuple[str, ...]
+    known: SplitsByTicker
+
+
+def listed_splits(api: StockApi, settings: Settings, from_day: str, logger: logging.Logger) -> SplitsByTicker:
     """The splits from `from_day` (not included) to today, of the tickers of this sync or of all, by fewer requests."""
     query = {
         "execution_date.gt": from_day,
@@ -29,14 +55,15 @@ def listed_splits(api: StockApi, settings: Settings, from_day: str) -> SplitsByT
         "sort": "execution_date.asc",
         "limit": SPLITS_A_PAGE,
     }
-    filters = list(any_of(settings.tickers))
+
+    def listed(of_tickers: dict[str, str]) -> list[dict[str, Any]]:
+        return list(api.rows(PATH, {**of_tickers, **query}))
+
+    filters = len(list(cut(settings.tickers)))
     years = (settings.today - date.fromisoformat(from_day)).days / 365
-    if not filters or len(filters) > 1 + years * SPLITS_A_YEAR / SPLITS_A_PAGE:
-        return splits_by_ticker(api.rows(PATH, query))
-    found: SplitsByTicker = {}
-    for tickers in filters:
-        found |= splits_by_ticker(api.rows(PATH, {"ticker.any_of": tickers, **query}))
-    return found
+    by_filter = 0 < filters <= 1 + years * SPLITS_A_YEAR / SPLITS_A_PAGE
+    rows = chain.from_iterable(api.by_filter(settings.tickers, listed)) if by_filter else listed({})
+    return splits_by_ticker(rows, logger)
 
 
 def compared(
@@ -45,13 +72,13 @@ def compared(
     read: Mapping[str, list[Any]],
     settings: Settings,
     full_refresh: bool = False,
-) -> tuple[set[str], SplitsByTicker]:
-    """Tickers whose rows a split has made wrong, and the splits that all rows know once those are read again.
+) -> Compared:
+    """Compare the splits that the rows know with those of now.
 
     listed: by the API now. saved: those that the rows were made with. read: the days of each ticker, see coverage.py.
     full_refresh: only splits that are new count; a fresh one is left to the increments that follow.
     """
-    stale, known = set(), {}
+    stale, held_back, known = [], [], {}
     for ticker in {**listed, **saved}:
         days = read.get(ticker) or read.get(MARKET)
         if days is None:
@@ -59,33 +86,44 @@ def compared(
         from_day, through = days
         now = known_splits(listed.get(ticker, []), from_day, settings.today, settings.last_day)
         before = [split for split in saved.get(ticker, []) if split[:10] > from_day]
-        if full_refresh and through and settled(before) == settled(now):
+        if any(UNREADABLE in split for split in now):
+            held_back.append(ticker)
+            now = before
+        elif full_refresh and through and settled(before) == settled(now):
             now = before
         elif through and through <= settings.today.isoformat() and are_stale(before, now):
-            stale.add(ticker)
+            stale.append(ticker)
         if now:
             known[ticker] = now
-    return stale, known
+    return Compared(tuple(sorted(stale)), tuple(sorted(held_back)), known)
 
 
-def splits_by_ticker(rows: Iterable[Mapping[str, Any]]) -> SplitsByTicker:
+def splits_by_ticker(rows: Iterable[Mapping[str, Any]], logger: logging.Logger) -> SplitsByTicker:
     """The API's rows of splits as we keep them in the state: the same split always gives the same string.
 
     https://massive.com/docs/rest/stocks/corporate-actions/splits
     """
     found: dict[str, set[str]] = {}
+    unnamed = 0
     for row in rows:
-        try:
-            day = date.fromisoformat(row["execution_date"])
-            text = f"{day} {float(row['split_from']):.12g}:{float(row['split_to']):.12g}"
-            if not isinstance(row["ticker"], str):
-                raise TypeError("ticker")
-            found.setdefault(row["ticker"], set()).add(text)
-        except (KeyError, OverflowError, TypeError, ValueError) as error:
-            raise UnexpectedResponse(
-                "The API sent a split without ticker, execution_date or ratio.", repr(row)
-            ) from error
+        ticker = row.get("ticker")
+        if is_ticker(ticker):
+            found.setdefault(ticker, set()).add(_spelt(row))
+        else:
+            unnamed += 1
+    if unnamed:
+        logger.warning("stock_prices: the list of splits has %d without a ticker; left out.", unnamed)
     return {ticker: sorted(splits) for ticker, splits in found.items()}
+
+
+def _spelt(row: Mapping[str, Any]) -> str:
+    """A row as "2005-02-28 1:2", or UNREADABLE on its day; a day that is unreadable too comes after all others."""
+    try:
+        split = convert(row, Split)
+        return f"{split.execution_date} {split.split_from:.12g}:{split.split_to:.12g}"
+    except ValidationError:
+        day = row.get("execution_date")
+        return f"{day if isinstance(day, str) and is_day(day) else date.max} {UNREADABLE}"
 
 
 def known_splits(splits: Iterable[str], from_day: str, today: date, last_day: date) -> list[str]:

@@ -14,14 +14,14 @@ from ...api import ROWS, Body, NotFound, StockApi, TooOld, lower, read_body
 from ...runtime.errors import ConfigError, CredentialsError, UnexpectedResponse
 from ...runtime.http.response import Response
 from ...runtime.stream import Page, State, Written
-from ...settings import MARKET, Settings
+from ...settings import MARKET, Settings, is_ticker
 from ...trading_days import ONE_DAY, weekday_after, weekday_from, weekdays_between, years_before
 from ..table import TableStream
 from .bars import Price, read_bars, rows, rows_of_day, unknown_keys
 from .coverage import NEVER, Coverage
 from .plan import Plan, plan
-from .slices import DayNote, DaySlice, EndSlice, PriceSlice, SplitsSlice, TickerSlice
-from .splits import SplitsByTicker, compared, listed_splits
+from .slices import DayNote, DaySlice, EndSlice, HeldBackSlice, PriceSlice, SplitsSlice, TickerSlice
+from .splits import Compared, compared, listed_splits
 
 SUBSCRIPTIONS = (10, 5, 2)  # years of history that the API's subscriptions have
 WEEKS = timedelta(days=14)  # of which a ticker should have some bar
@@ -29,6 +29,10 @@ MINUTES_ANNOUNCED = 2  # a longer sync is announced
 OLD_BASIS = (
     "stock_prices: %s must be read again because of a split, but your plan has nothing before %s any more: "
     "rows before that day keep the old prices."
+)
+HELD_BACK = (
+    "The API lists a split of {} without a readable day or ratio, so nobody knows whether its prices are right; "
+    "it is held back until the list is mended."
 )
 
 
@@ -63,21 +67,24 @@ class StockPrices(TableStream[PriceSlice]):
         lookback = 0 if self.full_refresh else self._settings.lookback_days
         first_days = {ticker: self._coverage.first_day(days, lookback) for ticker, days in read.items()}
         expected = frozenset(t for t, day in first_days.items() if last_day - day >= WEEKS) - {MARKET}
-        stale: set[str] = set()
+        splits = Compared((), (), state["splits"])
         if self._settings.adjusted and self._splits_matter(read, first_days):
-            stale, known = self._splits(state)
-            yield SplitsSlice(tuple(sorted(stale)), known)
-            first_days |= {t: weekday_from(date.fromisoformat((read.get(t) or read[MARKET])[0])) for t in sorted(stale)}
-        yield from self._planned(state, {t: day for t, day in first_days.items() if day <= last_day}, stale)
+            splits = self._splits(state)
+            yield SplitsSlice(splits)
+            for ticker in splits.held_back:
+                first_days.pop(ticker, None)  # it lies on the market's days if it has no entry of its own
+                yield HeldBackSlice(ticker)
+            first_days |= {t: weekday_from(date.fromisoformat((read.get(t) or read[MARKET])[0])) for t in splits.stale}
+        yield from self._planned(state, {t: day for t, day in first_days.items() if day <= last_day}, splits)
         yield EndSlice(expected)
 
-    def _planned(self, state: State, first_days: dict[str, date], stale: set[str]) -> Iterator[PriceSlice]:
+    def _planned(self, state: State, first_days: dict[str, date], splits: Compared) -> Iterator[PriceSlice]:
         by_ticker, day, requests = self._plan(first_days)
         self._announce(requests)
         for ticker in by_ticker:
-            reread = ticker in stale or ticker in state["splits"] or MARKET in state["read"]
+            reread = ticker in splits.stale or ticker in state["splits"] or MARKET in state["read"]
             yield TickerSlice(ticker, first_days.pop(ticker), reread)
-        others, last_day = frozenset(by_ticker), self._settings.last_day
+        others, last_day = frozenset((*by_ticker, *splits.held_back)), self._settings.last_day
         while day and first_days and day <= last_day:
             following = weekday_after(day)
             yield DaySlice(day, first_days, others, following > last_day)
@@ -111,16 +118,16 @@ class StockPrices(TableStream[PriceSlice]):
             text = "stock_prices: about %d requests to make; at %d a minute that takes about %.0f minutes."
             self._logger.info(text, requests, limit, requests / limit)
 
-    def _splits(self, state: State) -> tuple[set[str], SplitsByTicker]:
-        """Tickers whose rows a split has made wrong, and the splits that all rows know once those are read again."""
+    def _splits(self, state: State) -> Compared:
+        """What the splits that the API lists now mean for the prices."""
         read, saved = state["read"], state["splits"]
         try:
-            listed = listed_splits(self._api, self._settings, min(days[0] for days in read.values()))
+            listed = listed_splits(self._api, self._settings, min(days[0] for days in read.values()), self._logger)
         except CredentialsError:
             raise
         except (ConfigError, NotFound) as refused:
             self._logger.warning("stock_prices: splits are not looked for. %s", refused.message)
-            return set(), saved
+            return Compared((), (), saved)
         return compared(listed, saved, read, self._settings, self.full_refresh)
 
     # One page
@@ -129,6 +136,8 @@ class StockPrices(TableStream[PriceSlice]):
         if page_token:
             return self._api.get(page_token)
         match stream_slice:
+            case HeldBackSlice(ticker):
+                raise UnexpectedResponse(HELD_BACK.format(ticker))
             case TickerSlice():
                 return self._fetch_ticker(stream_slice)
             case DaySlice(day):
@@ -200,7 +209,7 @@ class StockPrices(TableStream[PriceSlice]):
         body = read_body(response, ROWS)
         self._refuse_another_basis(body, response)
         results = body.results or []
-        named = [bar for bar in results if _is_named(bar)]
+        named = [bar for bar in results if is_ticker(bar.get("T"))]
         if len(named) < len(results):
             # Users saw such rows come: they are nobody's, and the others are good.
             unnamed = len(results) - len(named)
@@ -217,8 +226,3 @@ class StockPrices(TableStream[PriceSlice]):
         adjusted = self._settings.adjusted
         if body.adjusted is not UNSET and body.adjusted is not adjusted:
             raise UnexpectedResponse(f"The API answered with adjusted={body.adjusted}, unasked, for {response.path}.")
-
-
-def _is_named(bar: dict[str, Any]) -> bool:
-    ticker = bar.get("T")
-    return isinstance(ticker, str) and ticker.isprintable() and ticker != ""
