@@ -5,6 +5,7 @@ import re
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import responses
 from known_responses import API, ARTICLE, ok, queries
 
 from source_stock_ticker.runtime.errors import ConfigError
@@ -114,6 +115,14 @@ def test_the_cursor_advances_over_articles_that_stand_under_another_ticker(serve
 def test_an_article_that_does_not_name_the_ticker_it_was_found_by_is_kept(server, connect, read):
     server.get(f"{API}/v2/reference/news", json=ok(article("a", "2024-03-01T00:00:00Z", "ZZZ")))
     assert ids(read(connect(News)).rows) == ["a"]
+
+
+def test_an_article_that_names_only_another_ticker_is_kept_where_it_was_found(server, connect, read):
+    under = {"AAPL": ok(article("a", "2024-03-01T00:00:00Z", "MSFT")), "MSFT": ok()}
+    for ticker, body in under.items():
+        matches = [responses.matchers.query_param_matcher({"ticker": ticker}, strict_match=False)]
+        server.get(f"{API}/v2/reference/news", json=body, match=matches)
+    assert ids(read(connect(News, tickers=["AAPL", "MSFT"])).rows) == ["a"]
 
 
 @pytest.mark.parametrize("tickers", [None, []])

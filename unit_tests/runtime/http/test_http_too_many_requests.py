@@ -9,6 +9,7 @@ import pytest
 from letters_server import URL, failure, responds
 
 from source_stock_ticker.runtime.errors import TransientError
+from source_stock_ticker.runtime.http.retries import QUOTA_TRIES
 
 # Too many requests
 
@@ -69,6 +70,7 @@ def test_an_api_that_always_says_429_is_given_up(http, client, clock):
     responds(http, 429)
     start = clock.monotonic()
     assert isinstance(failure(client()), TransientError)
+    assert len(http.calls) == QUOTA_TRIES
     assert 10 * 60 > clock.monotonic() - start > 60
 
 
