@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+import time
 
 import pytest
 from numbers_stream import ALL, ALL_ROWS, FAT, Numbers, Read
@@ -183,6 +184,12 @@ def test_a_short_wait_is_not_worth_a_message(run, caplog, seconds, notices):
     caplog.set_level("INFO", "airbyte")
     found = run(Held(1, seconds))
     assert (found.kinds.count("RUNNING") - 1, len(caplog.messages)) == (notices, notices)
+
+
+def test_a_wait_is_told_with_the_moment_at_which_it_ends(run):
+    statuses = [trace["trace"]["stream_status"] for trace in run(Held(1, 600.0)).of_type("TRACE")]
+    ((reason,),) = [status["reasons"] for status in statuses if "reasons" in status]
+    assert reason["rate_limited"]["quota_reset"] / 1000 == pytest.approx(time.time() + 600, abs=60)
 
 
 def test_a_long_wait_is_told_once_a_minute(run, caplog, clock, monkeypatch):
