@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import resource
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -145,3 +146,18 @@ def test_a_bar_that_still_grows_is_not_read(connector: Connector, timespan: str,
     days = {"start_date": "2005-02-28", "end_date": "2005-03-16"}  # a Monday, and a Wednesday
     run = connector.read(tickers=["AAPL"], timespan=timespan, **days)
     assert [row["date"] for row in run.rows()] == whole
+
+
+def test_where_the_system_lets_no_thread_start_the_rows_are_the_same(
+    connector: Connector, real_prices: RealPrices
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    if hard != resource.RLIM_INFINITY:
+        pytest.skip("needs to ask for stacks that are too large")
+    resource.setrlimit(resource.RLIMIT_STACK, (2**50, hard))  # of each thread in a process begun from now on
+    try:
+        run = connector.read(tickers=["AAPL", "IBM", "MSFT"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
+    assert (run.exit_code, run.errors()) == (0, [])
+    assert run.rows() == [row for ticker in ("AAPL", "IBM", "MSFT") for row in real_prices(ticker, *QUARTER)]

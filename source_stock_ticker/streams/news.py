@@ -112,11 +112,10 @@ class News(TableStream[NewsSlice]):
 
     def checkpoint(self, state: State, stream_slice: NewsSlice, written: Written) -> None:
         ticker = stream_slice.ticker
-        if written.note is not None:
-            self._newest[ticker] = max(written.note.newest, self._newest.get(ticker, ""))
-            left_to = self._left_to.setdefault(ticker, {})
-            for other, moment in written.note.left_to.items():
-                left_to[other] = min(moment, left_to.get(other, moment))
+        self._newest[ticker] = max(written.note.newest, self._newest.get(ticker, ""))
+        left_to = self._left_to.setdefault(ticker, {})
+        for other, moment in written.note.left_to.items():
+            left_to[other] = min(moment, left_to.get(other, moment))
         # Once all is written, the articles that stand under another ticker count too.
         own = self._reached([written.last["published_utc"]] if written.last else [])
         if reached := self._newest.get(ticker, "") if written.done else own:

@@ -86,6 +86,14 @@ def test_optional_fields_may_be_absent(server, connect, read, table, path, body,
     assert from_the_api(read(connect(table)).rows) == bare
 
 
+@EACH_TABLE
+def test_whoever_watches_a_read_sees_how_many_requests_it_has_made(server, connect, read, table, path, body, rows):
+    server.get(API + path, json=body)
+    stream = connect(table)
+    read(stream)
+    assert stream.request_stats().requests == len(server.calls) > 0
+
+
 @pytest.mark.parametrize("table", [Exchanges, MarketHolidays, News, Dividends])
 def test_a_table_that_does_not_exist_is_no_empty_table(server, connect, read, table):
     server.get(re.compile(API), status=404, body="404 page not found")

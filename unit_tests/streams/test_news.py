@@ -5,10 +5,11 @@ import re
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import responses
 from known_responses import API, ARTICLE, ok, queries
 
 from source_stock_ticker.runtime.errors import ConfigError
-from source_stock_ticker.streams.news import News
+from source_stock_ticker.streams.news import News, is_moment
 
 
 def article(id: str, published: str, *tickers: str) -> dict:
@@ -16,22 +17,25 @@ def article(id: str, published: str, *tickers: str) -> dict:
 
 
 class Newspaper:
-    """Responds for its articles as the API does: by ticker, from a moment on, in order, in pages."""
+    """Responds for its articles as the API does: by ticker, from a moment on, in order, in pages.
 
-    def __init__(self, server, *articles: dict, page: int = 1000, down: str = "") -> None:
-        self.articles, self.page, self.down = list(articles), page, down
+    down: a ticker of which it serves the first `served` articles and no more.
+    """
+
+    def __init__(self, server, *articles: dict, page: int = 1000, down: str = "", served: int = 0) -> None:
+        self.articles, self.page, self.down, self.served = list(articles), page, down, served
         server.add_callback("GET", re.compile(f"{API}/v2/reference/news"), callback=self._respond)
 
     def _respond(self, request) -> tuple[int, dict, str]:
         query = dict(parse_qsl(urlsplit(request.url).query))
-        if self.down and query.get("ticker") == self.down:
+        at = int(query.get("cursor", 0))
+        if self.down and query.get("ticker") == self.down and at >= self.served:
             return 503, {}, ""
         found = [a for a in self.articles if query.get("ticker", a["tickers"][0]) in a["tickers"]]
         found = [
             a for a in found if query["published_utc.gte"] <= a["published_utc"] < query.get("published_utc.lt", "9")
         ]
         found.sort(key=lambda a: a["published_utc"])
-        at = int(query.get("cursor", 0))
         body = ok(*found[at : at + self.page])
         if at + self.page < len(found):
             link = request.url.split("&cursor")[0] + f"&cursor={at + self.page}"
@@ -83,13 +87,15 @@ def test_an_article_about_two_tickers_comes_once(server, connect, read, page):
     assert ids(read(connect(News, tickers=["AAPL", "MSFT"])).rows) == ["a", "c", "b"]
 
 
-@pytest.mark.parametrize("page", [1, 1000])
-def test_what_was_left_to_a_ticker_that_failed_comes_though_it_is_taken_out_of_the_config(server, connect, read, page):
+@pytest.mark.parametrize(("page", "served"), [(1, 0), (1, 1), (1000, 0)])
+def test_what_was_left_to_a_ticker_that_failed_comes_though_it_is_taken_out_of_the_config(
+    server, connect, read, page, served
+):
     days = {"both 1": ("AAPL", "MSFT"), "own 2": ("MSFT",), "both 3": ("AAPL", "MSFT"), "own 4": ("MSFT",)}
     articles = [article(name, f"2024-03-0{name[-1]}T00:00:00Z", *about) for name, about in days.items()]
-    newspaper = Newspaper(server, *articles, down="AAPL", page=page)
+    newspaper = Newspaper(server, *articles, down="AAPL", page=page, served=served)
     broken = read(connect(News, tickers=["AAPL", "MSFT"], lookback_days=0))
-    assert set(ids(broken.rows)) == {"own 2", "own 4"}
+    assert set(ids(broken.rows)) == {"own 2", "own 4", *["both 1"][:served]}
     newspaper.down = ""
     rest = read(connect(News, tickers=["MSFT"], lookback_days=0), broken.state)
     assert set(ids(broken.rows + rest.rows)) == set(days)
@@ -97,17 +103,26 @@ def test_what_was_left_to_a_ticker_that_failed_comes_though_it_is_taken_out_of_t
 
 @pytest.mark.parametrize("page", [1, 1000])
 def test_the_cursor_advances_over_articles_that_stand_under_another_ticker(server, connect, read, page):
-    Newspaper(server, article("a", "2024-03-01T00:00:00Z", "AAPL", "MSFT"), page=page)
-    read_until = read(connect(News, tickers=["AAPL", "MSFT"])).state["read"]
-    assert {ticker: newest for ticker, (_, newest) in read_until.items()} == {
-        "AAPL": "2024-03-01T00:00:00Z",
-        "MSFT": "2024-03-01T00:00:00Z",
-    }
+    both, own = article("a", "2024-03-01T00:00:00Z", "AAPL", "MSFT"), article("b", "2024-03-02T00:00:00Z", "MSFT")
+    for articles, newest_of_msft in (([both], "2024-03-01T00:00:00Z"), ([both, own], "2024-03-02T00:00:00Z")):
+        server.reset()
+        Newspaper(server, *articles, page=page)
+        read_until = read(connect(News, tickers=["AAPL", "MSFT"])).state["read"]
+        newest = {ticker: days[1] for ticker, days in read_until.items()}
+        assert newest == {"AAPL": "2024-03-01T00:00:00Z", "MSFT": newest_of_msft}
 
 
 def test_an_article_that_does_not_name_the_ticker_it_was_found_by_is_kept(server, connect, read):
     server.get(f"{API}/v2/reference/news", json=ok(article("a", "2024-03-01T00:00:00Z", "ZZZ")))
     assert ids(read(connect(News)).rows) == ["a"]
+
+
+def test_an_article_that_names_only_another_ticker_is_kept_where_it_was_found(server, connect, read):
+    under = {"AAPL": ok(article("a", "2024-03-01T00:00:00Z", "MSFT")), "MSFT": ok()}
+    for ticker, body in under.items():
+        matches = [responses.matchers.query_param_matcher({"ticker": ticker}, strict_match=False)]
+        server.get(f"{API}/v2/reference/news", json=body, match=matches)
+    assert ids(read(connect(News, tickers=["AAPL", "MSFT"])).rows) == ["a"]
 
 
 @pytest.mark.parametrize("tickers", [None, []])
@@ -246,3 +261,26 @@ def test_an_article_dated_in_the_future_does_not_stop_the_news(server, connect, 
     Newspaper(server, article("a", "2024-03-01T00:00:00Z", "AAPL"), article("b", "2025-03-01T00:00:00Z", "AAPL"))
     state = read(connect(News)).state
     assert state["read"]["AAPL"][1] == "2024-03-01T00:00:00Z"
+
+
+def test_an_article_with_an_odd_moment_comes_and_does_not_move_the_cursor(server, connect, read):
+    Newspaper(server, article("a", "2024-03-01T00:00:00Z", "AAPL"), article("b", "2024-03-02T00:00:00+00:00", "AAPL"))
+    reading = read(connect(News))
+    assert (ids(reading.rows), reading.state["read"]["AAPL"][1]) == (["a", "b"], "2024-03-01T00:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2024-03-01T14:05:00Z", True),
+        ("2024-03-01T14:05:00.123Z", True),
+        ("2024-03-01T14:05:00+00:00", False),
+        ("2024-03-01 14:05:00Z", False),
+        ("2024-02-30T14:05:00Z", False),
+        ("20240301T14:05:00Z", False),
+        ("2024-03-01", False),
+        ("", False),
+    ],
+)
+def test_a_moment_is_one_as_the_api_writes_it(text, expected):
+    assert is_moment(text) is expected

@@ -14,12 +14,15 @@ reader is at may exceed them, by one page: all the others wait for its end. Besi
 One worker at a time holds the parse lock, in which a response is decoded and its rows are encoded, which takes up
 to 60 MB for 50,000 rows; the others wait for the network meanwhile. More at once would gain nothing: Python runs one
 thread at a time.
+
+A container may let only some of the threads start, or none. Then those that run do the work of all; without any, the
+reader takes a worker's steps itself, one each time that it has nothing to give.
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sized
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -71,11 +74,14 @@ class Prefetcher(Generic[S, P]):
         self._parsing = False  # some worker holds the parse lock
         self._taking_a_slice = threading.Lock()
         self._changed = threading.Condition()
+        self._own_steps: Iterator[None] | None = self._steps()  # those of the reader, if no thread can be started
 
     def __enter__(self) -> "Prefetcher[S, P]":
-        for _ in range(self._workers):
-            # A daemon: a process that is told to stop does not wait for a response from the network.
-            threading.Thread(target=self._run, daemon=True).start()
+        with suppress(RuntimeError):  # can't start new thread
+            for _ in range(self._workers):
+                # A daemon: a process that is told to stop does not wait for a response from the network.
+                threading.Thread(target=self._run, daemon=True).start()
+                self._own_steps = None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -95,7 +101,9 @@ class Prefetcher(Generic[S, P]):
             nothing_yet = page is None
             yield stream_slice, page
             del page  # large, and while the next one is waited for nobody here needs it
-            if nothing_yet:
+            if nothing_yet and self._own_steps is not None:
+                next(self._own_steps, None)
+            elif nothing_yet:
                 with self._changed:
                     self._changed.wait_for(self._has_something_to_give, TICK)
         if self._slices_error is not None:
@@ -138,6 +146,11 @@ class Prefetcher(Generic[S, P]):
     # The workers' side
 
     def _run(self) -> None:
+        for _ in self._steps():
+            pass
+
+    def _steps(self) -> Iterator[None]:
+        """All that a worker does. A step ends with a page, or with a slice."""
         while (buffer := self._next_buffer()) is not None:
             try:
                 for page in self._work(buffer.slice, partial(self._parse_lock, buffer)):
@@ -149,11 +162,13 @@ class Prefetcher(Generic[S, P]):
                         self._waiting_bytes += self._last_page
                         self._changed.notify_all()
                     del page  # large, and while the next one is made nobody here needs it
+                    yield
             except Exception as error:
                 buffer.error = without_stack(error)
             with self._changed:
                 buffer.ended = True
                 self._changed.notify_all()
+            yield
 
     def _next_buffer(self) -> SliceBuffer[S, P] | None:
         """A buffer for the next slice, or None if there is none left to begin."""

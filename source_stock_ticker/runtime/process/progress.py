@@ -42,4 +42,8 @@ class Progress:
         tell(f"{CLEAR}{self._counts(rows, stats)}\n")
 
     def _counts(self, rows: int, stats: RequestStats) -> str:
-        return f"{self._stream}: {rows:,} rows, {stats.requests:,} request{'' if stats.requests == 1 else 's'}"
+        return f"{self._stream}: {_counted(rows, 'row')}, {_counted(stats.requests, 'request')}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

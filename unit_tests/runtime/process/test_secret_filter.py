@@ -18,18 +18,37 @@ from source_stock_ticker.runtime.protocol.records import records
 KEY = "k3y-of-12345678"
 ODD_KEY = "k3y+of/12 34\"56'78\\ü?>"
 QUOTED_KEY = "k3y'of'12345678"
+
+
+def in_lower_case(text):
+    """A text in a URL with the codes as some write them: %2f for %2F."""
+    return re.sub("%..", lambda code: code[0].lower(), text)
+
+
+def in_go(text):
+    """JSON as Go writes it."""
+    return text.translate({ord(char): f"\\u{ord(char):04x}" for char in "<>&"})
+
+
 SPELLINGS = {
     "plain": str,
     "in a URL": lambda key: quote(key, safe=""),
     "in a URL with slashes": quote,
     "in a form": quote_plus,
-    "in a URL, in lower case": lambda key: re.sub("%..", lambda code: code[0].lower(), quote(key, safe="")),
+    "in a URL, in lower case": lambda key: in_lower_case(quote(key, safe="")),
+    "in a URL with slashes, in lower case": lambda key: in_lower_case(quote(key)),
+    "in a form, in lower case": lambda key: in_lower_case(quote_plus(key)),
+    "in a URL with every byte escaped": lambda key: "".join(f"%{byte:02X}" for byte in key.encode()),
+    "in a URL with every byte escaped, in lower case": lambda key: "".join(f"%{byte:02x}" for byte in key.encode()),
     "in JSON": lambda key: json.dumps({"key": key}),
     "in JSON that is not ASCII": lambda key: json.dumps({"key": key}, ensure_ascii=False),
     "in JSON in JSON": lambda key: json.dumps({"response": json.dumps({"key": key})}),
     "in JSON as PHP writes it": lambda key: json.dumps({"key": key}).replace("/", "\\/"),
-    "in JSON as Go writes it": lambda key: json.dumps(key).translate({ord(c): f"\\u{ord(c):04x}" for c in "<>&"}),
+    "in JSON in JSON as PHP writes it": lambda key: json.dumps(json.dumps(key).replace("/", "\\/")),
+    "in JSON as Go writes it": lambda key: in_go(json.dumps(key, ensure_ascii=False)),
+    "in JSON in JSON as Go writes it": lambda key: json.dumps(in_go(json.dumps(key, ensure_ascii=False))),
     "in a web page": html.escape,
+    "in a web page, the quotes as they are": lambda key: html.escape(key, False),
     "in a web page as Go writes it": lambda key: html.escape(key, False).translate(
         {ord(c): f"&#{ord(c)};" for c in "'\"+"}
     ),

@@ -3,12 +3,14 @@
 import json
 import logging
 import threading
+import time
 
 import pytest
 from numbers_stream import ALL, ALL_ROWS, FAT, OUTAGE, Numbers, Read
 
 from source_stock_ticker.runtime.encoded_page import CHUNK
 from source_stock_ticker.runtime.http.rate_limit import RequestStats
+from source_stock_ticker.runtime.process import prefetch
 from source_stock_ticker.runtime.protocol import messages
 from source_stock_ticker.runtime.protocol.catalog import ConfiguredStream
 from source_stock_ticker.runtime.protocol.row_type import NulledRow
@@ -221,6 +223,55 @@ def test_a_stream_that_waits_for_the_rate_limit_says_so_once(caplog, messages_in
     found = Read(messages_in(lines), False)
     assert found.kinds == ["STARTED", "RUNNING", "RUNNING", "RECORD", "STATE", "RECORD", "STATE", "COMPLETE"]
     assert caplog.messages == ["numbers: waiting for the rate limit, 30 s."]
+
+
+class Held(Numbers):
+    """The rate limit holds its first page back until the reader has looked so many times."""
+
+    def __init__(self, looks: int, seconds_to_wait: float) -> None:
+        super().__init__({"a": [[1]]})
+        self.looks, self.seconds_to_wait = looks, seconds_to_wait
+        self.released = threading.Event()
+
+    def fetch(self, stream_slice, page_token):
+        assert self.released.wait(5)
+        return super().fetch(stream_slice, page_token)
+
+    def request_stats(self):
+        seconds = 0.0 if self.released.is_set() else self.seconds_to_wait
+        self.looks -= 1
+        if not self.looks:
+            self.released.set()
+        return RequestStats(seconds_to_wait=seconds)
+
+
+@pytest.mark.parametrize(("seconds", "notices"), [(0.0, 0), (1.5, 0), (1.6, 1)])
+def test_a_short_wait_is_not_worth_a_message(run, caplog, seconds, notices):
+    caplog.set_level("INFO", "airbyte")
+    found = run(Held(1, seconds))
+    assert (found.kinds.count("RUNNING") - 1, len(caplog.messages)) == (notices, notices)
+
+
+def test_a_wait_is_told_with_the_moment_at_which_it_ends(run):
+    statuses = [trace["trace"]["stream_status"] for trace in run(Held(1, 600.0)).of_type("TRACE")]
+    ((reason,),) = [status["reasons"] for status in statuses if "reasons" in status]
+    assert reason["rate_limited"]["quota_reset"] / 1000 == pytest.approx(time.time() + 600, abs=60)
+
+
+def test_a_long_wait_is_told_once_a_minute(run, caplog, clock, monkeypatch):
+    class HeldForMinutes(Held):
+        """From look to look twenty seconds pass."""
+
+        def request_stats(self):
+            clock.sleep(20)
+            return super().request_stats()
+
+    monkeypatch.setattr("time.monotonic", clock.monotonic)
+    monkeypatch.setattr(prefetch, "TICK", 0.001)
+    caplog.set_level("INFO", "airbyte")
+    run(HeldForMinutes(looks=10, seconds_to_wait=300))
+    # After 20 s, and whenever more than 60 s have passed since: after 100 and 180 s.
+    assert caplog.messages == ["numbers: waiting for the rate limit, 300 s."] * 3
 
 
 def test_who_waits_for_a_page_lets_out_what_is_written():
