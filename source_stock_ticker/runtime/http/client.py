@@ -24,7 +24,7 @@ from .response import Response
 
 CONNECT_TIMEOUT = 10.0  # seconds
 RESPONSE_TIMEOUT = 120.0  # seconds for a whole response
-ONE_TRY_TIMEOUT = 25.0  # the same when there is only one try: someone is waiting
+ONE_TRY_TIMEOUT = 15.0  # the same when there is only one try: someone waits, and a check may make three requests
 MAX_BODY = 16 * 1024 * 1024  # bytes, unpacked; the largest real response (50,000 rows) has about 6 MB
 # The first request takes longer to arrive (TCP, TLS) than the next: 60 s apart here could be 59.8 s over there.
 MARGIN = 1.01
