@@ -205,8 +205,8 @@ def test_without_a_server_every_stream_says_so_and_the_read_ends(
     assert words in check.status()[1]
 
 
-# What these spoil of a split, its id, no price depends on.
-NOT_LOOKED_AT = {"a number where a string should be", "a number beyond 64 bits"}
+# What these spoil of a split, its id, no price depends on; one that names no ticker costs no more than a warning.
+NOT_LOOKED_AT = {"a number where a string should be", "a number beyond 64 bits", "a row without fields"}
 QUICKLY_TOLD = ["truncated gzip", "an empty object", "a redirect to itself", "a number where a string should be"]
 
 

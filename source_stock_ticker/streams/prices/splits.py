@@ -56,13 +56,13 @@ def listed_splits(api: StockApi, settings: Settings, from_day: str, logger: logg
         "limit": SPLITS_A_PAGE,
     }
 
-    def listed(of_tickers: dict[str, str]) -> list[dict[str, Any]]:
+    def ask(of_tickers: dict[str, str]) -> list[dict[str, Any]]:
         return list(api.rows(PATH, {**of_tickers, **query}))
 
     filters = len(list(cut(settings.tickers)))
     years = (settings.today - date.fromisoformat(from_day)).days / 365
     by_filter = 0 < filters <= 1 + years * SPLITS_A_YEAR / SPLITS_A_PAGE
-    rows = chain.from_iterable(api.by_filter(settings.tickers, listed)) if by_filter else listed({})
+    rows = chain.from_iterable(api.by_filter(settings.tickers, ask)) if by_filter else api.rows(PATH, query)
     return splits_by_ticker(rows, logger)
 
 
