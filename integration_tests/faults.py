@@ -219,7 +219,7 @@ FAULTS: dict[str, Fault] = {
     "reset": transient("reset", "connection broke"),
     "closed in mid-body": transient("half", "connection broke"),
     "reset in mid-body": transient(reset_in_mid_body, "connection broke"),
-    "no HTTP": transient(no_http, "connection broke"),
+    "no HTTP": transient(no_http, "answer is not HTTP"),
     "slow headers": Fault(("slow", 0.3)),
     "slow body": Fault(("slow", 0, 0.3)),
     "headers too late": transient(("slow", 100), "in time", minutes=True),

@@ -105,6 +105,8 @@ def test_a_socks_proxy_is_refused(client, monkeypatch, variable, scheme):
         f"http://user:12/{PASSWORD}@127.0.0.1:9",
         f"http://user:12?{PASSWORD}@127.0.0.1:9",
         f"http://user:12#{PASSWORD}@127.0.0.1:9",
+        f"http://user:12/?{PASSWORD}@127.0.0.1:9",
+        f"http://user:12/#{PASSWORD}@127.0.0.1:9",
         f"http://company\\user:{PASSWORD}@127.0.0.1:9",
         f"http://user:€{PASSWORD}@127.0.0.1:9",
         f"http://user:%E2%82%AC{PASSWORD}@127.0.0.1:9",
