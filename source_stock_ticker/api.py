@@ -29,7 +29,7 @@ MAX_PAGE = 50_000  # rows that one response of custom bars can have
 MAX_LIST_PAGES = 500  # of a list; the longest, the dividends of all stocks, has half as many
 GOOD = {"OK", "DELAYED"}  # DELAYED: the plan is not real time; the bars are good
 MAX_FILTER = 6000  # characters of a list of tickers in an address; most servers take 8,000 in all
-MAX_ERROR = 4096  # bytes; a longer response is no error, so none of its JSON is decoded twice
+MAX_ERROR = 4096  # bytes; anything longer is no error message, so large responses are decoded only once
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -109,7 +109,7 @@ class StockApi:
             yield from page.rows
 
     def by_filter(self, tickers: Sequence[str], ask: Callable[[dict[str, str]], T]) -> Iterator[T]:
-        """What `ask` returns for each of the filters that together name the tickers, as few as addresses allow.
+        """One result of `ask` per filter; together the filters name all tickers, and are as few as addresses allow.
 
         ask: makes the requests; takes the part of their query that is the filter, {"ticker.any_of": "AAPL,MSFT"}. If it
         raises TooLong it is asked again for half as many tickers, and no later filter is longer. Raises TooLong if one
@@ -124,7 +124,7 @@ class StockApi:
                 if len(chunk) == 1:
                     raise
                 self._max_filter = sum(map(_length, chunk)) // 2
-                self._logger.info("The list of %d tickers makes an address too long; asking for half.", len(chunk))
+                self._logger.info("An address with %d tickers is too long; asking for half as many.", len(chunk))
             else:
                 yield result
                 rest = rest[len(chunk) :]

@@ -12,7 +12,7 @@ BAR_SIZES = {"minute": {1, 5, 10, 15, 30}, "hour": {1, 2, 4}, "day": {1}, "week"
 FREE_PLAN_YEARS = 2  # of history
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}  # plain http only to these
 MAX_TICKER_LENGTH = 100  # characters
-TICKER_WORDS = ("ticker", "symbol", "stock")  # who writes an option with one of these does not want the whole market
+TICKER_WORDS = ("ticker", "symbol", "stock")  # an unknown option with one of these means `tickers`, not the market
 MARKET = "*"  # stands where a ticker would, for the whole market; so no ticker may be called that
 
 

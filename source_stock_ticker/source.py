@@ -33,6 +33,7 @@ class SourceStockTicker(Source):
             if not read_body(api.get(Tickers.path, {"limit": 1}), ROWS).results:
                 raise UnexpectedResponse("The API lists no tickers at all.")
             return
+        # Their order must not matter, so it is the alphabetically first one.
         ticker, first, last = min(settings.tickers), settings.start_date, settings.last_day
         response = api.bars(ticker, settings.bar_size, first, last, settings.adjusted, limit=100)
         if response is None:
@@ -41,7 +42,7 @@ class SourceStockTicker(Source):
         if not (body.results or body.next_url or _may_be_listed(api, ticker, logger)):
             raise ConfigError(
                 f'tickers: the API has no bars of "{ticker}" from {first} to {last}, and lists it neither as active '
-                "nor as delisted. Is it spelt as the exchange does (upper and lower case differ)?"
+                "nor as delisted. Is it spelt as the exchange spells it (upper and lower case differ)?"
             )
 
     def streams(self, logger: logging.Logger, config: Mapping[str, Any]) -> list[Stream[Any]]:
@@ -70,7 +71,7 @@ def _may_be_listed(api: StockApi, ticker: str, logger: logging.Logger) -> bool:
         return any(_is_listed(api, ticker, active) for active in (True, False))
     except ConnectorError as problem:
         logger.warning(
-            'tickers: the API has no bars of "%s" in these days, and whether there is such a ticker is not known. %s',
+            'tickers: the API has no bars of "%s" in this period, and does not say whether there is such a ticker. %s',
             ticker,
             problem.message,
         )

@@ -34,11 +34,13 @@ SHARED = """
     unit_tests/test_layout.py unit_tests/test_metadata.py unit_tests/test_readme.py unit_tests/test_spec.py
 """
 # File -> what of it is about this project alone (regular expressions, . is any character), and what a copy has there.
+FIRST_VERSION = "0.1.0"  # as template/ has it
 EDITS = {
     ".ci/run": [
         (r"# Then what others wrote:[^\n]*\n", ""),
         (r"# Only this project.*?(?=say \"style)", ""),
     ],
+    "Dockerfile": [(r"(?<=io.airbyte.version=)\S+", FIRST_VERSION)],
     ".gitignore": [(r"/examples/[^\n]*\n/examples/[^\n]*\n", "")],
     "Makefile": [
         (r"\n# What only this project has.*", ""),
@@ -49,6 +51,7 @@ EDITS = {
     "docs/integrations/sources/river-levels.md": [(r"\d{4}-\d\d-\d\d", time.strftime("%Y-%m-%d"))],
     "metadata.yaml": [
         (r"definitionId: \S+", f"definitionId: {uuid.uuid4()}"),
+        (r"(?<=dockerImageTag: )\S+", FIRST_VERSION),
         (r"(?<=    hosts:\n).*?(?=  suggestedStreams)", "      - api.river-levels.example\n"),
         (r"stock_prices", "readings"),
         (r"  # The platform ends a sync.*?(?=  # True because)", ""),

@@ -206,7 +206,7 @@ def test_a_ticker_without_bars_that_neither_list_has_is_refused_without_waiting(
         check(requests_per_minute=5)
     assert error.value.message == (
         'tickers: the API has no bars of "AAPL" from 2024-01-02 to 2024-02-29, and lists it neither as active '
-        "nor as delisted. Is it spelt as the exchange does (upper and lower case differ)?"
+        "nor as delisted. Is it spelt as the exchange spells it (upper and lower case differ)?"
     )
     assert (len(server.calls), slept) == (3, [])
 

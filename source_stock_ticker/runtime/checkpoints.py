@@ -2,11 +2,11 @@
 
 A STATE promises that everything before it has been written, so that the next read begins behind it. It is due when the
 records since the last one are worth its bytes, or some seconds have passed: also when there is nothing to write for
-long, because the platform takes only RECORDs and STATEs for signs of life.
+long, because the platform counts only RECORDs and STATEs as signs of life.
 
     incremental read    a STATE may stand behind any page
-    full refresh        behind a whole slice only, for the next attempt must write no row twice; marked with its job
-                        (protocol/attempts.py)
+    full refresh        behind whole slices only, so that the next attempt begins at a slice and writes no row twice; a
+                        STATE names its job (protocol/attempts.py)
 """
 
 import json
@@ -26,7 +26,7 @@ STATE_SECONDS = 10.0  # .. or so many seconds have passed
 
 
 class Checkpoints:
-    """Those of one read of one stream. `state` is always what `Stream.resume` gave."""
+    """The checkpoints of one read of one stream. `state` is always what `Stream.resume` gave."""
 
     def __init__(self, stream: Stream[Any], configured: ConfiguredStream) -> None:
         self._stream, self._configured = stream, configured
@@ -50,7 +50,7 @@ class Checkpoints:
             self._written, self._before_slice = Written(), None
 
     def leave_slice(self, state: State) -> None:
-        """The slice has failed. In a full refresh the next attempt reads it as a whole."""
+        """The slice has failed. In a full refresh the next attempt reads all of it: rows already written come again."""
         if self._before_slice is not None:
             state.clear()
             state.update(msgspec.json.decode(self._before_slice))

@@ -34,7 +34,7 @@ class ConfigError(ConnectorError):
 
 
 class CredentialsError(ConfigError):
-    """The key is not accepted, or no way leads to the API (proxy, certificates).
+    """The key is not accepted, or the proxy or the certificates of this machine keep us from the API.
 
     This holds for every stream, so none is tried after the first.
     """

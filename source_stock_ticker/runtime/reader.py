@@ -4,7 +4,7 @@ For each stream of the catalog:
 
     STREAM_STATUS STARTED
     RUNNING, then RECORDs, a STATE now and then      (a STATE promises: all before it has been written)
-    STATE                                            (none for an unknown stream, nor after a refused key)
+    STATE                                            (none if the stream is unknown, or its state or the key refused)
     STREAM_STATUS COMPLETE, or INCOMPLETE and a TRACE ERROR
 
 What a failure does to the rest of a stream, and to the other streams: see stream.py.
@@ -20,7 +20,7 @@ from typing import Any
 
 from .checkpoints import Checkpoints
 from .encoded_page import EncodedPage, encoded
-from .errors import ConfigError, ConnectorError, CredentialsError, IncompleteSync, TransientError
+from .errors import ConfigError, ConnectorError, CredentialsError, IncompleteSync, TransientError, start_of
 from .http.paging import follow
 from .process.prefetch import ParseLock, Prefetcher
 from .process.progress import Progress
@@ -32,6 +32,7 @@ from .stream import Page, State, Stream
 
 WAIT_NOTICE_INTERVAL = 60.0  # seconds between two messages about the rate limit
 SHORT_WAIT = 1.5  # seconds; a shorter wait is not worth a message
+MAX_NAMED_FIELDS = 10  # that the schema does not have
 MAX_NAMED_FAILURES = 5  # slices that an error message names; of more it says how many
 
 
@@ -84,18 +85,18 @@ class StreamRead:
 
     def run(self, saved: State) -> Iterator[bytes]:
         """All between STARTED and COMPLETE. Raises, after the last STATE, what made it incomplete."""
-        stream, configured, finished = self._stream, self._configured, False
+        stream, configured = self._stream, self._configured
+        stream.full_refresh = not configured.incremental
         if configured.incremental:
             saved = unmarked(saved)
             if stream.cursor_field is None:
                 self._logger.warning("%s has no cursor: it is read in full.", stream.name)
         else:
-            stream.full_refresh = True
             saved, finished = saved_attempt(saved, configured.sync_id)
-        if finished:
-            self._logger.info("%s: an earlier attempt of this full refresh has read everything.", stream.name)
-            yield self._checkpoints.message(saved, done=True)
-            return
+            if finished:
+                self._logger.info("%s: an earlier attempt of this full refresh has read everything.", stream.name)
+                yield self._checkpoints.message(saved, done=True)
+                return
         state = stream.resume(copy.deepcopy(saved) if stream.cursor_field else {})
         failures: list[tuple[Any, Exception]] = []
         yield from self.read_slices(state, failures)
@@ -165,9 +166,9 @@ class StreamRead:
             counts = ", ".join(f"{field}: {count:,}" for field, count in sorted(self._nulled.items()))
             text = "%s: values that do not fit the schema became null (%s); their records say so in meta.changes."
             self._logger.warning(text, self._stream.name, counts)
-        if fields := self._stream.unknown_fields:
-            text = "%s: the API sends fields that the schema does not have; they are left out: %s."
-            self._logger.info(text, self._stream.name, ", ".join(sorted(fields)))
+        if fields := sorted(map(start_of, self._stream.unknown_fields)):
+            text = "%s: the API sends fields that are not in the schema; they are left out: %s."
+            self._logger.info(text, self._stream.name, ", ".join(fields[:MAX_NAMED_FIELDS]))
 
 
 def _is_fatal(error: Exception) -> bool:

@@ -27,21 +27,21 @@ read begins at what failed, and the exit code is 1.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from .errors import UnexpectedResponse, start_of
+from .errors import UnexpectedResponse
 from .http.rate_limit import RequestStats
 from .protocol.row_type import RowType
 
 Row = Any  # a dict of the schema's fields, or a msgspec Struct that has them
 State = dict[str, Any]
 S = TypeVar("S")
-MAX_UNKNOWN_FIELDS = 10  # that are noted
+MAX_UNKNOWN_FIELDS = 20  # about so many are noted
 
 
 class Page(NamedTuple):
@@ -136,7 +136,7 @@ class Stream(Generic[S]):
         """Note in `state` what of the slice has been written so far.
 
         Called after every page, one without rows too. Reading on from `state` must give at least every row not yet
-        written, also if this is the last call.
+        written, also if this is the last call; after a slice's last page, in a full refresh, exactly those.
         """
 
     def row(self, item: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,18 +151,13 @@ class Stream(Generic[S]):
             row = self._row_type.row(item)
         except msgspec.ValidationError as error:
             raise UnexpectedResponse(f"The API sent {self.name} that do not fit their schema: {error}.") from None
-        if len(row) < len(item):
-            self.left_out(item.keys() - row.keys())
+        if len(row) < len(item) and len(self.unknown_fields) < MAX_UNKNOWN_FIELDS:
+            self.unknown_fields.update(sorted(item.keys() - row.keys())[:MAX_UNKNOWN_FIELDS])
         return row
-
-    def left_out(self, fields: Iterable[str]) -> None:
-        """Note that the API sends these fields, which the schema does not have: the read tells of them at its end."""
-        if len(self.unknown_fields) < MAX_UNKNOWN_FIELDS:
-            self.unknown_fields.update(map(start_of, sorted(fields)[:MAX_UNKNOWN_FIELDS]))
 
     @cached_property
     def unknown_fields(self) -> set[str]:
-        """What `left_out` has noted."""
+        """Fields that the API sends and the schema does not have: the read names them at its end."""
         return set()
 
     def request_stats(self) -> RequestStats:

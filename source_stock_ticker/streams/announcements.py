@@ -66,10 +66,10 @@ class AnnouncedStream(TableStream[Announced]):
                     self._logger.info("%s: the state is of an older version, so all rows are sent again.", self.name)
                 return {"fingerprints": {}}
             after_that = _moment(saved["read_at"])
+            if not self._is_far_ahead(saved):  # beyond that there may be no later moment
+                self._read_at = max(self._read_at, _rfc3339(after_that + A_MOMENT))
         except (AttributeError, OverflowError, TypeError, ValueError) as error:
             raise not_ours(self.name, error) from None
-        if not self._is_far_ahead(saved):  # beyond that there may be no later moment
-            self._read_at = max(self._read_at, _rfc3339(after_that + A_MOMENT))
         return {"read_at": saved["read_at"], "fingerprints": kept}
 
     def slices(self, state: State) -> Iterator[Announced]:

@@ -201,13 +201,12 @@ def test_fields_that_the_schema_does_not_have_are_noted(things):
     assert stream.unknown_fields == {"new", "newer"}
 
 
-def test_only_some_are_noted_and_of_a_long_name_its_start(things):
+def test_only_some_are_noted(things):
     stream = things()
     for number in range(1000):
-        stream.row({"id": 1, f"{number} {'x' * 1000}": 1})
+        stream.row({"id": 1, f"field {number}": 1})
     stream.row({"id": 1} | {f"more {number}": 1 for number in range(1000)})
     assert len(stream.unknown_fields) <= 2 * MAX_UNKNOWN_FIELDS
-    assert max(map(len, stream.unknown_fields)) < 210
 
 
 @pytest.mark.parametrize(

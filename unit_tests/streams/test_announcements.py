@@ -276,7 +276,7 @@ def test_a_damaged_state_of_announcements_is_told(connect, table, path, row, fie
 
 
 @ANNOUNCED
-@pytest.mark.parametrize("cursor", [None, 5, "never"])
+@pytest.mark.parametrize("cursor", [None, 5, "never", "0001-01-01T00:00:00+14:00"])
 def test_a_cursor_that_is_no_moment_is_told_and_not_taken_for_the_future(
     server, connect, read, table, path, row, field, cursor
 ):

@@ -60,7 +60,7 @@ class HttpClient:
     def get(self, url: str) -> Response:
         """The response to GET url, whatever its status but 429, 408 and 5xx: those are tried again.
 
-        Raises TransientError when all tries failed, CredentialsError at once for what only the user can mend
+        Raises TransientError when all tries failed, CredentialsError at once for what only the user can fix
         (certificates, the proxy), UnexpectedResponse for a redirect or an endless body.
         """
         connections = self._connections(url)
@@ -117,7 +117,7 @@ class HttpClient:
         answer = adapter.send(request, stream=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), **route)
         with answer:
             if answer.status_code < 200:
-                # 101, for the others are read past: from here on it does not speak HTTP. Unread, it is closed.
+                # Only 101 gets here (see deadline.py): the server no longer speaks HTTP. Unread, it is closed.
                 raise requests.ConnectionError(f"HTTP {answer.status_code}, and then no answer")
             if answer.is_redirect:
                 # Following it would send the key to wherever the response says.

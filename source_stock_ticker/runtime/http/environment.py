@@ -1,7 +1,6 @@
-"""How the environment wants hosts to be reached: HTTPS_PROXY, ALL_PROXY, NO_PROXY and CA_VARIABLES.
+"""Reads from the environment how to reach a host: HTTPS_PROXY, ALL_PROXY, NO_PROXY and CA_VARIABLES.
 
-It is judged before anything is sent. What cannot work is told by the variable's name and never by its value, which may
-hold a password.
+Checks the variables before anything is sent. Errors name the variable, never its value: that may hold a password.
 """
 
 import os
@@ -20,10 +19,7 @@ CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 def route_to(url: str) -> dict[str, Any]:
-    """By which `proxies` a URL is reached and what to `verify` its certificate by, as requests takes them.
-
-    Raises CredentialsError.
-    """
+    """The `proxies` and `verify` arguments with which requests should reach a URL. Raises CredentialsError."""
     if not url.lower().startswith("https:"):
         return {"proxies": {}, "verify": True}  # Without TLS a proxy would read the key.
     proxies = get_environ_proxies(url)  # without a proxy if NO_PROXY names the host
@@ -52,7 +48,7 @@ def _is_proxy(address: str) -> bool:
     except ValueError:
         return False
     # A password with / ? or # in it puts the host into what follows.
-    return scheme in (None, "http", "https") and bool(host) and path in (None, "/") and query is fragment is None
+    return scheme in (None, "http", "https") and bool(host) and path in (None, "/") and not (query or fragment)
 
 
 def _authorities() -> str | bool:

@@ -1,25 +1,24 @@
 """Says in a sentence for people what went wrong between a request and its response."""
 
 import re
-from typing import NamedTuple
 
-# What is in the repr() of an exception, and what that means; {} is what the pattern's group found. The first that fits
-# counts. A repr() begins with the exception's class; what the server sent, if anything, is somewhere behind it.
-# Only the user can mend these, so the next try would fail like the last one.
+# Patterns in the repr() of an exception, and what they mean; {} is the pattern's group. The first match counts. A
+# repr() begins with the exception's class; anything that the server sent comes later.
+# Only the user can fix these, so the next try would fail like the last one.
 FOR_THE_USER = (
     (
         "^ProxyError.*Tunnel connection failed: 407",
-        "the proxy (HTTPS_PROXY) wants a user name and a password (HTTP 407); "
-        "write them into HTTPS_PROXY, as in http://user:password@host:port",
+        "the proxy asks for a user name and a password (HTTP 407); "
+        "put them into its address, HTTPS_PROXY=http://user:password@host:port",
     ),
     # 408 and 429 pass.
     (
         r"^ProxyError.*Tunnel connection failed: (4(?!08|29)\d\d)",
-        "the proxy (HTTPS_PROXY) does not let this host through (HTTP {})",
+        "the proxy refuses to connect to this host (HTTP {})",
     ),
     (
         "^ProxyError.*(?:CERTIFICATE_VERIFY_FAILED|appears to only use HTTP)",
-        "no secure connection to the proxy could be made (write its address in HTTPS_PROXY with http://)",
+        "no secure connection to the proxy could be made (write its address with http://)",
     ),
     ("^SSLError.*certificate has expired", "its certificate has expired, or the clock of this machine is ahead"),
     (
@@ -35,8 +34,8 @@ FOR_THE_USER = (
 )
 # These may pass.
 PASSING = (
-    (r"^ProxyError.*Tunnel connection failed: (\d+)", "the proxy (HTTPS_PROXY) answered HTTP {}"),
-    ("^ProxyError", "the proxy (HTTPS_PROXY) did not answer"),
+    (r"^ProxyError.*Tunnel connection failed: (\d+)", "the proxy answered HTTP {}"),
+    ("^ProxyError", "the proxy did not answer"),
     ("^SSLError", "no secure connection (TLS) could be made (is https:// right for this address?)"),
     (r"(?:BadStatusLine|UnknownProtocol)\(", "the answer is not HTTP"),
     (r"got more than (\d+) headers", "its response has over {} header lines"),
@@ -48,18 +47,11 @@ PASSING = (
 )
 
 
-class Problem(NamedTuple):
-    """meaning: the end of a sentence that names the host. for_the_user: whether only the user can mend it."""
-
-    meaning: str
-    for_the_user: bool
-
-
-def problem(error: Exception) -> Problem:
-    """What went wrong on the way."""
+def problem(error: Exception) -> tuple[str, bool]:
+    """What went wrong, as the end of a sentence that names the host; and whether only the user can fix it."""
     text = repr(error)
     for rows in (FOR_THE_USER, PASSING):
         for pattern, meaning in rows:
             if found := re.search(pattern, text, re.DOTALL):
-                return Problem(meaning.format(*found.groups()), rows is FOR_THE_USER)
-    return Problem("the connection broke", for_the_user=False)
+                return meaning.format(*found.groups()), rows is FOR_THE_USER
+    return "the connection broke", False

@@ -1,10 +1,10 @@
 """How often a request is tried, and how long to wait before the next try.
 
-no response, or HTTP 408 or 5xx    `tries` times in all; 1 s before the second, then twice as long each time, or as long
-                                   as Retry-After says: that is a guess, so after MAX_WAIT it is tried all the same
-HTTP 429 (the API's rate limit)    QUOTA_TRIES times in all, after as long as Retry-After says, else a minute; that is a
-                                   rule, so if it says more than MAX_WAIT the request is given up
-no response, by the user's fault   once: certificates and the proxy do not mend themselves (problems.py)
+no response, or HTTP 408 or 5xx    `tries` times in all; waits 1 s, then twice as long each time, or as long as
+                                   Retry-After says, but never longer than MAX_WAIT
+HTTP 429 (the API's rate limit)    QUOTA_TRIES times in all; waits as long as Retry-After says, else a minute; gives
+                                   up if that is longer than MAX_WAIT
+a certificate or proxy error       once: trying again does not fix it (problems.py)
 any other response                 once: what it means is the caller's to say
 """
 

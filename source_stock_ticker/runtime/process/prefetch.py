@@ -15,8 +15,8 @@ One worker at a time holds the parse lock, in which a response is decoded and it
 to 60 MB for 50,000 rows; the others wait for the network meanwhile. More at once would gain nothing: Python runs one
 thread at a time.
 
-A container may let only some of the threads start, or none. Then those that run do the work of all; without any, the
-reader takes a worker's steps itself, one each time that it has nothing to give.
+A container may let only some of the threads start. Then those that run do the work of all; if none starts, the reader
+does a worker's steps itself, one whenever it has no page to give.
 """
 
 import threading

@@ -7,7 +7,8 @@ mark, which names the job:
 
     {.., "full_refresh": {"sync_id": 9, "done": false}}
 
-sync_id is the configured catalog's, the same in all attempts of a job. Older platforms and a shell give none: null.
+sync_id is the configured catalog's, the same in all attempts of a job. Older platforms and a shell give none: null. A
+stream may have no field of that name in its own state.
 
     the saved state's mark               what the full refresh does
     none, or another sync_id             begins from the start

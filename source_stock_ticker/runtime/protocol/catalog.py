@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 from ..errors import ConfigError
 
 DISCOVERED = (
-    "catalog: this is what discover prints, which shows what there is. A configured catalog says what to read, and "
-    'how: {"streams": [{"stream": {"name": ..}, "sync_mode": ..}, ..]}, as in sample_files/.'
+    "catalog: this is the output of discover, which lists what the source has. A configured catalog says what to read, "
+    'and how: {"streams": [{"stream": {"name": ..}, "sync_mode": ..}, ..]}, as in sample_files/.'
 )
 
 
@@ -31,8 +31,8 @@ def configured_streams(catalog: Any) -> list[ConfiguredStream]:
         raise ConfigError('catalog: it must be an object with a list "streams", as in sample_files/.')
     streams = [_configured(entry, place) for place, entry in enumerate(entries)]
     for stream in streams:
-        if sum(stream[:2] == other[:2] for other in streams) > 1:
-            raise ConfigError(f"catalog: the stream {stream.name} stands in it more than once; leave one.")
+        if sum(stream.name == other.name for other in streams) > 1:
+            raise ConfigError(f"catalog: the stream {stream.name} is listed more than once; keep one.")
     return streams
 
 

@@ -15,7 +15,7 @@ from ..errors import ConfigError, start_of
 
 Config = dict[str, Any]
 Schema = Mapping[str, Any]
-SHORTEST_OPTION = 3  # letters that an option can be told by
+SHORTEST_OPTION = 3  # letters; a shorter key is too vague to be a misspelt option
 KINDS = {
     "string": "a text",
     "integer": "a whole number",
@@ -28,7 +28,7 @@ KINDS = {
 def validated(config: Any, schema: Schema) -> Config:
     """The config without the optional fields left blank (the form sends "" for them). Raises ConfigError.
 
-    A misspelt option is refused too: without it a sync would read something else than was asked for.
+    Refuses a misspelt option too: to ignore it would read something that the user did not ask for.
     """
     if not isinstance(config, dict):
         raise ConfigError("config: the file must hold a JSON object, like those in sample_files/.")

@@ -16,7 +16,7 @@ import msgspec
 from .messages import RECORD_START
 from .row_type import Nulled
 
-REASON = "SOURCE_SERIALIZATION_ERROR"  # "could not be read": of a wrong type the protocol has no name for a source
+REASON = "SOURCE_SERIALIZATION_ERROR"  # the closest that the protocol has: a source cannot say "wrong type"
 _json = msgspec.json.Encoder()
 
 
@@ -42,14 +42,12 @@ def records(stream: str, rows: Sequence[Any], namespace: str | None = None) -> b
 
 
 def nulled_fields(rows: Sequence[Any]) -> Counter[str]:
-    """The fields that became null, for their values did not fit the schema: each with the number of such rows."""
+    """The fields that became null because their values did not fit the schema, and in how many rows."""
     return Counter(field for row in rows for field in _nulled(row)) if _some_are_nulled(rows) else Counter()
 
 
 def _some_are_nulled(rows: Sequence[Any]) -> bool:
-    # The first row tells of Structs, the types of all rows of dicts: no look at each row.
-    may_be = bool(rows) and isinstance(rows[0], dict | Nulled)
-    return may_be and any(issubclass(kind, Nulled) for kind in set(map(type, rows)))
+    return any(issubclass(kind, Nulled) for kind in set(map(type, rows)))
 
 
 def _nulled(row: Any) -> Sequence[str]:

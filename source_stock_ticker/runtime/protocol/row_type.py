@@ -46,7 +46,7 @@ class Nulled:
 
 
 class NulledRow(dict[str, Any], Nulled):
-    """A Nulled dict. Change it in place: a copy, as by {**row}, has lost what is nulled."""
+    """A Nulled dict. Change it in place: a copy ({**row}) forgets which fields were nulled."""
 
     def __init__(self, row: Mapping[str, Any], nulled: Sequence[str]) -> None:
         super().__init__(row)
@@ -67,8 +67,8 @@ class RowType:
     def row(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """The fields of an item that the schema has. Raises ValidationError.
 
-        A value that does not fit becomes null where the schema allows null, be it wrong only somewhere inside of an
-        object or a list; the row is then a NulledRow.
+        A value that does not fit becomes null where the schema allows null, even if only something inside an object or
+        a list is wrong; the row is then a NulledRow.
         """
         with suppress(ValidationError):  # nearly every row; what follows takes as long again
             return self._checked(item)
@@ -121,8 +121,8 @@ def may_be_null(schema: Schema) -> bool:
 
 def may_nest(schema: Schema) -> bool:
     """Whether a schema allows values inside each other without end: an object may have fields that it does not know."""
-    kinds = _kinds(schema)
-    return not kinds or "object" in kinds or ("array" in kinds and may_nest(schema.get("items", {})))
+    kinds, items = _kinds(schema), schema.get("items")
+    return not kinds or "object" in kinds or ("array" in kinds and (not isinstance(items, dict) or may_nest(items)))
 
 
 def fits(value: Any, wanted: Any) -> bool:

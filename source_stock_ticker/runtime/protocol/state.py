@@ -44,10 +44,10 @@ def _messages(text: str) -> list[Any]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        if not (lines := _lines(text)):
+        if not (content := _lines(text)):
             raise ConfigError(f"state: the file is not JSON ({error}); pass what an earlier read wrote.") from None
-        return [line for line in lines if line.get("type") not in OTHER_LINES]
-    return [] if content is None else content if isinstance(content, list) else [content]
+    found = content if isinstance(content, list) else [] if content is None else [content]
+    return [one for one in found if not (isinstance(one, dict) and one.get("type") in OTHER_LINES)]
 
 
 def _lines(text: str) -> list[dict[str, Any]]:

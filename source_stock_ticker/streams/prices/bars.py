@@ -147,8 +147,7 @@ def _rows(
 def _nulled(row: Price) -> Price:
     optional = OPTIONAL.row({"vwap": row.vwap, "transactions": row.transactions})
     whole = NulledPrice(**asdict(row) | optional)
-    if isinstance(optional, Nulled):
-        whole.nulled = optional.nulled
+    whole.nulled = getattr(optional, "nulled", ())
     return whole
 
 

@@ -28,7 +28,7 @@ class TickerSlice(NamedTuple):
 
 
 class HeldBackSlice(NamedTuple):
-    """A ticker with a split that is unreadable. Nothing is read of it: the slice fails, so that its name is told."""
+    """A ticker with an unreadable split. Nothing of it is read: the slice fails, so that the error names the ticker."""
 
     ticker: str
 

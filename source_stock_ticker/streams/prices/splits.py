@@ -1,4 +1,4 @@
-"""Which splits make prices wrong that have been read before.
+"""Finds the splits that make prices read before wrong.
 
 The API adjusts bars when it is asked, by all splits up to today: after a split every earlier bar of that ticker is
 another one. So the list of splits is read before any price, and a ticker whose list is not the one that its rows were
@@ -38,8 +38,8 @@ class Split(Struct):
 class Compared(NamedTuple):
     """What the list of splits means for the prices.
 
-    stale: tickers whose rows a split has made wrong. held_back: tickers with an unreadable split, of which nobody can
-    tell. known: the splits that all rows know once those of the stale tickers are read again.
+    stale: tickers whose rows a split has made wrong. held_back: tickers with an unreadable split: whether their
+    rows are wrong is unknown. known: the splits that all rows know once those of the stale tickers are read again.
     """
 
     stale: tuple[str, ...]
@@ -73,7 +73,7 @@ def compared(
     settings: Settings,
     full_refresh: bool = False,
 ) -> Compared:
-    """Compare the splits that the rows know with those of now.
+    """Compare the splits that the rows were made with to those that the API lists now.
 
     listed: by the API now. saved: those that the rows were made with. read: the days of each ticker, see coverage.py.
     full_refresh: only splits that are new count; a fresh one is left to the increments that follow.

@@ -31,8 +31,8 @@ OLD_BASIS = (
     "rows before that day keep the old prices."
 )
 HELD_BACK = (
-    "The API lists a split of {} without a readable day or ratio, so nobody knows whether its prices are right; "
-    "it is held back until the list is mended."
+    "The API lists a split of {} without a readable day or ratio, so its prices may be wrong; "
+    "it is not read until the API corrects the split."
 )
 
 
@@ -169,7 +169,7 @@ class StockPrices(TableStream[PriceSlice]):
             page = self._parse_ticker(stream_slice, response)
         if page.rows and not self._has_seen_a_bar:
             self._has_seen_a_bar = True
-            self.left_out(unknown_keys(response))
+            self.unknown_fields.update(unknown_keys(response))
         return page
 
     def _parse_ticker(self, stream_slice: TickerSlice, response: Response) -> Page:

@@ -53,10 +53,10 @@ BROKEN = {
     ),
     "proxy": (
         requests.exceptions.ProxyError("Cannot connect to proxy: Connection refused, timed out"),
-        "the proxy (HTTPS_PROXY) did not answer",
+        "the proxy did not answer",
     ),
-    "proxy that cannot now": (no_tunnel("502 Bad Gateway"), "the proxy (HTTPS_PROXY) answered HTTP 502"),
-    "proxy that is asked too often": (no_tunnel("429 Slow down"), "the proxy (HTTPS_PROXY) answered HTTP 429"),
+    "proxy that cannot now": (no_tunnel("502 Bad Gateway"), "the proxy answered HTTP 502"),
+    "proxy that is asked too often": (no_tunnel("429 Slow down"), "the proxy answered HTTP 429"),
     "slow to connect": (requests.ConnectTimeout("timed out"), "it did not answer in time"),
     "slow to answer": (requests.ReadTimeout("Read timed out."), "it did not answer in time"),
     "slow in other words": (requests.ReadTimeout("Too late."), "it did not answer in time"),
@@ -97,15 +97,15 @@ FOR_THE_USER = {
     ),
     "proxy that wants a login": (
         no_tunnel("407 Proxy Authentication Required"),
-        "the proxy (HTTPS_PROXY) wants a user name and a password (HTTP 407); "
-        "write them into HTTPS_PROXY, as in http://user:password@host:port",
+        "the proxy asks for a user name and a password (HTTP 407); "
+        "put them into its address, HTTPS_PROXY=http://user:password@host:port",
     ),
     "proxy that forbids": (
         no_tunnel("403 Forbidden"),
-        "the proxy (HTTPS_PROXY) does not let this host through (HTTP 403)",
+        "the proxy refuses to connect to this host (HTTP 403)",
     ),
     "no proxy but a website": (
         no_tunnel("405 Method Not Allowed"),
-        "the proxy (HTTPS_PROXY) does not let this host through (HTTP 405)",
+        "the proxy refuses to connect to this host (HTTP 405)",
     ),
 }

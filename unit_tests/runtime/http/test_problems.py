@@ -19,4 +19,4 @@ def test_what_only_the_user_can_mend_has_its_words_and_is_marked(kind):
 
 
 def test_the_words_hold_nothing_of_the_error_itself():
-    assert problem(OSError("The key is k3y-of-12345678.")).meaning == "the connection broke"
+    assert problem(OSError("The key is k3y-of-12345678.")) == ("the connection broke", False)

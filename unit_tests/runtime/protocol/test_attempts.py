@@ -4,7 +4,7 @@ import pytest
 
 from source_stock_ticker.runtime.protocol.attempts import marked, saved_attempt, unmarked
 
-STATE = {"read": {"AAPL": 3}}
+STATE = {"read": {"a": 3}}
 
 
 @pytest.mark.parametrize(

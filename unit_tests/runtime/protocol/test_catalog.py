@@ -73,9 +73,9 @@ def test_an_empty_namespace_is_none(written, meant):
     assert stream.namespace == meant
 
 
-def test_the_same_name_in_two_namespaces_are_two_streams():
-    catalog = {"streams": [entry(stream={"namespace": "eu"}), entry(stream={"namespace": "us"}), entry()]}
-    assert [stream.namespace for stream in configured_streams(catalog)] == ["eu", "us", None]
+def test_a_stream_in_two_namespaces_is_refused_for_the_source_has_it_once():
+    catalog = {"streams": [entry(stream={"namespace": "eu"}), entry(stream={"namespace": "us"})]}
+    assert sentence(catalog) == "catalog: the stream letters is listed more than once; keep one."
 
 
 @pytest.mark.parametrize("catalog", [None, [], "text", 5, {}, {"streams": None}, {"streams": {}}, {"streams": "a"}])
@@ -92,8 +92,8 @@ def test_what_discover_prints_is_told_to_be_that():
 
     line = json.loads(messages.catalog([Letters().catalog_entry()]))
     wanted = (
-        "catalog: this is what discover prints, which shows what there is. A configured catalog says what to read, and "
-        'how: {"streams": [{"stream": {"name": ..}, "sync_mode": ..}, ..]}, as in sample_files/.'
+        "catalog: this is the output of discover, which lists what the source has. A configured catalog says what to "
+        'read, and how: {"streams": [{"stream": {"name": ..}, "sync_mode": ..}, ..]}, as in sample_files/.'
     )
     assert sentence(line) == wanted
     assert sentence(line["catalog"]) == wanted
@@ -131,5 +131,5 @@ def test_a_namespace_that_is_no_string_is_refused(namespace):
 
 
 def test_a_stream_that_stands_in_it_twice_is_refused():
-    wanted = "catalog: the stream letters stands in it more than once; leave one."
+    wanted = "catalog: the stream letters is listed more than once; keep one."
     assert sentence({"streams": [entry(), entry(sync_mode="incremental")]}) == wanted

@@ -1,9 +1,11 @@
 """A JSON Schema as a type: which values pass, which are refused, and by what words."""
 
+import json
+
 import msgspec
 import pytest
 
-from source_stock_ticker.runtime.protocol.row_type import type_of, with_usual_numbers
+from source_stock_ticker.runtime.protocol.row_type import RowType, type_of, with_usual_numbers
 
 
 def refusal(value, schema):
@@ -250,3 +252,11 @@ def test_a_list_without_a_schema_of_its_items_may_hold_anything(value):
 @pytest.mark.parametrize("value", [{}, {"a": 1, "b": {"c": None}}])
 def test_an_object_without_a_schema_of_its_fields_may_hold_anything(value):
     assert refusal(value, {"type": "object"}) is None
+
+
+@pytest.mark.parametrize("items", [True, [{"type": "string"}], {}])
+def test_a_row_may_have_a_list_whose_items_have_no_one_type(items):
+    schema = {"properties": {"any": {"type": ["null", "array"], "items": items}}}
+    assert RowType(schema).row({"any": [1, "a", {}]}) == {"any": [1, "a", {}]}
+    deep = json.loads("[" * 200 + "]" * 200)
+    assert RowType(schema).row({"any": deep}) == {"any": None}

@@ -162,7 +162,6 @@ def test_what_is_not_json_is_refused(text):
         {"data": {"last": "c"}},
         {"data": ["letters"]},
         {"streams": []},
-        {"type": "LOG", "log": {"level": "INFO", "message": "text"}},
         {"type": "STATE"},
         {"type": "STATE", "state": None},
         {"type": "STREAM"},
@@ -239,3 +238,8 @@ def test_any_content_is_understood_or_refused_with_a_sentence(content):
         refused = error.message
     assert refused.startswith("state: ")
     assert all(isinstance(state, dict) for state in states.values())
+
+
+@pytest.mark.parametrize("kind", ["RECORD", "LOG", "TRACE", "CONTROL"])
+def test_an_output_of_one_line_that_is_no_state_is_nothing_yet(kind):
+    assert saved_states(json.dumps({"type": kind}), {"letters"}) == {}

@@ -114,12 +114,12 @@ def test_after_an_attempt_that_ended_anywhere_the_next_one_writes_the_rest_once(
     assert kept.rows + run(Numbers(ALL), saved=cut.states[-1], catalog=full(sync_id)).rows == ALL_ROWS
 
 
-def test_after_a_slice_that_failed_the_next_attempt_reads_it_as_a_whole(run):
-    broken = {**ALL, "c": [[1, 2, 3], OUTAGE]}
+def test_after_a_slice_that_failed_between_two_pages_the_next_attempt_reads_all_of_it(run):
+    broken = {"a": [[1, 2], OUTAGE], "b": [[1]]}
     first = run(Numbers(broken), catalog=full(9))
-    assert (first.states[-1], first.failed) == ({"a": 3, "b": 1, **mark()}, True)
+    assert (first.rows, first.states[-1], first.failed) == ([("a", 1), ("a", 2), ("b", 1)], {"b": 1, **mark()}, True)
     second = run(Numbers(ALL), saved=first.states[-1], catalog=full(9))
-    assert second.rows == [("c", id) for id in range(1, 7)]
+    assert second.rows == [("a", 1), ("a", 2), ("a", 3), *(("c", id) for id in range(1, 7))]
 
 
 def test_a_stream_that_an_earlier_attempt_finished_does_not_come_again(run, caplog):
