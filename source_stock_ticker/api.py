@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
-from msgspec import UNSET, Struct, ValidationError, convert
+from msgspec import UNSET, Raw, Struct, ValidationError, convert
 from msgspec.json import Decoder
 from requests import PreparedRequest
 
@@ -47,7 +47,8 @@ class Body(Struct, Generic[R]):
     adjusted: Any = UNSET
 
 
-ROWS: Decoder[Body[list[dict[str, Any]]]] = Decoder(Body[list[dict[str, Any]]])
+ROWS: Decoder[Body[list[Any]]] = Decoder(Body[list[dict[str, Any]]])
+RAW_ROWS: Decoder[Body[list[Any]]] = Decoder(Body[list[Raw]])  # whatever is in them is good JSON, and no more
 
 
 class NotYet(ConfigError):
@@ -101,10 +102,14 @@ class StockApi:
         return response
 
     def rows(
-        self, path: str, query: Mapping[str, Any], make_row: Callable[[dict[str, Any]], dict[str, Any]] = dict
-    ) -> Iterator[dict[str, Any]]:
-        """All rows of a list, each passed through `make_row`: for what `slices` needs to know."""
-        fetch, parse = partial(self.get, path, query), partial(self.page, make_row=make_row)
+        self,
+        path: str,
+        query: Mapping[str, Any],
+        make_row: Callable[[Any], T],
+        decoder: Decoder[Body[list[Any]]] = ROWS,
+    ) -> Iterator[T]:
+        """All rows of a list, each as `make_row` makes it, for what `slices` needs to know."""
+        fetch, parse = partial(self.get, path, query), partial(self.page, make_row=make_row, decoder=decoder)
         for page in follow(fetch, parse, path, self._logger, MAX_LIST_PAGES):
             yield from page.rows
 
@@ -120,18 +125,21 @@ class StockApi:
             chunk = next(cut(rest, self._max_filter))
             try:
                 result = ask({"ticker.any_of": ",".join(chunk)})
-            except TooLong:
+            except TooLong as error:
                 if len(chunk) == 1:
-                    raise
+                    text = f'An address with the one ticker "{chunk[0]}" is too long for the API. {error.message}'
+                    raise TooLong(text) from None
                 self._max_filter = sum(map(_length, chunk)) // 2
                 self._logger.info("An address with %d tickers is too long; asking for half as many.", len(chunk))
             else:
                 yield result
                 rest = rest[len(chunk) :]
 
-    def page(self, response: Response, make_row: Callable[[dict[str, Any]], dict[str, Any]]) -> Page:
-        """The rows of one response, each passed through `make_row`, and what names the next page."""
-        body = read_body(response, ROWS)
+    def page(
+        self, response: Response, make_row: Callable[[Any], Any], decoder: Decoder[Body[list[Any]]] = ROWS
+    ) -> Page:
+        """The rows of one response, each as `make_row` makes it, and what names the next page."""
+        body = read_body(response, decoder)
         return Page(list(map(make_row, body.results or [])), self.next_path(body))
 
     def bars(

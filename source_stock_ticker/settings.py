@@ -92,8 +92,8 @@ def is_ticker(value: object) -> TypeGuard[str]:
 
 def _tickers(config: Mapping[str, Any]) -> tuple[str, ...]:
     tickers = config.get("tickers", [])
-    other = next((key for key in config if any(word in key.lower() for word in TICKER_WORDS)), None)
-    if other and "tickers" not in config:
+    named = (key for key in config if key != "tickers" and any(word in key.lower() for word in TICKER_WORDS))
+    if not tickers and (other := next(named, None)):
         raise ConfigError(f"config: there is no option {other}; did you mean tickers?")
     for ticker in tickers:
         if len(ticker) > MAX_TICKER_LENGTH:

@@ -175,7 +175,7 @@ def test_without_a_number_expected_nobody_knows_how_long_the_requests_still_take
 def test_a_refusal_says_who_must_act_and_what_the_api_said(server, api, status, body, kind, sentence):
     server.get(f"{BASE}/v1/things", status=status, body=b"" if body is None else json.dumps(body))
     with pytest.raises(ConnectorError) as error:
-        list(api.rows("/v1/things", {}))
+        list(api.rows("/v1/things", {}, dict))
     assert (type(error.value), error.value.message) == (kind, sentence)
 
 
@@ -183,7 +183,7 @@ def test_a_refusal_says_who_must_act_and_what_the_api_said(server, api, status, 
 def test_a_refusal_is_not_asked_again(server, api, status):
     server.get(f"{BASE}/v1/things", status=status, json={"status": "ERROR"})
     with pytest.raises((ConfigError, UnexpectedResponse)):
-        list(api.rows("/v1/things", {}))
+        list(api.rows("/v1/things", {}, dict))
     assert len(server.calls) == 1
 
 
@@ -191,7 +191,7 @@ def test_a_page_that_is_gone_is_not_the_end_of_the_list(server, api):
     server.get(f"{BASE}/v1/things", json={"results": [{"id": 1}], "next_url": f"{BASE}/v1/things/2?cursor=b"})
     server.get(f"{BASE}/v1/things/2", status=404, json={"status": "NOT_FOUND"})
     with pytest.raises(UnexpectedResponse, match="404"):
-        list(api.rows("/v1/things", {}))
+        list(api.rows("/v1/things", {}, dict))
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
@@ -222,7 +222,7 @@ def test_an_impatient_api_tries_once(server, slept):
 def test_a_rate_limit_is_waited_for_however_it_is_said(server, api, slept, status, body):
     server.get(f"{BASE}/v1/things", status=status, body=b"" if body is None else json.dumps(body))
     server.get(f"{BASE}/v1/things", json={"results": [{"id": 1}]})
-    assert list(api.rows("/v1/things", {})) == [{"id": 1}]
+    assert list(api.rows("/v1/things", {}, dict)) == [{"id": 1}]
     assert max(slept) >= 59
 
 
@@ -231,7 +231,7 @@ def test_a_rate_limit_is_waited_for_however_it_is_said(server, api, slept, statu
 )
 def test_an_article_or_a_remark_that_quotes_the_rate_limit_is_none(server, api, slept, body):
     server.get(f"{BASE}/v1/things", json={"status": "OK", **body})
-    assert len(list(api.rows("/v1/things", {}))) == 1
+    assert len(list(api.rows("/v1/things", {}, dict))) == 1
     assert slept == []
 
 
@@ -287,7 +287,7 @@ def short_addresses(limit: int, status: int = 414):
 
 
 def listed(api, tickers) -> list[str]:
-    ask = lambda only: list(api.rows("/v1/things", only))  # noqa: E731
+    ask = lambda only: list(api.rows("/v1/things", only, dict))  # noqa: E731
     return [row["ticker"] for rows in api.by_filter(tickers, ask) for row in rows]
 
 
@@ -323,5 +323,7 @@ def test_an_address_that_one_ticker_makes_too_long_is_told(server, api):
     server.add_callback("GET", f"{BASE}/v1/things", callback=short_addresses(10))
     with pytest.raises(UnexpectedResponse) as error:
         listed(api, ["AAPL", "MSFT", "NVDA"])
-    assert error.value.message == "The API answered HTTP 414 for /v1/things."
+    assert error.value.message == (
+        'An address with the one ticker "AAPL" is too long for the API. The API answered HTTP 414 for /v1/things.'
+    )
     assert len(server.calls) == 2

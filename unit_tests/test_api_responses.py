@@ -172,32 +172,32 @@ def test_all_pages_are_read_with_the_key_on_each(server, api):
         json={"results": [{"id": 3}]},
         match=[responses.matchers.query_param_matcher({"cursor": "c"})],
     )
-    assert [row["id"] for row in api.rows("/v1/things", {"limit": 1})] == [1, 2, 3]
+    assert [row["id"] for row in api.rows("/v1/things", {"limit": 1}, dict)] == [1, 2, 3]
     assert {call.request.headers["Authorization"] for call in server.calls} == {"Bearer my-key"}
 
 
 def test_an_empty_page_that_has_a_link_is_not_the_last(server, api):
     server.get(f"{BASE}/v1/things", json={"next_url": f"{BASE}/v1/more?cursor=b"})
     server.get(f"{BASE}/v1/more", json={"results": [{"id": 2}]})
-    assert list(api.rows("/v1/things", {})) == [{"id": 2}]
+    assert list(api.rows("/v1/things", {}, dict)) == [{"id": 2}]
 
 
 def test_a_page_that_makes_no_sense_is_fetched_again(server, api):
     server.get(f"{BASE}/v1/things", body='{"results": [{"id')
     server.get(f"{BASE}/v1/things", json={"results": [{"id": 1}]})
-    assert list(api.rows("/v1/things", {})) == [{"id": 1}]
+    assert list(api.rows("/v1/things", {}, dict)) == [{"id": 1}]
 
 
 def test_a_page_that_never_makes_sense_is_given_up(server, api):
     server.get(f"{BASE}/v1/things", body='{"results": [{"id')
     with pytest.raises(UnexpectedResponse, match="not JSON"):
-        list(api.rows("/v1/things", {}))
+        list(api.rows("/v1/things", {}, dict))
     assert len(server.calls) == 3
 
 
 def test_no_page_is_asked_for_before_it_is_wanted(server, api):
     server.get(f"{BASE}/v1/things", json={"results": [{"id": 1}], "next_url": f"{BASE}/v1/more"})
-    assert next(api.rows("/v1/things", {})) == {"id": 1}
+    assert next(api.rows("/v1/things", {}, dict)) == {"id": 1}
     assert len(server.calls) == 1
 
 
@@ -207,14 +207,14 @@ def test_pages_that_lead_in_a_circle_are_noticed(server, api, pages):
     for page, following in zip(pages, pages[1:] + pages[:1], strict=True):
         server.get(f"{BASE}/v1/{page}", json={"next_url": f"{BASE}/v1/{following}"})
     with pytest.raises(UnexpectedResponse, match="in a circle"):
-        list(api.rows("/v1/things", {}))
+        list(api.rows("/v1/things", {}, dict))
 
 
 def test_a_link_to_the_page_just_read_gives_its_rows_once_though_it_has_another_cursor(server, api):
     for page in range(30):
         body = {"status": "OK", "results": [{"id": 1}], "next_url": f"{BASE}/v1/things?cursor={page + 1}"}
         server.get(f"{BASE}/v1/things", json=body)
-    rows = api.rows("/v1/things", {})
+    rows = api.rows("/v1/things", {}, dict)
     assert next(rows) == {"id": 1}
     with pytest.raises(UnexpectedResponse, match="in a circle"):
         next(rows)
@@ -226,7 +226,7 @@ def test_pages_without_end_come_to_an_end(server, api, monkeypatch):
         body = {"status": "OK", "results": [{"id": page}], "next_url": f"{BASE}/v1/things?cursor={page + 1}"}
         server.get(f"{BASE}/v1/things", json=body)
     with pytest.raises(UnexpectedResponse, match=r"/v1/things has over 30 pages"):
-        list(api.rows("/v1/things", {}))
+        list(api.rows("/v1/things", {}, dict))
 
 
 @pytest.mark.parametrize("value", ["{}", "[]", "1.5", '{"a":1}'])

@@ -151,7 +151,7 @@ def test_no_tickers_are_the_whole_market():
     "key",
     ["ticker", "Tickers", "TICKERS", "tikcers", "tick", "symbol", "symbols", "Symbols", "stocks", "stock_tickers"],
 )
-@pytest.mark.parametrize("left_out", [{}, {"tickers": None}])
+@pytest.mark.parametrize("left_out", [{}, {"tickers": None}, {"tickers": []}])
 def test_tickers_under_another_name_are_not_taken_for_the_whole_market(key, left_out):
     with pytest.raises(ConfigError) as error:
         read_settings(validated({"api_key": "a-key", key: ["AAPL"], **left_out}, SPEC), TODAY)

@@ -42,7 +42,7 @@ class Checkpoints:
         self._bytes += len(page)
         done, before = page.next_page_token is None, self._written
         written = Written(before.first or page.first, page.last or before.last, page.note, done)
-        if self._stream.full_refresh and not done and self._before_slice is None:
+        if self._stream.full_refresh and page.row_count and not done and self._before_slice is None:
             self._before_slice = msgspec.json.encode(state)
         self._stream.checkpoint(state, stream_slice, written)
         self._written = written
@@ -57,10 +57,10 @@ class Checkpoints:
         self._written, self._before_slice = Written(), None
 
     def is_due(self, state: State) -> bool:
-        """Whether a STATE is to be written now."""
-        if not state or self._before_slice is not None:
+        """Whether a STATE is to be written now. An empty one is a sign of life, and not worth more."""
+        if self._before_slice is not None:
             return False
-        worth = self._bytes > 0 and self._bytes >= STATE_WORTH * len(self._last_state)
+        worth = bool(state) and self._bytes > 0 and self._bytes >= STATE_WORTH * len(self._last_state)
         return worth or time.monotonic() - self._time > STATE_SECONDS
 
     def has_news(self, state: State, done: bool) -> bool:

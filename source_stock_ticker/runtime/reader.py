@@ -177,15 +177,21 @@ def _is_fatal(error: Exception) -> bool:
 
 
 def _combined(failures: list[tuple[Any, Exception]]) -> Exception:
-    """One error for all slices that failed: it names them and gives the last reason."""
-    error = failures[-1][1]
-    if not isinstance(error, ConnectorError) or (isinstance(error, ConfigError) and len(failures) == 1):
-        return error
-    names = [str(stream_slice) for stream_slice, _ in failures if stream_slice is not None]
+    """One error for all slices that failed: of the last one's type, it names the slices of each type and a reason."""
+    last = failures[-1][1]
+    if not isinstance(last, ConnectorError) or (isinstance(last, ConfigError) and len(failures) == 1):
+        return last
+    kinds = dict.fromkeys(type(error) for _, error in failures)
+    text = " ".join(_not_read([failure for failure in failures if type(failure[1]) is kind]) for kind in kinds)
+    return type(last)(text, last.detail)
+
+
+def _not_read(failures: list[tuple[Any, Any]]) -> str:
+    """The slices that failed by errors of one type, and the last reason."""
+    names, error = [str(stream_slice) for stream_slice, _ in failures if stream_slice is not None], failures[-1][1]
     if not names:
-        return error
+        return str(error.message)
     more = f" and {len(names) - MAX_NAMED_FAILURES} more" if len(names) > MAX_NAMED_FAILURES else ""
     # After an outage the next sync catches up; a senseless response may be senseless again.
     hope = " The next sync begins there." if isinstance(error, TransientError) else ""
-    text = f"Not read: {', '.join(names[:MAX_NAMED_FAILURES])}{more}. {error.message}{hope}"
-    return type(error)(text, error.detail)
+    return f"Not read: {', '.join(names[:MAX_NAMED_FAILURES])}{more}. {error.message}{hope}"

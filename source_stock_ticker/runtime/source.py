@@ -76,7 +76,7 @@ class Source:
             catalog = configured_streams(read_json(str(files["catalog"]), "catalog"))
             if not catalog:
                 logger.warning("catalog: it names no stream, so there is nothing to read.")
-            state = {} if files["state"] is None else self._state(files["state"], logger, config)
+            state = {} if files["state"] is None else self._state(files["state"], logger, config, catalog)
             yield from self.read(logger, config, catalog, state)
 
     def _config(self, files: Mapping[str, str | None], output: Output) -> Config:
@@ -85,12 +85,16 @@ class Source:
         output.hide(secrets(config, schema))
         return validated(config, schema)
 
-    def _state(self, path: str, logger: logging.Logger, config: Config) -> SavedStates:
+    def _state(
+        self, path: str, logger: logging.Logger, config: Config, catalog: Sequence[ConfiguredStream]
+    ) -> SavedStates:
         """What each stream saved."""
-        ours = {stream.name for stream in self.streams(logger, config)}
-        state = saved_states(read_text(path, "state"), ours)
-        if state and ours.isdisjoint(name for name, _ in state):
-            logger.warning("state: it names no stream of this source, so every stream is read from its start.")
+        state = saved_states(read_text(path, "state"), {stream.name for stream in self.streams(logger, config)})
+        wanted = {(stream.name, stream.namespace) for stream in catalog if stream.incremental}
+        if state and wanted and wanted.isdisjoint(state):
+            logger.warning(
+                "state: it has none of the catalog's streams (by name and namespace), so each is read from its start."
+            )
         return state
 
     @property

@@ -53,6 +53,7 @@ class News(TableStream[NewsSlice]):
         self._newest: dict[str, str] = {}
         self._left_to: dict[str, dict[str, str]] = {}
         self._finished: set[str] = set()
+        self._unowned: dict[str, str] = {}  # ids of articles that do not say what they are about, and who writes them
 
     def resume(self, saved: State) -> State:
         start, wanted = self._settings.start_date.isoformat(), self._settings.tickers or (MARKET,)
@@ -101,7 +102,8 @@ class News(TableStream[NewsSlice]):
         page = super().parse(stream_slice, response)
         own, left_to = [], dict[str, str]()
         for row in page.rows:
-            owner, moment = _owner(row, stream_slice), row["published_utc"]
+            moment = row["published_utc"]
+            owner = _owner(row, stream_slice) or self._unowned.setdefault(row["id"], stream_slice.ticker)
             if moment <= stream_slice.after:
                 continue  # written by an earlier attempt
             if owner == stream_slice.ticker:
@@ -134,15 +136,19 @@ class News(TableStream[NewsSlice]):
         return max((moment for moment in moments if is_moment(moment) and moment[:10] <= tomorrow), default="")
 
 
-def _owner(row: Mapping[str, Any], stream_slice: NewsSlice) -> str:
-    """The ticker under which an article is written.
+def _owner(row: Mapping[str, Any], stream_slice: NewsSlice) -> str | None:
+    """The ticker under which an article is written; None if the article does not say that it is about the slice's.
 
     An article about three of our tickers comes in three slices and must be written in one. That is the slice of the
     first ticker, in the config's order, that the article is about and whose window reaches back to it.
     """
     about, moment = row.get("tickers") or (), row["published_utc"]
+    if stream_slice.ticker == MARKET:
+        return MARKET
+    if stream_slice.ticker not in about:
+        return None
     both = (t for t, since in stream_slice.windows.items() if t in about and since <= moment)
-    return next(both, stream_slice.ticker) if stream_slice.ticker in about else stream_slice.ticker
+    return next(both, stream_slice.ticker)
 
 
 def is_moment(text: str) -> bool:

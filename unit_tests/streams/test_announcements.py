@@ -170,6 +170,19 @@ def test_a_correction_has_a_later_cursor_even_if_its_day_is_earlier(
 
 
 @ANNOUNCED
+def test_a_full_refresh_that_goes_on_leaves_what_has_changed_to_the_next_sync(
+    server, connect, read, table, path, row, field
+):
+    new = row | {"id": "2", field: "2024-02-20"}
+    server.get(API + path, json=ok(row))
+    server.get(API + path, json=ok(row, new))
+    first = read(connect(table), full_refresh=True)
+    again = read(connect(table), first.state, full_refresh=True)
+    assert again.rows == []
+    assert [row["id"] for row in read(connect(table), again.state).rows] == [row["id"], "2"]
+
+
+@ANNOUNCED
 @pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m-%dT%H:%M:%S.%f+00:00"])
 def test_the_cursor_grows_although_the_clock_was_ahead(server, connect, read, table, path, row, field, form):
     server.get(API + path, json=ok(row))

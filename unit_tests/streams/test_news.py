@@ -284,3 +284,22 @@ def test_an_article_with_an_odd_moment_comes_and_does_not_move_the_cursor(server
 )
 def test_a_moment_is_one_as_the_api_writes_it(text, expected):
     assert is_moment(text) is expected
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("about", [["AAPL", "MSFT", 5], "AAPL,MSFT", None])
+def test_an_article_that_does_not_say_what_it_is_about_comes_once(server, connect, read, about, workers):
+    odd = {**article("odd", "2024-02-01T10:00:00Z"), "tickers": about}
+    server.get(f"{API}/v2/reference/news", json=ok(odd))
+    assert ids(read(connect(News, tickers=["AAPL", "MSFT"]), workers=workers).rows) == ["odd"]
+
+
+def test_a_full_refresh_that_goes_on_writes_what_is_new_and_of_each_article_one(server, connect, read):
+    shared = article("shared", "2024-02-01T10:00:00Z", "AAPL", "MSFT")
+    paper = Newspaper(server, shared, article("m", "2024-02-01T10:00:00Z", "MSFT"), down="AAPL")
+    first = read(connect(News, tickers=["AAPL", "MSFT"]), full_refresh=True)
+    assert (ids(first.rows), first.failed) == (["m"], ["news of AAPL"])
+    paper.down = ""
+    paper.articles.append(article("new", "2024-02-02T10:00:00Z", "MSFT"))
+    second = read(connect(News, tickers=["AAPL", "MSFT"]), first.state, full_refresh=True)
+    assert ids(second.rows) == ["shared", "new"]

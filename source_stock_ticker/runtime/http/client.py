@@ -97,9 +97,9 @@ class HttpClient:
     def _hold(self, asked: float | None, give_up: bool) -> None:
         wait = retries.QUOTA_WAIT + random.random() if asked is None else max(asked, retries.FIRST_WAIT)
         if give_up or wait > retries.MAX_WAIT:
-            asks = "" if asked is None else f" It asks to wait {asked:.0f} s."
+            so_long = "a minute" if asked is None else f"{asked:.0f} s, as it asks for,"
             raise self._given_up(
-                f"The API's rate limit is reached (HTTP 429).{asks} Wait a minute and try again, "
+                f"The API's rate limit is reached (HTTP 429). Wait {so_long} and try again, "
                 "or set requests_per_minute to what your plan allows."
             )
         self._logger.warning("The API's rate limit is reached: waiting %.0f s.", wait)

@@ -21,7 +21,7 @@ FIRST_WAIT = 1.0  # seconds
 QUOTA_WAIT = 60.0  # seconds after a 429 that does not say how long
 MAX_WAIT = 300.0  # seconds
 MAX_ASKED = 365 * 86_400.0  # seconds; a Retry-After may have 400 digits
-MAX_SECONDS = 1e9  # a larger number is a moment: seconds since 1970
+MAX_SECONDS, MAX_MOMENT = 1e9, 1e11  # a larger number is a moment, in seconds since 1970; or in ms
 MAX_FAILED_IN_A_ROW = 3  # requests that failed with all their tries; from then on each has one try until one works
 
 
@@ -52,7 +52,7 @@ def _seconds(value: str) -> float | None:
         if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
             seconds = float(value)
             if seconds > MAX_SECONDS:
-                seconds -= time.time()
+                seconds = (seconds / 1000 if seconds > MAX_MOMENT else seconds) - time.time()
         else:
             moment = parsedate_to_datetime(value)
             # HTTP dates are in UTC, said or not.

@@ -35,7 +35,7 @@ def unmarked(saved: State) -> State:
 def saved_attempt(saved: State, sync_id: int | None) -> tuple[State, bool]:
     """Where a full refresh goes on ({} = from the start), and whether an earlier attempt has written everything."""
     mark = saved.get(MARK)
-    if not isinstance(mark, dict) or mark.get("sync_id") != sync_id:
+    done = mark.get("done") if isinstance(mark, dict) and mark.get("sync_id", 0) == sync_id else None
+    if not isinstance(done, bool):
         return {}, False
-    done = mark.get("done") is not False
     return ({}, False) if done and sync_id is None else (unmarked(saved), done)

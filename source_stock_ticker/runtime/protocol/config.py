@@ -47,7 +47,7 @@ def validated(config: Any, schema: Schema) -> Config:
 
 
 def _misspelt(config: Config, schema: Schema) -> tuple[str, str] | None:
-    """A key of the config that is no option but looks like one that is not given, and that option.
+    """A key of the config that is no option but looks like one that is not given or empty, and that option.
 
     Other unknown keys are left alone: the platform adds some (they begin with "_"), older versions left some behind.
     """
@@ -57,7 +57,7 @@ def _misspelt(config: Config, schema: Schema) -> tuple[str, str] | None:
         if typed.startswith("_") or len(typed) < SHORTEST_OPTION or key in options.values():
             continue
         alike = get_close_matches(typed, options, 1, 0.8) or [name for name in options if name.startswith(typed)]
-        if alike and (meant := options[alike[0]]) not in config:
+        if alike and config.get(meant := options[alike[0]]) in (None, []):
             return key, meant
     return None
 

@@ -7,13 +7,15 @@ made with is read again from its start.
 
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import date, timedelta
 from itertools import chain
 from typing import Annotated, Any, NamedTuple
 
-from msgspec import Meta, Struct, ValidationError, convert
+from msgspec import Meta, Raw, Struct, ValidationError
+from msgspec.json import Decoder
 
-from ...api import StockApi, cut
+from ...api import RAW_ROWS, StockApi, cut
 from ...settings import MARKET, Settings, is_ticker
 from ...trading_days import is_day
 
@@ -27,12 +29,22 @@ SplitsByTicker = dict[str, list[str]]  # ticker -> its splits, each as "2005-02-
 Shares = Annotated[float, Meta(gt=0, lt=1e12)]
 
 
+class Named(Struct):
+    """What a row of the list must have to be of any use: who it is about. The day may be wrong."""
+
+    ticker: Any = None
+    execution_date: Any = None
+
+
 class Split(Struct):
-    """What we need of a row of the list: so many shares became so many."""
+    """What we need of a good row: so many shares became so many."""
 
     execution_date: date
     split_from: Shares
     split_to: Shares
+
+
+NAMED, SPLIT = Decoder(Named), Decoder(Split)
 
 
 class Compared(NamedTuple):
@@ -56,13 +68,13 @@ def listed_splits(api: StockApi, settings: Settings, from_day: str, logger: logg
         "limit": SPLITS_A_PAGE,
     }
 
-    def ask(of_tickers: dict[str, str]) -> list[dict[str, Any]]:
-        return list(api.rows(PATH, {**of_tickers, **query}))
+    def ask(of_tickers: dict[str, str]) -> list[tuple[Any, str]]:
+        return list(api.rows(PATH, {**of_tickers, **query}, read_row, RAW_ROWS))
 
     filters = len(list(cut(settings.tickers)))
     years = (settings.today - date.fromisoformat(from_day)).days / 365
     by_filter = 0 < filters <= 1 + years * SPLITS_A_YEAR / SPLITS_A_PAGE
-    rows = chain.from_iterable(api.by_filter(settings.tickers, ask)) if by_filter else api.rows(PATH, query)
+    rows = chain.from_iterable(api.by_filter(settings.tickers, ask)) if by_filter else ask({})
     return splits_by_ticker(rows, logger)
 
 
@@ -98,17 +110,13 @@ def compared(
     return Compared(tuple(sorted(stale)), tuple(sorted(held_back)), known)
 
 
-def splits_by_ticker(rows: Iterable[Mapping[str, Any]], logger: logging.Logger) -> SplitsByTicker:
-    """The API's rows of splits as we keep them in the state: the same split always gives the same string.
-
-    https://massive.com/docs/rest/stocks/corporate-actions/splits
-    """
+def splits_by_ticker(rows: Iterable[tuple[Any, str]], logger: logging.Logger) -> SplitsByTicker:
+    """The splits that `read_row` has read, as we keep them in the state."""
     found: dict[str, set[str]] = {}
     unnamed = 0
-    for row in rows:
-        ticker = row.get("ticker")
+    for ticker, split in rows:
         if is_ticker(ticker):
-            found.setdefault(ticker, set()).add(_spelt(row))
+            found.setdefault(ticker, set()).add(split)
         else:
             unnamed += 1
     if unnamed:
@@ -116,14 +124,19 @@ def splits_by_ticker(rows: Iterable[Mapping[str, Any]], logger: logging.Logger) 
     return {ticker: sorted(splits) for ticker, splits in found.items()}
 
 
-def _spelt(row: Mapping[str, Any]) -> str:
-    """A row as "2005-02-28 1:2", or UNREADABLE on its day; a day that is unreadable too comes after all others."""
-    try:
-        split = convert(row, Split)
-        return f"{split.execution_date} {split.split_from:.12g}:{split.split_to:.12g}"
-    except ValidationError:
-        day = row.get("execution_date")
-        return f"{day if isinstance(day, str) and is_day(day) else date.max} {UNREADABLE}"
+def read_row(row: Raw) -> tuple[Any, str]:
+    """A row of the list as ticker and split, the same split always as the same string: "2005-02-28 1:2".
+
+    Each row is decoded by itself, so that a bad one spoils no other. One that is UNREADABLE stands on its day; if that
+    is unreadable too, after all others. https://massive.com/docs/rest/stocks/corporate-actions/splits
+    """
+    ticker, day = None, None
+    with suppress(ValidationError):
+        named = NAMED.decode(row)
+        ticker, day = named.ticker, named.execution_date
+        split = SPLIT.decode(row)
+        return ticker, f"{split.execution_date} {split.split_from:.12g}:{split.split_to:.12g}"
+    return ticker, f"{day if isinstance(day, str) and is_day(day) else date.max} {UNREADABLE}"
 
 
 def known_splits(splits: Iterable[str], from_day: str, today: date, last_day: date) -> list[str]:

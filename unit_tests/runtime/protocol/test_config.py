@@ -139,7 +139,7 @@ def test_a_misspelt_option_is_refused_by_both_its_names(key, meant):
     assert sentence({**GOOD, key: 1}) == f"config: there is no option {key}; did you mean {meant}?"
 
 
-@pytest.mark.parametrize("blank", ["", None])
+@pytest.mark.parametrize("blank", ["", None, []])
 def test_an_option_left_blank_is_not_given_so_that_its_misspelling_is_refused(blank):
     assert sentence({**GOOD, "names": blank, "name": ["a"]}) == "config: there is no option name; did you mean names?"
 

@@ -278,3 +278,12 @@ def test_a_stream_that_there_is_not_is_told_with_those_there_are(run):
         }
     ]
     assert found.rows == [("a", 1)]
+
+
+def test_slices_that_failed_for_different_reasons_are_named_with_theirs(run):
+    odd = UnexpectedResponse("Odd.")
+    found = run(Numbers({"a": [odd], "b": [OUTAGE], "c": [[1]], "d": [OUTAGE]}, group=lambda _: None))
+    assert found.errors[0]["message"] == (
+        "Not read: part a. Odd. Not read: part b, part d. The API is down. The next sync begins there."
+    )
+    assert found.errors[0]["failure_type"] == "transient_error"
