@@ -61,11 +61,17 @@ class Checkpoints:
         if self._before_slice is not None:
             return False
         worth = bool(state) and self._bytes > 0 and self._bytes >= STATE_WORTH * len(self._last_state)
-        return worth or time.monotonic() - self._time > STATE_SECONDS
+        due = worth or time.monotonic() - self._time > STATE_SECONDS
+        return due and (not state or self._records == 0 or self.has_news(state, done=False))
 
     def has_news(self, state: State, done: bool) -> bool:
-        """Whether the last STATE of the read is still to be written. done: the read is complete."""
-        return self._records > 0 or json.dumps(self._shown(state, done)) != self._last_state
+        """Whether a STATE would say more than the last one. done: the read is complete.
+
+        Rows that leave the state as it is are news in an incremental read, which has read the last days again. In a
+        full refresh they are of slices that failed: without a STATE behind them the next attempt may write them again.
+        """
+        changed = json.dumps(self._shown(state, done)) != self._last_state
+        return changed or (self._records > 0 and not self._stream.full_refresh)
 
     def message(self, state: State, done: bool = False) -> bytes:
         """The STATE."""

@@ -122,6 +122,13 @@ def test_after_a_slice_that_failed_between_two_pages_the_next_attempt_reads_all_
     assert second.rows == [("a", 1), ("a", 2), ("a", 3), *(("c", id) for id in range(1, 7))]
 
 
+def test_no_state_stands_behind_the_rows_of_a_slice_that_failed_if_no_other_was_written_since(run):
+    first = run(Numbers({"a": [[1, 2], [3]], "b": [[1], OUTAGE], "c": [OUTAGE]}), catalog=full(9))
+    assert first.kinds == ["STARTED", "RUNNING", "RECORD", "STATE", "RECORD", "INCOMPLETE", "ERROR"]
+    second = run(Numbers(ALL), saved=first.states[-1], catalog=full(9))
+    assert [("a", 1), ("a", 2), ("a", 3), *second.rows] == ALL_ROWS
+
+
 def test_a_stream_that_an_earlier_attempt_finished_does_not_come_again(run, caplog):
     caplog.set_level("INFO")
     saved = {"a": 1, **mark(done=True)}
