@@ -5,7 +5,7 @@ change, and never shows the value of a secret.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -32,8 +32,7 @@ def validated(config: Any, schema: Schema) -> Config:
     """
     if not isinstance(config, dict):
         raise ConfigError("config: the file must hold a JSON object, like those in sample_files/.")
-    required = schema.get("required", [])
-    filled = {k: v for k, v in config.items() if v not in ("", None) or (k in required and v is not None)}
+    filled = _filled(config, schema)
     if misspelt := _misspelt(filled, schema):
         raise ConfigError("config: there is no option {}; did you mean {}?".format(*misspelt))
     place = {name: place for place, name in enumerate(schema.get("properties", {}))}
@@ -42,8 +41,46 @@ def validated(config: Any, schema: Schema) -> Config:
         key=lambda error: (error.validator != "required", place.get(next(iter(error.path), ""), len(place))),
     )
     if complaints:
-        raise ConfigError(_sentence(complaints[0], schema))
+        raise ConfigError(_sentence(_meant(complaints[0]), schema))
     return filled
+
+
+def _filled(config: Config, schema: Schema) -> Config:
+    """The config without what is left blank, in its objects too; a required field may be "", but not null."""
+    required, filled = schema.get("required", []), {}
+    for name, value in config.items():
+        parts = _of(schema, name)
+        if isinstance(value, dict) and parts:
+            filled[name] = _filled(value, parts[0])
+        elif value not in ("", None) or (name in required and value is not None):
+            filled[name] = value
+    return filled
+
+
+def _variants(schema: Schema) -> Iterator[Schema]:
+    """The schema and, if it is a choice, what may be chosen."""
+    yield schema
+    for variant in (*schema.get("oneOf", ()), *schema.get("anyOf", ())):
+        yield from _variants(variant)
+
+
+def _of(schema: Schema, name: Any) -> list[Schema]:
+    """What a schema says of a field of an object or an item of a list: more than one thing if it is a choice."""
+    found = (variant.get("properties", {}).get(name) or variant.get("items") for variant in _variants(schema))
+    return [part for part in found if isinstance(part, dict)]
+
+
+def _meant(error: Any) -> Any:
+    """The complaint itself; of a choice that of the variant that is meant, which is the one whose constants fit."""
+    while error.validator in ("oneOf", "anyOf"):
+        variants: dict[int, list[Any]] = {}
+        for inner in error.context:
+            variants.setdefault(inner.schema_path[0], []).append(inner)
+        meant = [found for found in variants.values() if all(inner.validator != "const" for inner in found)]
+        if len(meant) != 1:
+            break
+        error = min(meant[0], key=lambda inner: inner.validator != "required")
+    return error
 
 
 def _misspelt(config: Config, schema: Schema) -> tuple[str, str] | None:
@@ -63,17 +100,15 @@ def _misspelt(config: Config, schema: Schema) -> tuple[str, str] | None:
 
 
 def _sentence(error: Any, schema: Schema) -> str:
-    rule, path = error.validator, list(map(str, error.path))
+    rule, path = error.validator, list(map(str, error.absolute_path))
     if rule == "required":
         missing = next(name for name in error.validator_value if name not in error.instance)
         said = error.schema.get("properties", {}).get(missing, {})
         described = said.get("description") or said.get("title") or "what the spec asks for."
         return f"{'.'.join([*path, missing])}: is missing; it is: {described}"
     shown = "the value" if _holds_secrets(error, schema) else start_of(json.dumps(error.instance, default=str), 40)
-    said = (
-        "must not be blank" if rule == "minLength" else f"{shown} {_demand(rule, error.validator_value, error.schema)}"
-    )
-    return f"{'.'.join(path) or 'config'}: {said}."
+    demand = _demand(rule, error.validator_value, error.schema)
+    return f"{'.'.join(path) or 'config'}: {demand if rule == 'minLength' else f'{shown} {demand}'}."
 
 
 def _demand(rule: str, wanted: Any, schema: Schema) -> str:
@@ -84,18 +119,34 @@ def _demand(rule: str, wanted: Any, schema: Schema) -> str:
             return "must be " + " or ".join(KINDS.get(kind, f"a {kind}") for kind in kinds)
         case "enum":
             return f"must be one of {', '.join(map(str, wanted))}"
+        case "minLength":
+            return "must not be blank" if wanted == 1 else f"must have at least {wanted} characters"
         case "minimum" | "maximum":
             return f"must be {wanted} or {'more' if rule == 'minimum' else 'less'}"
         case "pattern":
             form = "YYYY-MM-DD" if schema.get("format") == "date" else f"a text that matches {wanted}"
             return f"must be written as {form}" + "".join(f", for example {e}" for e in schema.get("examples", [])[:1])
+        case "oneOf" | "anyOf":
+            return _choice(wanted)
     return f"does not fit the spec ({rule})"
+
+
+def _choice(variants: list[Schema]) -> str:
+    """What tells the variants of a oneOf apart, as a demand."""
+    constants: dict[str, list[str]] = {}
+    for variant in variants:
+        for name, part in variant.get("properties", {}).items():
+            if "const" in part:
+                constants.setdefault(name, []).append(str(part["const"]))
+    told = [f"must have {name}: one of {', '.join(values)}" for name, values in constants.items()]
+    return told[0] if told else "does not fit the spec (oneOf)"
 
 
 def _holds_secrets(error: Any, schema: Schema) -> bool:
     """Whether the value in question is a secret, lies in one or may hold one."""
-    for step in error.path:
-        if schema.get("airbyte_secret"):
+    schemas = [schema]
+    for step in error.absolute_path:
+        if any(part.get("airbyte_secret") for part in schemas):
             return True
-        schema = schema.get("properties", {}).get(step) or schema.get("items") or {}
-    return isinstance(error.instance, dict | list) or '"airbyte_secret": true' in json.dumps(schema)
+        schemas = [part for whole in schemas for part in _of(whole, step)]
+    return isinstance(error.instance, dict | list) or '"airbyte_secret": true' in json.dumps(schemas)

@@ -282,3 +282,57 @@ def test_no_complaint_about_any_config_shows_the_secret_or_a_second_line(config,
         refused = error.message
     assert KEY[:6] not in refused
     assert "\n" not in refused
+
+
+# Choices: a oneOf whose variants are told apart by a constant
+
+CHOICE = {
+    "type": "object",
+    "properties": {
+        "credentials": {
+            "type": "object",
+            "oneOf": [
+                {
+                    "properties": {
+                        "kind": {"const": "oauth"},
+                        "client_id": {"type": "string", "description": "The client's id."},
+                        "client_secret": {"type": "string", "airbyte_secret": True, "minLength": 5},
+                        "scope": {"type": "string"},
+                    },
+                    "required": ["kind", "client_id", "client_secret"],
+                },
+                {
+                    "properties": {"kind": {"const": "token"}, "token": {"type": "string", "airbyte_secret": True}},
+                    "required": ["kind", "token"],
+                },
+            ],
+        },
+    },
+    "required": ["credentials"],
+}
+
+
+@pytest.mark.parametrize(
+    ("credentials", "wanted"),
+    [
+        ({"kind": "oauth", "client_secret": KEY}, "credentials.client_id: is missing; it is: The client's id."),
+        ({"kind": "token"}, "credentials.token: is missing; it is: what the spec asks for."),
+        ({"kind": "token", "token": 12345678}, "credentials.token: the value must be a text."),
+        ({"kind": "oauth", "client_id": 7, "client_secret": KEY}, "credentials.client_id: 7 must be a text."),
+        (
+            {"kind": "oauth", "client_id": "a", "client_secret": "k3y"},
+            "credentials.client_secret: must have at least 5 characters.",
+        ),
+        ({"kind": "key"}, "credentials: the value must have kind: one of oauth, token."),
+        ({}, "credentials: the value must have kind: one of oauth, token."),
+        ("text", "credentials: the value must be an object."),
+    ],
+)
+def test_of_a_choice_the_variant_that_is_meant_says_what_is_wrong(credentials, wanted):
+    assert sentence({"credentials": credentials}, CHOICE) == wanted
+
+
+def test_what_is_left_blank_inside_an_object_is_as_if_absent():
+    credentials = {"kind": "oauth", "client_id": "a", "client_secret": KEY}
+    config = {"credentials": {**credentials, "scope": "", "more": None}}
+    assert validated(config, CHOICE) == {"credentials": credentials}
