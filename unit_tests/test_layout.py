@@ -76,7 +76,7 @@ OWNERS = {
 FOREIGN_WORDS = ["stock", "ticker", "massive", "polygon"]
 # The five files that explain the runtime, and how many lines may be read where.
 LESSON = ["stream", "source", "entrypoint", "reader", "errors"]
-MAX_LINES_OF_THE_LESSON, MAX_LINES_OF_THE_RUNTIME, MAX_LINES = 700, 2_720, 4_800
+MAX_LINES_OF_THE_LESSON, MAX_LINES_OF_THE_RUNTIME, MAX_LINES = 700, 2_760, 4_850
 
 
 def name_of(file: Path) -> str:
