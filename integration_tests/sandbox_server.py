@@ -1,4 +1,4 @@
-"""Serves JSON over HTTP on this machine, keeps a list of what was asked, and fails on demand.
+"""Answers over HTTP on this machine, keeps a list of what was asked, and fails on demand.
 
 The ground under sandbox_api.py: it knows nothing of any API, and can stand under another one as it is.
 """
@@ -15,9 +15,31 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 AnySandbox = TypeVar("AnySandbox", bound="Sandbox")
+
+
+class Asked(NamedTuple):
+    """A request. path: with its query. headers: names in lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes = b""
+
+    @property
+    def query(self) -> dict[str, str]:
+        return dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def form(self) -> dict[str, str]:
+        return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
 
 
 @dataclass(kw_only=True)
@@ -40,9 +62,15 @@ class Sandbox(ABC):
         self._faults: list[list[Any]] = []  # [fault, times left, part of the path]
         self._lock = threading.Lock()
 
-    @abstractmethod
     def response(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
-        """Code, headers and JSON body for a GET of `path` (with query). headers: the request's, names in lower case."""
+        """Code, headers and body for a GET of `path` (with query). headers: the request's, names in lower case."""
+        return 404, {}, self.error(404)
+
+    def answer(self, asked: Asked) -> tuple[int, dict[str, str], Any]:
+        """Code, headers and body for a request of any method. The body is bytes, or something to send as JSON."""
+        if asked.method == "GET":
+            return self.response(asked.path, asked.headers)
+        return 405, {"Allow": "GET"}, self.error(405)
 
     @abstractmethod
     def error(self, code: int) -> Any:
@@ -128,9 +156,11 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1  # headers and body leave together
+    asked: Asked
     code: int | str
 
     def do_GET(self) -> None:
+        self.asked = Asked(self.command, self.path, self.asked_with(), self.sent())
         fault = self.api.note(self.command, self.path, self.asked_with())
         self.api.stopped.wait(self.api.latency)
         name, *arguments = fault if isinstance(fault, tuple) else [fault]
@@ -144,16 +174,22 @@ class Handler(BaseHTTPRequestHandler):
         if not self.api.quiet:
             print(f"{self.command} {self.path} {self.code}\n", end="", flush=True)  # one write, whole lines
 
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+
+    def sent(self) -> bytes:
+        """The request's body."""
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
     def asked_with(self) -> dict[str, str]:
         """The request's headers, names in lower case."""
         return {name.lower(): text for name, text in self.headers.items()}
 
     def response(self) -> tuple[int, dict[str, str], bytes]:
         """The ordinary response to this request: code, headers, body."""
-        code, headers, body = self.api.response(self.path, self.asked_with())
+        code, headers, body = self.api.answer(self.asked)
         if self.api.transform:
             body = self.api.transform(self.path, body)
-        return code, headers, json.dumps(body).encode()
+        return code, headers, body if isinstance(body, bytes) else json.dumps(body).encode()
 
     def send(self, code: int, headers: dict[str, str], body: bytes, pause: float = 0, whole: bool = True) -> None:
         """Sends a response: half of the body, `pause` seconds later the other half, or never if not `whole`."""
