@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from msgspec import UNSET, Raw, Struct, ValidationError, convert
 from msgspec.json import Decoder
-from requests import PreparedRequest
 
 from .runtime.errors import ConfigError, CredentialsError, UnexpectedResponse, start_of
+from .runtime.http.auth import bearer
 from .runtime.http.client import HttpClient
+from .runtime.http.meaning import Meaning, Wait, usual_meaning
+from .runtime.http.pages import own_path
 from .runtime.http.paging import follow
 from .runtime.http.rate_limit import RequestStats
 from .runtime.http.response import Response
@@ -81,25 +83,18 @@ class StockApi:
     def __init__(
         self, base_url: str, key: str, logger: logging.Logger, requests_per_minute: int = 0, patient: bool = True
     ) -> None:
-        def authenticate(request: PreparedRequest) -> PreparedRequest:
-            # In a header: a key in the address would land in logs, errors and proxies.
-            request.headers["Authorization"] = f"Bearer {key}"
-            return request
-
         self.last_day = date.max
         self._base = base_url
         self._logger = logger
         self._expected: int | None = None  # number of the last request that is expected
         self._max_filter = MAX_FILTER  # characters; less once an address was too long
-        self._client = HttpClient(authenticate, logger, requests_per_minute, TRIES if patient else 1, _throttled)
+        tries = TRIES if patient else 1
+        self._client = HttpClient(bearer(key), logger, requests_per_minute, tries, _meaning)
 
     def get(self, path: str, query: Mapping[str, Any] | None = None, next_path: str | None = None) -> Response:
         """The response to GET path?query, or to that of a further page (see `next_path`)."""
         address = next_path or path + (f"?{urlencode(query)}" if query else "")
-        response = self._client.get(self._base + address)
-        if response.status != 200:
-            raise _refusal(response)
-        return response
+        return self._client.get(self._base + address)
 
     def rows(
         self,
@@ -187,20 +182,11 @@ class StockApi:
 
         The link is an absolute URL without the key. Only its path is followed, on our own address.
         """
-        link, ours = body.next_url, urlsplit(self._base)
-        if link is UNSET or link is None or link == "":
+        if body.next_url is UNSET or body.next_url is None or body.next_url == "":
             return None
-        try:
-            parts = urlsplit(link)
-            if parts.hostname not in HOSTS | {ours.hostname}:
-                raise ValueError
-        except (AttributeError, TypeError, ValueError):
-            text = "The API's link to the next page (next_url) leads to another host."
-            raise UnexpectedResponse(text, start_of(str(link))) from None
-        # A proxy's link holds the path that our own address begins with; the API's does not.
-        path = parts.path.removeprefix(ours.path) if parts.hostname == ours.hostname else parts.path
+        path, _, query = own_path(body.next_url, self._base, HOSTS).partition("?")
         # Old links had the key in them, and it must be in no address.
-        query = "&".join(part for part in parts.query.split("&") if not part.lower().startswith("apikey="))
+        query = "&".join(part for part in query.split("&") if not part.lower().startswith("apikey="))
         return f"{path}?{query}" if query else path
 
 
@@ -261,7 +247,8 @@ def _second_look(response: Response, decoder: Decoder[Body[R]], schema: Mapping[
     if isinstance(body, dict) and str(body.get("status", "OK")) not in GOOD:
         raise _refusal(response)
     try:
-        return convert(with_usual_numbers(body, schema), decoder.type)
+        converted: Body[R] = convert(with_usual_numbers(body, schema), decoder.type)
+        return converted
     except ValidationError as error:
         raise UnexpectedResponse(f"The API's response for {response.path} is not as documented: {error}.") from None
 
@@ -276,11 +263,11 @@ def _error_text(response: Response) -> str:
     return start_of(str(text), 300)
 
 
-def _throttled(response: Response) -> bool:
-    """Too many requests: HTTP 429, or the same text with another status, as some users saw it with HTTP 200."""
-    if response.status == 429:
-        return True
-    return len(response.body) < MAX_ERROR and "maximum requests per minute" in _error_text(response)
+def _meaning(response: Response) -> Meaning:
+    """What a response means. Some users saw the rate limit's words with another status than 429, as HTTP 200 too."""
+    if len(response.body) < MAX_ERROR and "maximum requests per minute" in _error_text(response):
+        return Wait()
+    return usual_meaning(response) or (None if response.status == 200 else _refusal(response))
 
 
 def _refusal(response: Response) -> Exception:

@@ -2,7 +2,9 @@
 
 ConnectorError
 ├── ConfigError            the user, by changing the config       failure_type config_error
-│   └── CredentialsError       the same, and no stream can be read
+│   ├── CredentialsError       the same, and no stream can be read
+│   └── Unavailable            the same, and one slice cannot be read
+│       └── SkipSlice              nobody: the slice is left out with a warning
 ├── TransientError         nobody: the same again may work later  failure_type transient_error
 └── UnexpectedResponse     us: the API said what we do not know   failure_type system_error
 
@@ -38,6 +40,18 @@ class CredentialsError(ConfigError):
 
     This holds for every stream, so none is tried after the first.
     """
+
+
+class Unavailable(ConfigError):
+    """What one slice is about is forbidden or gone (HTTP 403, 404, 409, 410); the others are read.
+
+    If the config names it, the user must know: the slice has failed. If the API listed it (`Stream.listed`), a single
+    deleted one must not fail each sync: it is left out with a warning, its state untouched.
+    """
+
+
+class SkipSlice(Unavailable):
+    """There is nothing to read in this slice, whoever named it: it is left out with a warning."""
 
 
 class TransientError(ConnectorError):

@@ -20,20 +20,18 @@ from typing import Any
 
 from .checkpoints import Checkpoints
 from .encoded_page import EncodedPage, encoded
-from .errors import ConfigError, ConnectorError, CredentialsError, IncompleteSync, TransientError, start_of
-from .http.paging import follow
-from .process.prefetch import ParseLock, Prefetcher
+from .errors import ConfigError, CredentialsError, IncompleteSync, start_of
 from .process.progress import Progress
 from .protocol import messages
 from .protocol.attempts import saved_attempt, unmarked
 from .protocol.catalog import ConfiguredStream
 from .protocol.state import SavedStates
-from .stream import Page, State, Stream
+from .slices import combined, is_fatal, is_skipped, read_ahead
+from .stream import State, Stream
 
 WAIT_NOTICE_INTERVAL = 60.0  # seconds between two messages about the rate limit
 SHORT_WAIT = 1.5  # seconds; a shorter wait is not worth a message
 MAX_NAMED_FIELDS = 10  # that the schema does not have
-MAX_NAMED_FAILURES = 5  # slices that an error message names; of more it says how many
 
 
 def read(
@@ -105,36 +103,29 @@ class StreamRead:
         if self._checkpoints.has_news(state, done=not failures):
             yield self._checkpoints.message(state, done=not failures)
         if failures:
-            raise _combined(failures)
+            raise combined(failures)
 
     def read_slices(self, state: State, failures: list[tuple[Any, Exception]]) -> Iterator[bytes]:
         """The lines of all slices, and a STATE when it is due; what failed is added to `failures`."""
-        slices = self._stream.slices(copy.deepcopy(state))
-        with Prefetcher(slices, self._encoded_pages, self._stream.group, self._workers) as pages:
+        stream, logger = self._stream, self._logger
+        make = partial(encoded, configured=self._configured)
+        with read_ahead(stream, copy.deepcopy(state), make, self._workers, logger) as pages:
             for stream_slice, page in pages:
                 try:
                     yield from self._waiting() if page is None else self._write(stream_slice, page, state)
                 except Exception as error:
-                    failures.append((stream_slice, error))
                     self._checkpoints.leave_slice(state)
-                    if stream_slice is None or _is_fatal(error):
+                    if is_skipped(stream, stream_slice, error):
+                        logger.warning("%s: %s is left out. %s", stream.name, stream_slice, error)
+                        continue
+                    failures.append((stream_slice, error))
+                    if stream_slice is None or is_fatal(error):
                         return
-                    self._logger.warning("%s: %s failed: %s", self._stream.name, stream_slice, error)
+                    logger.warning("%s: %s failed: %s", stream.name, stream_slice, error)
                     pages.leave_out(stream_slice)
                 del page  # large, and while the next one is waited for nobody here needs it
                 if self._checkpoints.is_due(state):
                     yield self._checkpoints.message(state)
-
-    def _encoded_pages(self, stream_slice: Any, parse_lock: ParseLock) -> Iterator[EncodedPage]:
-        """A worker's job: all pages of a slice. Raises a ConnectorError, or whatever a bug raises."""
-
-        def parse(response: Any) -> EncodedPage:
-            if response is None:
-                return encoded(Page([]), self._configured)
-            with parse_lock():
-                return encoded(self._stream.parse(stream_slice, response), self._configured)
-
-        return follow(partial(self._stream.fetch, stream_slice), parse, str(stream_slice), self._logger)
 
     def _write(self, stream_slice: Any, page: EncodedPage | Exception, state: State) -> Iterator[bytes]:
         """The page's lines; then the stream notes in `state` what has been written. Raises what ended the slice."""
@@ -169,29 +160,3 @@ class StreamRead:
         if fields := sorted(map(start_of, self._stream.unknown_fields)):
             text = "%s: the API sends fields that are not in the schema; they are left out: %s."
             self._logger.info(text, self._stream.name, ", ".join(fields[:MAX_NAMED_FIELDS]))
-
-
-def _is_fatal(error: Exception) -> bool:
-    """Whether the other slices would fail in the same way: by what is configured, or by a bug."""
-    return isinstance(error, ConfigError) or not isinstance(error, ConnectorError)
-
-
-def _combined(failures: list[tuple[Any, Exception]]) -> Exception:
-    """One error for all slices that failed: of the last one's type, it names the slices of each type and a reason."""
-    last = failures[-1][1]
-    if not isinstance(last, ConnectorError) or (isinstance(last, ConfigError) and len(failures) == 1):
-        return last
-    kinds = dict.fromkeys(type(error) for _, error in failures)
-    text = " ".join(_not_read([failure for failure in failures if type(failure[1]) is kind]) for kind in kinds)
-    return type(last)(text, last.detail)
-
-
-def _not_read(failures: list[tuple[Any, Any]]) -> str:
-    """The slices that failed by errors of one type, and the last reason."""
-    names, error = [str(stream_slice) for stream_slice, _ in failures if stream_slice is not None], failures[-1][1]
-    if not names:
-        return str(error.message)
-    more = f" and {len(names) - MAX_NAMED_FAILURES} more" if len(names) > MAX_NAMED_FAILURES else ""
-    # After an outage the next sync catches up; a senseless response may be senseless again.
-    hope = " The next sync begins there." if isinstance(error, TransientError) else ""
-    return f"Not read: {', '.join(names[:MAX_NAMED_FAILURES])}{more}. {error.message}{hope}"

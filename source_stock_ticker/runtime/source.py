@@ -22,6 +22,8 @@ class Source:
     `config` is always the user's config, valid against spec.yaml, without the optional fields left blank.
     """
 
+    _output: Output | None = None  # while a command runs
+
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> None:
         """Return if a sync with this config would work; else raise the ConnectorError that says what to change.
 
@@ -32,6 +34,19 @@ class Source:
     def streams(self, logger: logging.Logger, config: Mapping[str, Any]) -> list[Stream[Any]]:
         """The tables, in the order in which they are shown. No requests. Raises ConfigError."""
         raise NotImplementedError
+
+    def hide(self, *secrets: str) -> None:
+        """From now on write **** in the place of these: tokens that are made at run time."""
+        if self._output is not None:
+            self._output.hide(secrets)
+
+    def save_config(self, config: Mapping[str, Any]) -> None:
+        """Hand the platform a new config, all of it, at once: a refresh token that replaces the one just spent.
+
+        From whichever thread. Who runs the connector must keep it: the CONTROL message is on stdout.
+        """
+        if self._output is not None:
+            self._output.write_secret(messages.new_config(config))
 
     def workers(self, config: Mapping[str, Any]) -> int:
         """How many requests may be under way at once."""
@@ -62,14 +77,15 @@ class Source:
 
         Raises ConnectorError, IncompleteSync, or whatever a bug raises.
         """
+        self._output = output
         if command == "check":
             try:
-                self.check(logger, self._config(files, output))
+                self.check(logger, self._config(files))
                 yield messages.connection_status(None)
             except ConnectorError as problem:
                 yield messages.connection_status(problem.message)
             return
-        config = self._config(files, output)
+        config = self._config(files)
         if command == "discover":
             yield self.discover(logger, config)
         else:
@@ -79,10 +95,10 @@ class Source:
             state = {} if files["state"] is None else self._state(files["state"], logger, config, catalog)
             yield from self.read(logger, config, catalog, state)
 
-    def _config(self, files: Mapping[str, str | None], output: Output) -> Config:
+    def _config(self, files: Mapping[str, str | None]) -> Config:
         """The valid config. From here on no secret of it can get to stdout."""
         config, schema = read_json(str(files["config"]), "config"), self.specification["connectionSpecification"]
-        output.hide(secrets(config, schema))
+        self.hide(*secrets(config, schema))
         return validated(config, schema)
 
     def _state(

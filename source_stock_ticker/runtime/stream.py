@@ -17,13 +17,15 @@ The methods of a stream run in this order:
 What fails, and what becomes of the rest (group: see `Stream.group`):
 
     raised by fetch or parse             the slice             later slices                          later streams
+    SkipSlice; Unavailable if `listed`   is left out: a WARN   are read                              are read
+    Unavailable otherwise                ends where it failed  of its group: left out; others: read  are read
     TransientError, UnexpectedResponse   ends where it failed  of its group: left out; others: read  are read
     ConfigError, a bug                   ends where it failed  are left out                          are read
     CredentialsError                     ends where it failed  are left out                          are INCOMPLETE
 
-What `slices` or `resume` raises leaves out all slices that have not been begun. In each case the stream is INCOMPLETE
-and a TRACE ERROR names the slices, its last STATE holds all that was written and nothing that was not, so that the next
-read begins at what failed, and the exit code is 1.
+What `slices` or `resume` raises leaves out all slices that have not been begun. But for the first line, the stream is
+INCOMPLETE and a TRACE ERROR names the slices, its last STATE holds all that was written and nothing that was not, so
+that the next read begins at what failed, and the exit code is 1.
 """
 
 import json
@@ -79,6 +81,16 @@ class Written(NamedTuple):
     done: bool = False
 
 
+class Unread(NamedTuple):
+    """A slice that `slices` yields in the place of those that it cannot tell: it fails with that error."""
+
+    name: str
+    error: Exception
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Stream(Generic[S]):
     """One table, read in slices of the type S. A subclass sets the attributes and writes fetch and parse; slices if
     there is more than one; resume and checkpoint if it has a cursor.
@@ -100,7 +112,7 @@ class Stream(Generic[S]):
         """
         return saved
 
-    def slices(self, state: State) -> Iterator[S]:
+    def slices(self, state: State) -> Iterator[S | Unread]:
         """What there is to read. May make requests; `state` is a copy of what `resume` gave.
 
         Their rows are written in this order, whatever the number of workers: a state that says "read up to here" is
@@ -116,6 +128,10 @@ class Stream(Generic[S]):
         return None.
         """
         return None if self.cursor_field is None else self.name
+
+    def listed(self, stream_slice: S) -> bool:
+        """Whether the API itself listed what the slice is about. Then, if it turns out Unavailable, it is left out."""
+        return False
 
     def fetch(self, stream_slice: S, page_token: str | None) -> Any:
         """One response from the network: the slice's first (None), or the page that `page_token` names.

@@ -45,6 +45,8 @@ PASSING = (
     (" refused", "nothing listens at that address (connection refused)"),
     (r"^\w*Decod\w*Error", "it sent a body that cannot be unpacked"),
 )
+# Then not even a part of the request was sent.
+NEVER_ARRIVED = "ProxyError|NewConnectionError|NameResolutionError|ConnectTimeout|SSLError"
 
 
 def problem(error: Exception) -> tuple[str, bool]:
@@ -55,3 +57,8 @@ def problem(error: Exception) -> tuple[str, bool]:
             if found := re.search(pattern, text, re.DOTALL):
                 return meaning.format(*found.groups()), rows is FOR_THE_USER
     return "the connection broke", False
+
+
+def never_arrived(error: Exception) -> bool:
+    """Whether no connection came about, so that the API cannot have seen the request."""
+    return re.search(NEVER_ARRIVED, repr(error)) is not None

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from ..errors import UnexpectedResponse, start_of
+from .request import Request
 
 T = TypeVar("T")
 MAX_VALUES = 750_000  # in a response, by its commas; once decoded, tiny values take 100 times their size
@@ -19,6 +20,7 @@ class Response(NamedTuple):
     body: bytes | bytearray
     path: str
     headers: Mapping[str, str]
+    request: Request = Request("")
 
     def json(self) -> Any:
         """What the body holds. Raises UnexpectedResponse."""

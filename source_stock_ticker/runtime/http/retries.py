@@ -1,11 +1,12 @@
 """How often a request is tried, and how long to wait before the next try.
 
-no response, or HTTP 408 or 5xx    `tries` times in all; waits 1 s, then twice as long each time, or as long as
-                                   Retry-After says, but never longer than MAX_WAIT
-HTTP 429 (the API's rate limit)    QUOTA_TRIES times in all; waits as long as Retry-After says, else a minute; gives
-                                   up if that is longer than MAX_WAIT
-a certificate or proxy error       once: trying again does not fix it (problems.py)
-any other response                 once: what it means is the caller's to say
+no response, or one that means Again    `tries` times in all; waits 1 s, then twice as long each time, or as long as
+(meaning.py)                            Retry-After says, but never longer than max_wait. A request that may not be
+                                        repeated: once, unless it surely did not arrive
+one that means Wait                     QUOTA_TRIES times in all; waits as long as Retry-After says, else a minute;
+                                        gives up if that is longer than max_wait
+a certificate or proxy error            once: trying again does not fix it (problems.py)
+any other response                      once
 """
 
 import random
@@ -19,21 +20,15 @@ TRIES = 5
 QUOTA_TRIES = 10
 FIRST_WAIT = 1.0  # seconds
 QUOTA_WAIT = 60.0  # seconds after a 429 that does not say how long
-MAX_WAIT = 300.0  # seconds
 MAX_ASKED = 365 * 86_400.0  # seconds; a Retry-After may have 400 digits
 MAX_SECONDS, MAX_MOMENT = 1e9, 1e11  # a larger number is a moment, in seconds since 1970; or in ms
 MAX_FAILED_IN_A_ROW = 3  # requests that failed with all their tries; from then on each has one try until one works
 
 
-def is_failure(status: int) -> bool:
-    """Whether a response of that HTTP status says that the server failed, so that the next try may work."""
-    return status == 408 or status >= 500
-
-
-def seconds_before_next_try(failed: int, asked: float | None) -> float:
+def seconds_before_next_try(failed: int, asked: float | None, max_wait: float) -> float:
     """After `failed` tries; asked: seconds of a Retry-After header, if there was one."""
     backoff = min(FIRST_WAIT * 2.0 ** (failed - 1) + random.random() / 4, QUOTA_WAIT)
-    return min(max(backoff, asked or 0), MAX_WAIT)
+    return min(max(backoff, asked or 0), max_wait)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

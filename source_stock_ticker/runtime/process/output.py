@@ -31,6 +31,7 @@ class Output:
 
     def __init__(self, descriptor: int = 1) -> None:
         self.signals = StopSignals(self._last_words)
+        self._secrets: set[object] = set()
         self._secret_filter = SecretFilter()
         self._descriptor = descriptor
         self._waiting: list[bytes] = []
@@ -39,8 +40,16 @@ class Output:
         self._broken: OSError | None = None
 
     def hide(self, secrets: Iterable[object]) -> None:
-        """From now on write **** in the place of these secrets."""
-        self._secret_filter = SecretFilter(secrets)
+        """From now on write **** in the place of these secrets too."""
+        with self._lock:
+            self._secrets.update(secrets)
+            self._secret_filter = SecretFilter(self._secrets)
+
+    def write_secret(self, message: bytes) -> None:
+        """Write a message for the platform alone, which must hold secrets: at once, as it is."""
+        with self._lock:
+            self._waiting.append(message)
+            self.flush()
 
     def write(self, message: bytes) -> None:
         """Write the message's lines. Records may wait in the buffer; any other message, b"" too, pushes all out."""

@@ -63,6 +63,12 @@ def state(stream: str, stream_state: Mapping[str, Any], record_count: int, names
     return _line({"type": "STATE", "state": body})
 
 
+def new_config(config: Mapping[str, Any]) -> bytes:
+    """CONTROL: from now on this is the connection's config. It holds secrets."""
+    body = {"type": "CONNECTOR_CONFIG", "emitted_at": time.time() * 1000, "connectorConfig": {"config": config}}
+    return _line({"type": "CONTROL", "control": body})
+
+
 def stream_status(stream: str, status: str, namespace: str | None = None, quota_reset: float | None = None) -> bytes:
     """TRACE STREAM_STATUS: STARTED, RUNNING, COMPLETE or INCOMPLETE.
 

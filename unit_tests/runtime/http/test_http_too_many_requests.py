@@ -9,6 +9,7 @@ import pytest
 from letters_server import URL, failure, responds
 
 from source_stock_ticker.runtime.errors import TransientError
+from source_stock_ticker.runtime.http.meaning import Wait, usual_meaning
 from source_stock_ticker.runtime.http.retries import QUOTA_TRIES
 
 # Too many requests
@@ -92,7 +93,11 @@ def test_a_429_is_no_failure_that_uses_up_the_tries(http, client):
 def test_an_api_may_say_too_many_requests_in_its_own_way(http, client, clock):
     responds(http, 200, body=b"slow down")
     responds(http, 200, body=b"letters")
-    assert client(throttled=lambda response: response.body == b"slow down").get(URL).body == b"letters"
+
+    def meaning(response):
+        return Wait() if response.body == b"slow down" else usual_meaning(response)
+
+    assert client(meaning=meaning).get(URL).body == b"letters"
     assert sum(clock.slept) >= 60
 
 

@@ -1,0 +1,172 @@
+"""Where a stream reads on: by moments or by days, with a place of its own for each parent.
+
+Theory of operation. The state says of each parent from where to where all has been written:
+
+    {"read": {"elm-bridge": ["2024-03-01T00:00:00Z", "2024-03-04T06:00:00Z"]}}      a stream without parents has one, ""
+
+The next read begins `lookback` before the second. These rules keep the entry true:
+
+- The second never moves back, and never into the future: a clock that is ahead would hide what comes until then.
+- With rows oldest first it moves with each page: what is written when a read breaks off is all up to its last row. With
+  rows newest first it moves at the end of the slice, to the newest of all.
+- A start date before the first: what lies between has not been read, so all is read again. A start date behind the
+  second leaves a gap, so the first moves there.
+- In a full refresh that goes on, all of an entry has been written and comes no more (see protocol/attempts.py).
+- Moments have one spelling, down to the second, so that the order of the strings is that in time. Those of the API may
+  have any; what lies in the last second is read again.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta, timezone
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+
+from .errors import ConfigError, UnexpectedResponse
+from .stream import State, Stream, Unread, Written
+
+ONE_DAY = timedelta(days=1)
+AWARE = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Window(NamedTuple):
+    """What to read of a parent: nothing older than `since` and, unless it is "", nothing newer than `until`.
+
+    gapless_from: once it is read, everything from there on is.
+    """
+
+    parent: Any
+    since: str
+    until: str
+    gapless_from: str
+
+    def __str__(self) -> str:
+        period = f"{self.since} to {self.until}" if self.until else "" if str(self.parent) else f"since {self.since}"
+        return f"{self.parent} {period}".strip()
+
+
+class Moment:
+    """A cursor of date and time, for an API that gives what is new or has changed since a moment.
+
+    now: of this sync. newest_first: the order in which the API gives the rows; another one is refused. A window's since
+    is written as 2024-03-01T06:00:00Z; `moment` reads it for an API that wants it otherwise.
+    """
+
+    def __init__(
+        self, start: datetime, now: datetime, lookback: timedelta = timedelta(), newest_first: bool = False
+    ) -> None:
+        self.start, self._now, self._lookback, self._newest_first = rfc3339(start), now, lookback, newest_first
+
+    def place(self, text: str) -> str:
+        """A moment as the state has it. Raises ValueError."""
+        return rfc3339(moment(text))
+
+    def windows(self, parent: Any, read: list[str] | None, full_refresh: bool) -> Iterator[Window]:
+        """What is to be read of a parent whose entry in the state is `read`."""
+        if read is None:
+            yield Window(parent, self.start, "", self.start)
+        elif not full_refresh:
+            since = max(self.start, rfc3339(moment(read[1]) - self._lookback))
+            yield Window(parent, since, "", read[0] if self.start <= read[1] else self.start)
+
+    def reached(self, window: Window, written: Written, field: str) -> str | None:
+        """How far a slice has been written; None: that cannot be said yet. Raises UnexpectedResponse."""
+        if written.first is None or written.last is None:
+            return None
+        try:
+            first, last = moment(written.first[field]), moment(written.last[field])
+        except ValueError as error:
+            raise UnexpectedResponse(f"The API sent rows whose {field} is no moment.", str(error)) from None
+        if (first < last) if self._newest_first else (first > last):
+            order = "newest" if self._newest_first else "oldest"
+            raise UnexpectedResponse(f"The API sent rows that do not come {order} first, by {field}.")
+        return None if self._newest_first and not written.done else rfc3339(min(max(first, last), self._now))
+
+
+class Days:
+    """A cursor of whole days, for an API that gives a period's rows: windows of at most `window` days, oldest first.
+
+    start, last: the days to read, both included; last must be over. lookback: days whose rows may still be corrected,
+    so that they are read again. A window's since and until are days, both included, written as YYYY-MM-DD.
+    """
+
+    def __init__(self, start: date, last: date, window: int, lookback: int = 0) -> None:
+        self.start = start.isoformat()
+        self._start, self._last, self._window, self._lookback = start, last, timedelta(window), timedelta(lookback)
+
+    def place(self, text: str) -> str:
+        """A day as the state has it. Raises ValueError."""
+        return date.fromisoformat(text).isoformat()
+
+    def windows(self, parent: Any, read: list[str] | None, full_refresh: bool) -> Iterator[Window]:
+        """What is to be read of a parent whose entry in the state is `read`."""
+        first, gapless_from = self._start, self.start
+        if read is not None:
+            behind = date.fromisoformat(read[1]) + ONE_DAY
+            first = max(first, behind if full_refresh else behind - self._lookback)
+            gapless_from = read[0] if self._start <= behind else self.start
+        while first <= self._last:
+            until = min(first + self._window - ONE_DAY, self._last)
+            yield Window(parent, first.isoformat(), until.isoformat(), gapless_from)
+            first = until + ONE_DAY
+
+    def reached(self, window: Window, written: Written, field: str) -> str | None:
+        """How far a slice has been written; None: that cannot be said yet."""
+        return window.until if written.done else None
+
+
+class CursorStream(Stream[Window]):
+    """A stream that reads on by a cursor: a Moment moves by the rows' cursor_field, Days by the windows.
+
+    A subclass sets `cursor` in its __init__ and writes fetch and parse; parents if there are any.
+    """
+
+    cursor: Moment | Days
+
+    def parents(self) -> Iterable[Any]:
+        """What has an entry of its own in the state, under its str(). May make requests, and may yield an Unread."""
+        return ("",)
+
+    def resume(self, saved: State) -> State:
+        try:
+            read = {
+                str(parent): [self.cursor.place(first), self.cursor.place(last)]
+                for parent, (first, last) in saved.get("read", {}).items()
+            }
+        except (AttributeError, OverflowError, TypeError, ValueError) as error:
+            text = f"state: that of {self.name} is not as this source writes it; clear the stream's state."
+            raise ConfigError(text, repr(error)) from None
+        return {"read": {parent: entry for parent, entry in read.items() if entry[0] <= self.cursor.start}}
+
+    def slices(self, state: State) -> Iterator[Window | Unread]:
+        for parent in self.parents():
+            if isinstance(parent, Unread):
+                yield parent
+            else:
+                yield from self.cursor.windows(parent, state["read"].get(str(parent)), self.full_refresh)
+
+    def group(self, stream_slice: Window) -> object:
+        return str(stream_slice.parent)  # an earlier window that fails would be hidden by a later one
+
+    def checkpoint(self, state: State, stream_slice: Window, written: Written) -> None:
+        reached = self.cursor.reached(stream_slice, written, str(self.cursor_field))
+        if reached is not None:
+            _, before = state["read"].get(str(stream_slice.parent), ["", ""])
+            state["read"][str(stream_slice.parent)] = [stream_slice.gapless_from, max(before, reached)]
+
+
+def moment(value: str | float) -> datetime:
+    """The moment that an API says: 2024-03-01T06:00:00Z, .25Z, +01:00 (RFC 3339), or seconds since 1970.
+
+    Raises ValueError, for one without its offset from UTC too: nobody knows when that is.
+    """
+    try:
+        found: datetime = msgspec.convert(value, AWARE, strict=False)
+        return found.astimezone(timezone.utc)
+    except (msgspec.ValidationError, OverflowError) as error:
+        raise ValueError(f"{value}: {error}") from None
+
+
+def rfc3339(value: datetime) -> str:
+    """In UTC, down to the second: 2024-03-01T06:00:00Z."""
+    return value.astimezone(timezone.utc).replace(microsecond=0, tzinfo=None).isoformat() + "Z"

@@ -1,0 +1,52 @@
+"""What comes after a page: the token of the next one, as the usual kinds of APIs say it. None: it was the last.
+
+A cursor in the body or in a header needs no help: response.json()["next"], response.headers.get("X-Next-Page").
+"""
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from requests.utils import parse_header_links
+
+from ..errors import UnexpectedResponse, start_of
+from .response import Response
+
+
+def next_number(response: Response, rows: int, size: int, parameter: str = "page") -> str | None:
+    """The number of the page after one of `rows` rows; `size` is that of a full one. The first page is number 1.
+
+    Rows that are added or taken out while the pages are read move the others: sort them so that this does no harm.
+    """
+    return str(int(response.request.sent(parameter) or 1) + 1) if rows >= size else None
+
+
+def next_offset(
+    response: Response, rows: int, size: int, parameter: str = "offset", total: int | None = None
+) -> str | None:
+    """The offset behind a page. total: how many rows there are in all, if the API says so; `size`: of a full page."""
+    offset = int(response.request.sent(parameter) or 0) + rows
+    more = rows >= size if total is None else rows > 0 and offset < total
+    return str(offset) if more else None
+
+
+def next_link(response: Response) -> str | None:
+    """The URL that a Link header names as next (RFC 8288): <https://api.example.com/things?page=2>; rel="next"."""
+    links = parse_header_links(response.headers.get("Link", ""))
+    return next((link["url"] for link in links if "next" in link.get("rel", "").split()), None)
+
+
+def own_path(url: str, base: str, hosts: Iterable[str] = ()) -> str:
+    """Path and query of a link, to be put behind `base`: no link leads the credentials to another host.
+
+    hosts: other names under which the API's links may name it. Raises UnexpectedResponse.
+    """
+    ours = urlsplit(base)
+    try:
+        parts = urlsplit(url)
+        if parts.hostname not in {ours.hostname, *hosts}:
+            raise ValueError
+    except (AttributeError, TypeError, ValueError):
+        raise UnexpectedResponse("The API's link to the next page leads to another host.", start_of(str(url))) from None
+    # A proxy's link holds the path that our own address begins with; the API's does not.
+    path = parts.path.removeprefix(ours.path) if parts.hostname == ours.hostname else parts.path
+    return f"{path}?{parts.query}" if parts.query else path

@@ -1,0 +1,44 @@
+"""An HTTP request, as a value."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+REPEATABLE = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}  # to send one twice does what to send it once does (RFC 9110)
+
+
+class Request(NamedTuple):
+    """What an API is asked.
+
+    query: parameters of the address; those that are None are left out. json, form: the body, at most one of them.
+    repeatable: whether it may be sent again if nobody knows what became of it; None: as its method says. A POST that
+    only searches is repeatable; one that makes something is not.
+    """
+
+    url: str
+    query: Mapping[str, Any] = {}
+    method: str = "GET"
+    headers: Mapping[str, str] = {}
+    json: Any = None
+    form: Mapping[str, Any] | None = None
+    repeatable: bool | None = None
+
+    @property
+    def address(self) -> str:
+        """The URL with its query."""
+        query = urlencode({name: value for name, value in self.query.items() if value is not None})
+        return self.url + ("&" if "?" in self.url else "?") * bool(query) + query
+
+    @property
+    def path(self) -> str:
+        """What messages call it: the URL without host and query."""
+        return "/" + self.url.split("?")[0].split("/", 3)[-1]
+
+    @property
+    def may_be_repeated(self) -> bool:
+        return self.method in REPEATABLE if self.repeatable is None else self.repeatable
+
+    def sent(self, parameter: str) -> Any:
+        """The value with which a parameter was sent, in the query or in the body; None if it was not."""
+        body = self.json if isinstance(self.json, Mapping) else self.form or {}
+        return self.query.get(parameter, body.get(parameter))

@@ -1,0 +1,74 @@
+"""Reads the slices of a stream ahead, each page by page, and says what becomes of one that fails."""
+
+import logging
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, TypeVar
+
+from .errors import ConfigError, ConnectorError, SkipSlice, TransientError, Unavailable
+from .http.paging import follow
+from .process.prefetch import ParseLock, Prefetcher
+from .stream import Page, State, Stream, Unread
+
+MAX_NAMED_FAILURES = 5  # slices that an error message names; of more it says how many
+P = TypeVar("P", bound=Any)  # see Prefetcher and follow
+
+
+def read_ahead(
+    stream: Stream[Any], state: State, made_of: Callable[[Page], P], workers: int, logger: logging.Logger
+) -> Prefetcher[Any, P]:
+    """The pages of all slices, each as `made_of` makes it of a Page, in the order of the slices; see Prefetcher."""
+
+    def pages(stream_slice: Any, parse_lock: ParseLock) -> Iterator[P]:
+        """A worker's job: all pages of a slice. Raises a ConnectorError, or whatever a bug raises."""
+        if isinstance(stream_slice, Unread):
+            raise stream_slice.error
+
+        def parse(response: Any) -> P:
+            if response is None:
+                return made_of(Page([]))
+            with parse_lock():
+                return made_of(stream.parse(stream_slice, response))
+
+        return follow(partial(stream.fetch, stream_slice), parse, str(stream_slice), logger)
+
+    def group(stream_slice: Any) -> object:
+        return None if isinstance(stream_slice, Unread) else stream.group(stream_slice)
+
+    return Prefetcher(stream.slices(state), pages, group, workers)
+
+
+def is_skipped(stream: Stream[Any], stream_slice: Any, error: Exception) -> bool:
+    """Whether a slice that ended with that error is left out with a warning: no failure."""
+    if not isinstance(error, Unavailable) or stream_slice is None or isinstance(stream_slice, Unread):
+        return False
+    return isinstance(error, SkipSlice) or stream.listed(stream_slice)
+
+
+def is_fatal(error: Exception) -> bool:
+    """Whether the other slices would fail in the same way: by what is configured, or by a bug."""
+    if isinstance(error, Unavailable):
+        return False
+    return isinstance(error, ConfigError) or not isinstance(error, ConnectorError)
+
+
+def combined(failures: list[tuple[Any, Exception]]) -> Exception:
+    """One error for all slices that failed: of the last one's type, it names the slices of each type and a reason."""
+    last = failures[-1][1]
+    alone = len(failures) == 1 and isinstance(last, ConfigError) and not isinstance(last, Unavailable)
+    if alone or not isinstance(last, ConnectorError):
+        return last
+    kinds = dict.fromkeys(type(error) for _, error in failures)
+    text = " ".join(_not_read([failure for failure in failures if type(failure[1]) is kind]) for kind in kinds)
+    return type(last)(text, last.detail)
+
+
+def _not_read(failures: list[tuple[Any, Any]]) -> str:
+    """The slices that failed by errors of one type, and the last reason."""
+    names, error = [str(stream_slice) for stream_slice, _ in failures if stream_slice is not None], failures[-1][1]
+    if not names:
+        return str(error.message)
+    more = f" and {len(names) - MAX_NAMED_FAILURES} more" if len(names) > MAX_NAMED_FAILURES else ""
+    # After an outage the next sync catches up; a senseless response may be senseless again.
+    hope = " The next sync begins there." if isinstance(error, TransientError) else ""
+    return f"Not read: {', '.join(names[:MAX_NAMED_FAILURES])}{more}. {error.message}{hope}"
