@@ -16,7 +16,7 @@ The next read begins `lookback` before the second. These rules keep the entry tr
   have any; what lies in the last second is read again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta, timezone
 from typing import Annotated, Any, NamedTuple
 
@@ -57,9 +57,9 @@ class Moment:
     ) -> None:
         self.start, self._now, self._lookback, self._newest_first = rfc3339(start), now, lookback, newest_first
 
-    def place(self, text: str) -> str:
-        """A moment as the state has it. Raises ValueError."""
-        return rfc3339(moment(text))
+    def place(self, saved: Any) -> str:
+        """A moment of a saved state. Raises ValueError."""
+        return rfc3339(moment(str(saved)))
 
     def windows(self, parent: Any, read: list[str] | None, full_refresh: bool) -> Iterator[Window]:
         """What is to be read of a parent whose entry in the state is `read`."""
@@ -73,10 +73,7 @@ class Moment:
         """How far a slice has been written; None: that cannot be said yet. Raises UnexpectedResponse."""
         if written.first is None or written.last is None:
             return None
-        try:
-            first, last = moment(written.first[field]), moment(written.last[field])
-        except ValueError as error:
-            raise UnexpectedResponse(f"The API sent rows whose {field} is no moment.", str(error)) from None
+        first, last = moment(written.first[field]), moment(written.last[field])
         if (first < last) if self._newest_first else (first > last):
             order = "newest" if self._newest_first else "oldest"
             raise UnexpectedResponse(f"The API sent rows that do not come {order} first, by {field}.")
@@ -94,9 +91,9 @@ class Days:
         self.start = start.isoformat()
         self._start, self._last, self._window, self._lookback = start, last, timedelta(window), timedelta(lookback)
 
-    def place(self, text: str) -> str:
-        """A day as the state has it. Raises ValueError."""
-        return date.fromisoformat(text).isoformat()
+    def place(self, saved: Any) -> str:
+        """A day of a saved state. Raises ValueError."""
+        return date.fromisoformat(str(saved)).isoformat()
 
     def windows(self, parent: Any, read: list[str] | None, full_refresh: bool) -> Iterator[Window]:
         """What is to be read of a parent whose entry in the state is `read`."""
@@ -145,6 +142,16 @@ class CursorStream(Stream[Window]):
             else:
                 yield from self.cursor.windows(parent, state["read"].get(str(parent)), self.full_refresh)
 
+    def row(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        row = super().row(item)
+        if isinstance(self.cursor, Moment):
+            try:
+                moment(row[str(self.cursor_field)])
+            except ValueError as error:
+                text = f"The API sent {self.name} whose {self.cursor_field} is no moment."
+                raise UnexpectedResponse(text, str(error)) from None
+        return row
+
     def group(self, stream_slice: Window) -> object:
         return str(stream_slice.parent)  # an earlier window that fails would be hidden by a later one
 
@@ -156,12 +163,12 @@ class CursorStream(Stream[Window]):
 
 
 def moment(value: str | float) -> datetime:
-    """The moment that an API says: 2024-03-01T06:00:00Z, .25Z, +01:00 (RFC 3339), or seconds since 1970.
+    """The moment that an API says: 2024-03-01T06:00:00Z, .25Z, +01:00 (RFC 3339), or a number: seconds since 1970.
 
     Raises ValueError, for one without its offset from UTC too: nobody knows when that is.
     """
     try:
-        found: datetime = msgspec.convert(value, AWARE, strict=False)
+        found: datetime = msgspec.convert(value, AWARE, strict=isinstance(value, str))
         return found.astimezone(timezone.utc)
     except (msgspec.ValidationError, OverflowError) as error:
         raise ValueError(f"{value}: {error}") from None

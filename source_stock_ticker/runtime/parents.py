@@ -43,4 +43,4 @@ class Parents(Generic[P]):
                     raise page
                 else:
                     pages.leave_out(stream_slice)
-                    yield Unread(f"{stream.name} of {stream_slice}", page)
+                    yield Unread(f"the {stream.name} of {stream_slice}", page)

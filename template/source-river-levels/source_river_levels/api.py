@@ -9,13 +9,13 @@ This one is invented, and the sandbox plays it:
 import logging
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlencode
 
-from requests import PreparedRequest
-
-from .runtime.errors import ConfigError, ConnectorError, CredentialsError, UnexpectedResponse, start_of
+from .runtime.errors import ConfigError, CredentialsError, UnexpectedResponse, start_of
+from .runtime.http.auth import bearer
 from .runtime.http.client import HttpClient
+from .runtime.http.meaning import Meaning, usual_meaning
 from .runtime.http.rate_limit import RequestStats
+from .runtime.http.request import Request
 from .runtime.http.response import Response
 
 
@@ -28,23 +28,12 @@ class RiverLevelsApi:
     def __init__(
         self, base_url: str, key: str, logger: logging.Logger, requests_per_minute: int = 0, patient: bool = True
     ) -> None:
-        def authenticate(request: PreparedRequest) -> PreparedRequest:
-            # In a header: a key in the address would land in logs, errors and proxies.
-            request.headers["Authorization"] = f"Bearer {key}"
-            return request
-
         self._base = base_url
-        self._client = HttpClient(authenticate, logger, requests_per_minute, 5 if patient else 1)
+        self._client = HttpClient(bearer(key), logger, requests_per_minute, 5 if patient else 1, meaning)
 
     def get(self, path: str, **query: str | None) -> Response:
         """The response to GET path?query; what is None is left out of the query."""
-        filled = urlencode({name: value for name, value in query.items() if value is not None})
-        response = self._client.get(self._base + path + (f"?{filled}" if filled else ""))
-        # Here come 2xx and 4xx. 429, 408 and 5xx were tried again by the client, which raises; a redirect never comes.
-        # If a 404 of your API means "no more pages", say so here: a `fetch` that returns None ends its slice.
-        if response.status != 200:
-            raise _refusal(response)
-        return response
+        return self._client.send(Request(self._base + path, query))
 
     def request_stats(self) -> RequestStats:
         """How the requests go."""
@@ -61,8 +50,10 @@ def page_of(response: Response, name: str) -> tuple[list[Any], str | None]:
     return rows, None if next_page is None else str(next_page)
 
 
-def _refusal(response: Response) -> ConnectorError:
-    """The error for a response that is no success; the API says what is wrong under `error`."""
+def meaning(response: Response) -> Meaning:
+    """What a response means; the API says what is wrong under `error`."""
+    if response.status == 200:
+        return None
     quoted, path = "", response.path
     with suppress(UnexpectedResponse, KeyError, TypeError):
         quoted = f' The API says: "{start_of(str(response.json()["error"]))}"'
@@ -73,4 +64,6 @@ def _refusal(response: Response) -> ConnectorError:
             return ConfigError(f"Your key may not read this (HTTP 403).{quoted}")
         case 404:
             return UnexpectedResponse(f"The API does not know {path} (HTTP 404); is api_url right?{quoted}")
-    return UnexpectedResponse(f"The API answered HTTP {response.status} for {path}.{quoted}")
+    # 429, 408 and 5xx are tried again.
+    error = UnexpectedResponse(f"The API answered HTTP {response.status} for {path}.{quoted}")
+    return usual_meaning(response) or error

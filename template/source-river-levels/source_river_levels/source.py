@@ -8,10 +8,9 @@ from .api import RiverLevelsApi, page_of
 from .runtime.source import Source
 from .runtime.stream import Stream
 from .settings import Settings, read_settings
-from .streams import Readings, Stations
+from .streams import WORKERS, Readings, Stations
 
 TABLES = (Stations, Readings)
-WORKERS = 4  # requests that may be under way at once; rows come out in the same order whatever the number
 
 
 class SourceRiverLevels(Source):

@@ -6,21 +6,22 @@ Readings      incremental: a cursor, one slice per parent, resumed from a checkp
 """
 
 import logging
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta, timezone
-from functools import partial
+from collections.abc import Iterable
+from datetime import timedelta
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 from .api import RiverLevelsApi, page_of
-from .runtime.errors import ConfigError, UnexpectedResponse
-from .runtime.http.paging import follow
+from .runtime.cursors import CursorStream, Moment, Window
 from .runtime.http.rate_limit import RequestStats
 from .runtime.http.response import Response
-from .runtime.stream import Page, State, Stream, Written
+from .runtime.parents import Parents
+from .runtime.stream import Page, Stream, Unread
 from .settings import Settings
 
+WORKERS = 4  # requests that may be under way at once; rows come out in the same order whatever the number
 S = TypeVar("S")
 
 
@@ -51,24 +52,8 @@ class Stations(TableStream[str]):
     def fetch(self, stream_slice: str, page_token: str | None) -> Response:
         return self._api.get("/stations", page=page_token)
 
-    def ids(self) -> Iterator[str]:
-        """Every station's id, for the streams that have a slice for each."""
-        for page in follow(partial(self.fetch, ""), partial(self.parse, ""), self.name, self._logger):
-            yield from (row["id"] for row in page.rows)
 
-
-class ReadingsSlice(NamedTuple):
-    """A station's readings from a moment on. Once they are read, all from `gapless_from` on are."""
-
-    station: str
-    since: str
-    gapless_from: str
-
-    def __str__(self) -> str:
-        return f"readings of {self.station}"
-
-
-class Readings(TableStream[ReadingsSlice]):
+class Readings(CursorStream, TableStream[Window]):
     """What the stations measured. Pattern: a cursor, one slice per parent, resumed from a checkpoint with a lookback.
 
     state = {"read": {"elm-bridge": ["2024-03-01T00:00:00Z", "2024-03-04T06:00:00Z"]}}
@@ -76,68 +61,19 @@ class Readings(TableStream[ReadingsSlice]):
 
     A station's readings come and are corrected for some days, so a sync begins `lookback_days` before the newest. This
     is right because the API gives them oldest first: what is written when a read breaks off is all up to its last row.
-    Moments in the state are all written in one way: so the order of the strings is the order in time.
     """
 
     name = "readings"
     primary_key = ("station_id", "measured_at")
     cursor_field = "measured_at"
 
-    def resume(self, saved: State) -> State:
-        try:
-            read = {
-                station: [_rfc3339(_moment(since)), _rfc3339(_moment(newest))]
-                for station, (since, newest) in saved.get("read", {}).items()
-            }
-        except (AttributeError, TypeError, ValueError) as error:
-            text = f"state: that of {self.name} is not as this source writes it; clear the stream's state."
-            raise ConfigError(text, repr(error)) from None
-        # An earlier start_date than that of the state: what lies between is not read yet, so all is read again.
-        start = _rfc3339(self._settings.start)
-        return {"read": {station: moments for station, moments in read.items() if moments[0] <= start}}
+    def __init__(self, api: RiverLevelsApi, settings: Settings, logger: logging.Logger) -> None:
+        super().__init__(api, settings, logger)
+        self.cursor = Moment(settings.start, settings.now, timedelta(days=settings.lookback_days))
 
-    def slices(self, state: State) -> Iterator[ReadingsSlice]:
-        start, lookback = _rfc3339(self._settings.start), timedelta(days=self._settings.lookback_days)
-        if self.full_refresh:
-            lookback = timedelta(seconds=-1)  # another attempt has written all up to that second: nothing comes twice
-        for station in Stations(self._api, self._settings, self._logger).ids():
-            gapless_from, newest = state["read"].get(station, [start, ""])
-            since = max(start, _rfc3339(_moment(newest) - lookback)) if newest else start
-            # A start_date beyond the newest leaves a gap before it.
-            yield ReadingsSlice(station, since, gapless_from if start <= newest else start)
+    def parents(self) -> Iterable[str | Unread]:
+        return Parents(Stations(self._api, self._settings, self._logger), itemgetter("id"), WORKERS, self._logger)
 
-    def group(self, stream_slice: ReadingsSlice) -> None:
-        return None  # one that fails holds back no other: each station has its own entry in the state
-
-    def fetch(self, stream_slice: ReadingsSlice, page_token: str | None) -> Response:
-        path = f"/stations/{quote(stream_slice.station, safe='')}/readings"
+    def fetch(self, stream_slice: Window, page_token: str | None) -> Response:
+        path = f"/stations/{quote(stream_slice.parent, safe='')}/readings"
         return self._api.get(path, since=stream_slice.since, page=page_token)
-
-    def row(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        row = super().row(item)
-        try:
-            _moment(row["measured_at"])
-        except ValueError as error:
-            raise UnexpectedResponse("The API sent readings whose measured_at is no moment.", str(error)) from None
-        return row
-
-    def checkpoint(self, state: State, stream_slice: ReadingsSlice, written: Written) -> None:
-        if written.last is None:
-            return
-        _, before = state["read"].get(stream_slice.station, ["", ""])
-        # A clock that is ahead must not hide what is measured until then; and nothing moves the state back.
-        newest = max(before, _rfc3339(min(_moment(written.last["measured_at"]), self._settings.now)))
-        state["read"][stream_slice.station] = [stream_slice.gapless_from, newest]
-
-
-def _moment(text: str) -> datetime:
-    """The moment that a string of the API says: 2024-03-01T06:00:00Z, .250Z, +01:00 (RFC 3339). Raises ValueError."""
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    if "T" not in text or moment.tzinfo is None:
-        raise ValueError(f"{text} does not say which moment it is")
-    return moment
-
-
-def _rfc3339(moment: datetime) -> str:
-    """In UTC, down to the second: what lies in that second is read again."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

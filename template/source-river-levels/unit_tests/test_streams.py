@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-from source_river_levels.runtime.errors import ConfigError, UnexpectedResponse
+from source_river_levels.runtime.cursors import Window
+from source_river_levels.runtime.errors import UnexpectedResponse
 from source_river_levels.runtime.http.response import Response
 from source_river_levels.runtime.stream import Stream
 from source_river_levels.runtime.testing import StreamContract
-from source_river_levels.streams import Readings, ReadingsSlice, Stations
+from source_river_levels.streams import Readings, Stations
 
 URL = "https://api.river-levels.example"
 
@@ -77,23 +78,6 @@ def test_a_row_that_does_not_fit_its_schema_is_refused(row, connect):
         connect(Stations).parse("stations", Response(200, json.dumps({"stations": [row]}).encode(), "/stations", {}))
 
 
-@pytest.mark.parametrize("moment", ["yesterday", "2024-03-02", "2024-3-2T6:00:00Z", "2024-03-02T06:00:00"])
-def test_a_cursor_that_is_no_moment_is_refused(moment, connect, read, measured):
-    measured[0]["measured_at"] = moment
-    with pytest.raises(UnexpectedResponse, match="measured_at"):
-        connect(Readings).row(measured[0])
-
-
-@pytest.mark.parametrize(
-    "moment", ["2024-03-05T07:00:00.250Z", "2024-03-05T07:00:00+00:00", "2024-03-05T08:00:00.123456+01:00"]
-)
-def test_the_state_has_the_cursor_in_one_way_however_the_api_writes_it(moment, connect, read, measured):
-    measured[3]["measured_at"] = moment
-    reading = read(connect(Readings))
-    assert reading.rows == measured
-    assert reading.state["read"]["a"][1] == "2024-03-05T07:00:00Z"
-
-
 def test_a_first_sync_reads_all_from_the_start_date_on(connect, read, measured):
     reading = read(connect(Readings, start_date="2024-03-03"))
     assert reading.rows == [row for row in measured if row["measured_at"] >= "2024-03-03"]
@@ -109,77 +93,20 @@ def test_the_next_sync_reads_the_lookback_and_what_is_new(connect, read, measure
     assert rows == [row for row in measured if row["measured_at"] >= "2024-03-04T06"]
 
 
-def test_a_station_without_readings_stands_at_its_start(connect, read, measured):
-    del measured[:4]
-    assert set(read(connect(Readings)).state["read"]) == {"b"}
-
-
-def test_a_new_station_is_read_from_the_start_date_on(connect, read, measured):
-    state = read(connect(Readings)).state
-    del state["read"]["b"]
-    assert read(connect(Readings, lookback_days=0), state).rows == [measured[3], *measured[4:]]
-
-
 def test_the_readings_have_a_slice_for_each_station_of_every_page(connect, server):
     server.get(f"{URL}/stations", json={"stations": [{"id": "a", "name": "A"}], "next_page": "2"})
     server.get(f"{URL}/stations?page=2", json={"stations": [{"id": "b", "name": "B"}]})
-    assert list(map(str, connect(Readings).slices({"read": {}}))) == ["readings of a", "readings of b"]
-
-
-def test_pages_of_stations_that_lead_in_a_circle_are_left(connect, server):
-    server.get(f"{URL}/stations", json={"stations": [], "next_page": "2"})
-    with pytest.raises(UnexpectedResponse, match="circle"):
-        list(connect(Readings).slices({"read": {}}))
-    assert len(server.calls) == 2
-
-
-def test_a_station_of_a_wrong_type_is_refused_before_its_readings_are_asked_for(connect, server):
-    server.get(f"{URL}/stations", json={"stations": [{"id": 7, "name": "A"}]})
-    with pytest.raises(UnexpectedResponse, match=r"Expected `str`, got `int` - at `\$\.id`"):
-        list(connect(Readings).slices({"read": {}}))
-
-
-def test_a_station_that_fails_holds_back_no_other(connect):
-    slices = [ReadingsSlice(station, "2024-03-01T00:00:00Z", "2024-03-01T00:00:00Z") for station in "ab"]
-    assert [connect(Readings).group(stream_slice) for stream_slice in slices] == [None, None]
+    assert list(map(str, connect(Readings).slices({"read": {}}))) == ["a", "b"]
 
 
 def test_an_id_may_hold_any_character(connect, server):
     server.get(re.compile(URL), json={"readings": []})
-    connect(Readings).fetch(ReadingsSlice("a/b?", "2024-03-01T00:00:00Z", "2024-03-01T00:00:00Z"), None)
+    connect(Readings).fetch(Window("a/b?", "2024-03-01T00:00:00Z", "", ""), None)
     assert server.calls[0].request.url.startswith(f"{URL}/stations/a%2Fb%3F/readings?since=2024-03-01")
 
 
-def test_an_earlier_start_date_reads_all_again(connect, read, measured):
-    state = read(connect(Readings, start_date="2024-03-04")).state
-    rows = read(connect(Readings, start_date="2024-03-03"), state).rows
-    assert rows == [row for row in measured if row["measured_at"] >= "2024-03-03"]
-
-
-def test_a_gap_that_a_later_start_date_leaves_is_remembered(connect, read, measured):
-    state = {"read": {"a": ["2024-03-01T00:00:00Z", "2024-03-02T06:00:00Z"]}}
-    later = read(connect(Readings, start_date="2024-03-05"), state).state
-    assert read(connect(Readings, start_date="2024-03-01"), later).rows == measured
-
-
-def test_a_later_start_date_without_a_gap_changes_nothing(connect, read, measured):
-    state = read(connect(Readings)).state
-    assert read(connect(Readings, start_date="2024-03-05"), state).state == state
-
-
-def test_a_clock_that_is_ahead_hides_no_later_reading(connect, read, measured):
-    measured.append(measurement("b", 31))  # today is the 15th
-    state = read(connect(Readings)).state
-    measured.insert(-1, measurement("b", 16))
-    assert read(connect(Readings), state).rows[-2:] == measured[-2:]
-
-
-def test_the_state_never_moves_back(connect, read, measured):
-    checkpoints = read(connect(Readings), read(connect(Readings)).state).checkpoints
-    assert {state["read"]["a"][1] for _, state in checkpoints} == {"2024-03-05T06:00:00Z"}
-
-
-@pytest.mark.parametrize("read", [[], {"a": "2024"}, {"a": ["2024-03-01", "2024-03-02"]}, {"a": [1, 2]}, {"a": None}])
-def test_a_state_of_another_source_is_refused(read, connect):
-    with pytest.raises(ConfigError, match="state: that of readings"):
-        connect(Readings).resume({"read": read})
+def test_a_station_that_cannot_be_read_holds_back_no_other(connect, read, measured, server):
+    server.replace("GET", f"{URL}/stations", json={"stations": [{"id": i, "name": i} for i in ("a", "gone", "b")]})
+    server.get(f"{URL}/stations/gone/readings", status=404)
+    reading = read(connect(Readings))
+    assert (reading.rows, reading.failed) == (measured, ["gone"])
