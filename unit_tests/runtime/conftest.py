@@ -16,6 +16,7 @@ PAYLOADS = {
     "CONNECTION_STATUS": "connectionStatus",
     "CATALOG": "catalog",
     "TRACE": "trace",
+    "CONTROL": "control",
 }
 
 

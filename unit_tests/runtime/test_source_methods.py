@@ -175,3 +175,26 @@ def test_a_state_of_none_of_the_streams_is_no_obstacle_and_said(read, caplog, st
 def test_a_map_that_names_none_of_the_streams_is_refused(read):
     with pytest.raises(ConfigError, match=r"^state: the file holds no state that this source has written"):
         read(["letters"], {"bookmarks": {"letters": {"last": "a"}}})
+
+
+def test_a_new_config_and_new_secrets_reach_the_output_while_a_command_runs(capfd, tmp_path):
+    class Rotating(Alphabet):
+        def check(self, logger, config):
+            self.hide("t0k3n-of-the-day")
+            self.save_config({**config, "key": "new-key-of-the-day"})
+            raise ConfigError("t0k3n-of-the-day is refused.")
+
+    (tmp_path / "config.json").write_text('{"key": "old"}', "utf-8")
+    output = Output()
+    for message in Rotating().run("check", {"config": str(tmp_path / "config.json")}, LOGGER, output):
+        output.write(message)
+    control, status = map(json.loads, capfd.readouterr().out.splitlines())
+    assert control["control"]["connectorConfig"] == {"config": {"key": "new-key-of-the-day"}}
+    assert status["connectionStatus"]["message"] == "**** is refused."
+
+
+def test_used_from_python_they_go_nowhere(capfd):
+    source = Alphabet()
+    source.hide("secret")
+    source.save_config({})
+    assert capfd.readouterr().out == ""

@@ -147,6 +147,21 @@ def test_nothing_is_hidden_before_it_is_known_to_be_secret(pipe, output):
     assert pipe.written() == LOG + LOG.replace(b"text", b"****")
 
 
+def test_what_was_hidden_stays_hidden_when_more_is(pipe, output):
+    output.hide(["k3y-of-12345678"])
+    output.hide(["t0k3n-of-12345678"])
+    output.write(messages.log("INFO", "k3y-of-12345678 and t0k3n-of-12345678"))
+    assert json.loads(pipe.written())["log"]["message"] == "**** and ****"
+
+
+def test_a_new_config_goes_out_at_once_and_as_it_is(pipe, output):
+    output.hide(["k3y-of-12345678"])
+    output.write(RECORD)  # waits in the buffer
+    output.write_secret(messages.new_config({"key": "k3y-of-12345678"}))
+    control = json.loads(pipe.written().splitlines()[-1])["control"]
+    assert (control["type"], control["connectorConfig"]) == ("CONNECTOR_CONFIG", {"config": {"key": "k3y-of-12345678"}})
+
+
 def test_a_short_secret_does_not_spoil_rows_and_states(pipe, output):
     # A key that a proxy does not look at may be "1": the next sync must still find its dates.
     output.hide(["1"])

@@ -16,6 +16,7 @@ EVERY_MESSAGE = {
     "succeeded": messages.connection_status(None),
     "failed": messages.connection_status(HOSTILE),
     "catalog": messages.catalog([DESCRIBED, {**DESCRIBED, "name": HOSTILE}]),
+    "new config": messages.new_config({"key": "é"}),
     "log": messages.log("INFO", HOSTILE),
     "log with a stack": messages.log("ERROR", HOSTILE, HOSTILE),
     "state": messages.state("letters", {HOSTILE: HOSTILE}, 3, HOSTILE),

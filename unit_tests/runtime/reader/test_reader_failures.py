@@ -3,9 +3,9 @@
 import pytest
 from numbers_stream import ALL, ALL_ROWS, OUTAGE, REFUSED, Numbers
 
-from source_stock_ticker.runtime.errors import CredentialsError, UnexpectedResponse
+from source_stock_ticker.runtime.errors import CredentialsError, SkipSlice, Unavailable, UnexpectedResponse
 from source_stock_ticker.runtime.protocol.catalog import ConfiguredStream
-from source_stock_ticker.runtime.stream import Page, Stream
+from source_stock_ticker.runtime.stream import Page, Stream, Unread
 
 
 def test_a_stream_that_fails_ends_with_its_state_and_incomplete_and_an_error(run):
@@ -287,3 +287,49 @@ def test_slices_that_failed_for_different_reasons_are_named_with_theirs(run):
         "Not read: part a. Odd. Not read: part b, part d. The API is down. The next sync begins there."
     )
     assert found.errors[0]["failure_type"] == "transient_error"
+
+
+# What is forbidden or gone
+
+
+GONE, EMPTY = Unavailable("The API says that it is gone."), SkipSlice("It is empty.")
+
+
+@pytest.mark.parametrize(("error", "listed"), [(GONE, True), (EMPTY, False), (EMPTY, True)])
+def test_a_slice_that_is_not_to_be_had_is_left_out_with_a_warning(run, caplog, error, listed):
+    stream = Numbers({"a": [[1]], "b": [error], "c": [[1]]}, listed=lambda stream_slice: listed)
+    found = run(stream)
+    assert (found.rows, found.failed, found.kinds[-1]) == ([("a", 1), ("c", 1)], False, "COMPLETE")
+    assert caplog.messages == [f"numbers: part b is left out. {error.message}"]
+
+
+def test_the_state_of_a_slice_that_is_left_out_stays_as_it_is(run):
+    found = run(Numbers({"a": [[5]], "b": [EMPTY]}), saved={"a": 4, "b": 7})
+    assert found.states[-1] == {"a": 5, "b": 7}
+
+
+def test_a_slice_that_the_config_names_and_that_is_gone_fails_alone(run):
+    found = run(Numbers({"a": [[1]], "b": [GONE], "c": [[1]]}), Numbers({"a": [[1]]}, name="others"))
+    assert found.rows == [("a", 1), ("c", 1), ("a", 1)]
+    assert [(error["failure_type"], error["message"]) for error in found.errors] == [
+        ("config_error", "Not read: part b. The API says that it is gone.")
+    ]
+
+
+def test_what_was_written_of_a_slice_that_goes_away_in_between_stays(run):
+    found = run(Numbers({"a": [[1, 2], EMPTY], "b": [[1]]}))
+    assert (found.rows, found.failed) == ([("a", 1), ("a", 2), ("b", 1)], False)
+
+
+def test_an_unread_slice_fails_with_its_own_name_and_the_others_are_read(run):
+    class PartlyListed(Numbers):
+        def slices(self, state):
+            yield Unread("the parts of x", OUTAGE)
+            yield from super().slices(state)
+
+        def group(self, stream_slice):
+            return stream_slice.name  # an Unread has no group
+
+    found = run(PartlyListed({"a": [[1]]}))
+    assert (found.rows, found.failed) == ([("a", 1)], True)
+    assert found.errors[0]["message"].startswith("Not read: the parts of x. The API is down.")

@@ -1,0 +1,60 @@
+"""What a response means, in a connector's own words, and what the client does then."""
+
+import time
+
+import pytest
+from letters_server import URL, responds
+
+from source_stock_ticker.runtime.errors import SkipSlice, TransientError, Unavailable
+from source_stock_ticker.runtime.http.meaning import Again, Wait, usual_meaning
+
+
+def always(meaning):
+    """A meaning function: that one for 418, the usual one for the others."""
+    return lambda response: meaning if response.status == 418 else usual_meaning(response)
+
+
+@pytest.mark.parametrize("error", [SkipSlice("Nothing there."), Unavailable("Gone.")])
+def test_an_exception_is_raised_at_once(http, client, error):
+    responds(http, 418)
+    with pytest.raises(type(error), match=error.message):
+        client(meaning=always(error)).get(URL)
+    assert len(http.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("meaning", "headers", "seconds"),
+    [
+        (Wait(7), {}, 7),
+        (Wait(7), {"Retry-After": "9"}, 7),
+        (Wait(), {"Retry-After": "9"}, 9),
+        (Wait(), {}, 60.5),
+        (Wait.until(time.time() - 60), {}, 1),
+    ],
+)
+def test_a_rate_limit_is_waited_for_as_long_as_it_says(http, client, clock, meaning, headers, seconds):
+    responds(http, 418, headers=headers)
+    responds(http, 200)
+    assert client(meaning=always(meaning)).get(URL).status == 200
+    assert sum(clock.slept) == pytest.approx(seconds, abs=0.6)
+
+
+def test_a_rate_limit_that_ends_at_a_moment_is_over_then():
+    assert Wait.until(time.time() + 90).seconds == pytest.approx(90, abs=1)
+
+
+def test_a_failure_is_tried_again_and_told_in_its_own_words(http, client, clock):
+    responds(http, 418)
+    with pytest.raises(TransientError, match="tried 5 times: it is out of tea"):
+        client(meaning=always(Again("it is out of tea", seconds=20))).get(URL)
+    assert min(clock.slept) >= 20
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(200, type(None)), (404, type(None)), (408, Again), (429, Wait), (503, Again)]
+)
+def test_the_usual_meaning_is_that_of_http(http, client, status, kind):
+    responds(http, status)
+    found = []
+    client(meaning=lambda response: found.append(usual_meaning(response))).get(URL)
+    assert type(found[0]) is kind

@@ -1,0 +1,77 @@
+"""Which page comes next, as the usual kinds of APIs say it."""
+
+import pytest
+from letters_server import HOST
+
+from source_stock_ticker.runtime.errors import UnexpectedResponse
+from source_stock_ticker.runtime.http.pages import next_link, next_number, next_offset, own_path
+from source_stock_ticker.runtime.http.request import Request
+from source_stock_ticker.runtime.http.response import Response
+
+
+def response(query=None, json=None, **headers):
+    return Response(200, b"", "/v1/letters", headers, Request(HOST, query or {}, json=json))
+
+
+@pytest.mark.parametrize(
+    ("query", "rows", "token"), [({}, 10, "2"), ({"page": "2"}, 10, "3"), ({"page": None}, 10, "2"), ({}, 9, None)]
+)
+def test_the_next_number_follows_a_full_page(query, rows, token):
+    assert next_number(response(query), rows, 10) == token
+
+
+@pytest.mark.parametrize(
+    ("query", "rows", "total", "token"),
+    [
+        ({}, 10, None, "10"),
+        ({"offset": "10"}, 10, None, "20"),
+        ({"offset": "10"}, 9, None, None),
+        ({"offset": "10"}, 9, 20, "19"),
+        ({"offset": "10"}, 10, 20, None),
+        ({"offset": "10"}, 0, 20, None),
+    ],
+)
+def test_the_next_offset_is_behind_the_page(query, rows, total, token):
+    assert next_offset(response(query), rows, 10, total=total) == token
+
+
+def test_what_was_sent_may_have_been_in_the_body_under_another_name():
+    assert next_offset(response(json={"start": 10}), 10, 10, "start") == "20"
+
+
+@pytest.mark.parametrize(
+    ("header", "link"),
+    [
+        ('<https://a.example/x?page=2>; rel="next", <https://a.example/x?page=9>; rel="last"', "?page=2"),
+        ('<https://a.example/x?page=1>; rel="prev", <https://a.example/x?page=3>; rel=next', "?page=3"),
+        ('<https://a.example/x?page=4>; rel="next last"; title="x"', "?page=4"),
+        ('<https://a.example/x?page=1>; rel="prev"', None),
+        ("", None),
+        ("nonsense", None),
+    ],
+)
+def test_a_link_header_names_the_next_page(header, link):
+    assert next_link(response(Link=header)) == (link and f"https://a.example/x{link}")
+
+
+def test_without_a_link_header_it_was_the_last_page():
+    assert next_link(response()) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "base", "path"),
+    [
+        (f"{HOST}/v1/x?page=2", HOST, "/v1/x?page=2"),
+        (f"{HOST}/v1/x", HOST, "/v1/x"),
+        (f"{HOST}/proxy/v1/x", f"{HOST}/proxy", "/v1/x"),
+        ("https://old.example/proxy/x", f"{HOST}/proxy", "/proxy/x"),
+    ],
+)
+def test_a_link_to_our_own_host_is_a_path_behind_our_address(url, base, path):
+    assert own_path(url, base, {"old.example"}) == path
+
+
+@pytest.mark.parametrize("url", ["https://other.example/x", "https://[", 7, None, "/v1/x"])
+def test_any_other_link_is_refused(url):
+    with pytest.raises(UnexpectedResponse, match="another host"):
+        own_path(url, HOST)
