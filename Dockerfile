@@ -26,7 +26,7 @@ ENTRYPOINT ["python", "/airbyte/integration_code/main.py"]
 
 # As in metadata.yaml: dockerRepository and dockerImageTag (unit_tests/test_metadata.py compares them).
 LABEL io.airbyte.name=airbyte/source-stock-ticker
-LABEL io.airbyte.version=0.2.0
+LABEL io.airbyte.version=0.3.0
 
 # No root at run time: the connector reads its files, asks the API and writes to stdout.
 USER airbyte

@@ -9,7 +9,7 @@ from typing import Any
 
 from .runtime.entrypoint import launch
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 __all__ = ["SourceStockTicker", "main"]
 
 
