@@ -55,14 +55,16 @@ class SandboxApi(Sandbox):
     def knows(self, asked: Asked) -> bool:
         """Whether the request says in one of the four ways who asks."""
         authorization = asked.headers.get("authorization", "")
-        if authorization.startswith("Bearer "):
-            token = authorization.removeprefix("Bearer ")
-            with self._lock:
-                self.tokens[token] = self.tokens.get(token, self.uses) + 1
-                return self.tokens[token] <= self.uses
-        user = b64encode(f"ann:{self.key}".encode()).decode()
-        said = [asked.headers.get("x-library-key"), asked.query.get("key"), authorization.removeprefix("Basic ")]
-        return said in ([self.key, None, ""], [None, self.key, ""], [None, None, user])
+        user = f"Basic {b64encode(f'ann:{self.key}'.encode()).decode()}"
+        said = (asked.headers.get("x-library-key"), asked.query.get("key"), authorization)
+        if said in [(self.key, None, ""), (None, self.key, ""), (None, None, user)]:
+            return True
+        token = authorization.removeprefix("Bearer ")
+        with self._lock:
+            if token not in self.tokens or self.tokens[token] == self.uses or said[:2] != (None, None):
+                return False
+            self.tokens[token] += 1
+            return True
 
     def token(self, asked: Asked) -> tuple[int, dict[str, str], Any]:
         """A new token for the application."""

@@ -1,27 +1,23 @@
 """The tables. Each class says which pattern it is.
 
-Table     what they share: a list under the table's own name, read page by page
+Table     what the others share: the API
 Books     a page number
 Authors   a cursor in a header of the response
-Loans     oldest first, without a parameter for a moment: the state counts the rows
+Loans     oldest first, and the API takes no moment to begin at: the state counts the rows
 """
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
 
-from .api import SIZE, BookListsApi, rows
+from .api import SIZE, BookListsApi, rows_of
 from .runtime.errors import ConfigError
 from .runtime.http.pages import next_number, next_offset
 from .runtime.http.rate_limit import RequestStats
 from .runtime.http.response import Response
 from .runtime.stream import Page, State, Stream, Written
 
-S = TypeVar("S")
 
-
-class Table(Stream[S]):
-    """A list under the table's own name."""
+class Table(Stream[str]):
+    """One list of the API, which is one slice."""
 
     schema_folder = Path(__file__).parent / "schemas"
 
@@ -32,7 +28,7 @@ class Table(Stream[S]):
         return self._api.client.rate_limit.stats()
 
 
-class Books(Table[str]):
+class Books(Table):
     """Pattern: a page number."""
 
     name = "books"
@@ -42,11 +38,11 @@ class Books(Table[str]):
         return self._api.get("/books", page=page_token)
 
     def parse(self, stream_slice: str, response: Response) -> Page:
-        found = [self.row(item) for item in rows(response)]
-        return Page(found, next_number(response, len(found), SIZE))
+        rows = [self.row(item) for item in rows_of(response)]
+        return Page(rows, next_number(response, len(rows), SIZE))
 
 
-class Authors(Table[str]):
+class Authors(Table):
     """Pattern: a cursor in a header of the response."""
 
     name = "authors"
@@ -56,22 +52,13 @@ class Authors(Table[str]):
         return self._api.get("/authors", after=page_token)
 
     def parse(self, stream_slice: str, response: Response) -> Page:
-        return Page([self.row(item) for item in rows(response)], response.headers.get("X-Next-Cursor"))
+        return Page([self.row(item) for item in rows_of(response)], response.headers.get("X-Next-Cursor"))
 
 
-class Rest(NamedTuple):
-    """The loans behind the first so many."""
+class Loans(Table):
+    """Pattern: a list that only grows, at its end, and an API that takes no moment to begin at.
 
-    read: int
-
-    def __str__(self) -> str:
-        return f"loans from row {self.read} on"
-
-
-class Loans(Table[Rest]):
-    """Pattern: a list that only grows at its end, oldest first, where the API takes no moment to begin at.
-
-    state = {"read": 40}: so many rows have been written; the next read begins behind them.
+    state = {"read": 40}: so many rows have been written, and the next read begins behind them.
     """
 
     name = "loans"
@@ -79,23 +66,17 @@ class Loans(Table[Rest]):
     cursor_field = "lent_at"
 
     def resume(self, saved: State) -> State:
-        if not isinstance(saved.get("read", 0), int):
+        self._read = saved.get("read", 0)
+        if not isinstance(self._read, int):
             raise ConfigError("state: that of loans is not as this source writes it; clear the stream's state.")
         return saved
 
-    def slices(self, state: State) -> Iterator[Rest]:
-        yield Rest(state.get("read", 0))
+    def fetch(self, stream_slice: str, page_token: str | None) -> Response:
+        return self._api.get("/loans", offset=page_token or self._read)
 
-    def fetch(self, stream_slice: Rest, page_token: str | None) -> Response:
-        return self._api.get("/loans", offset=page_token or stream_slice.read)
+    def parse(self, stream_slice: str, response: Response) -> Page:
+        rows = [self.row(item) for item in rows_of(response)]
+        return Page(rows, next_offset(response, len(rows), SIZE), note=len(rows))
 
-    def parse(self, stream_slice: Rest, response: Response) -> Page:
-        found = [self.row(item) for item in rows(response)]
-        read = int(response.request.sent("offset")) + len(found)
-        return Page(found, next_offset(response, len(found), SIZE), note=read)
-
-    def checkpoint(self, state: State, stream_slice: Rest, written: Written) -> None:
-        state["read"] = written.note
-
-
-TABLES: tuple[type[Table[Any]], ...] = (Books, Authors, Loans)
+    def checkpoint(self, state: State, stream_slice: str, written: Written) -> None:
+        state["read"] = state.get("read", 0) + written.note
