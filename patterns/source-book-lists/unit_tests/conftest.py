@@ -11,7 +11,6 @@ import responses
 from source_book_lists.api import BookListsApi
 from source_book_lists.runtime.testing import Reading, read_stream
 
-URL = "https://api.book-lists.example"
 KEY = {"kind": "header", "api_key": "my-key"}
 
 

@@ -3,13 +3,14 @@
 from base64 import b64encode
 
 import pytest
-from conftest import KEY, URL
 from responses.matchers import urlencoded_params_matcher
 
 from source_book_lists.api import rows_of
 from source_book_lists.runtime.errors import CredentialsError, TransientError, UnexpectedResponse
 from source_book_lists.runtime.http.response import Response
 
+URL = "https://api.book-lists.example"
+KEY = {"kind": "header", "api_key": "my-key"}
 APPLICATION = {"kind": "client_credentials", "client_id": "my-app", "client_secret": "my-secret"}
 BUSY = {"error": {"code": "busy", "text": "Too many requests.", "seconds": 7}}
 
@@ -73,7 +74,7 @@ def test_an_application_that_the_api_does_not_know_has_wrong_credentials(connect
 @pytest.mark.parametrize("credentials", [KEY, {"kind": "basic", "user": "ann", "password": "wrong"}])
 def test_wrong_credentials_are_not_tried_again(credentials, connect, server):
     server.get(f"{URL}/books", status=401)
-    with pytest.raises(CredentialsError, match="^credentials: "):
+    with pytest.raises(CredentialsError, match=r"^credentials: "):
         connect(credentials).get("/books")
     assert len(server.calls) == 1
 
@@ -93,7 +94,7 @@ def test_somebody_who_waits_for_an_answer_is_told_that_the_api_is_busy(connect, 
 
 def test_an_envelope_with_another_error_is_refused_in_the_apis_words(connect, server):
     server.get(f"{URL}/books", json={"error": {"code": "refused", "text": "There is no such list."}})
-    with pytest.raises(UnexpectedResponse, match='/books: "There is no such list."'):
+    with pytest.raises(UnexpectedResponse, match=r'/books: "There is no such list\."'):
         connect().get("/books")
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from conftest import KEY, URL
 
 from source_book_lists import SourceBookLists
 from source_book_lists.runtime.errors import ConfigError, CredentialsError, TransientError, UnexpectedResponse
@@ -14,7 +13,8 @@ from source_book_lists.runtime.protocol.config import validated
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGGER = logging.getLogger("unit_tests")
-CONFIG = {"credentials": KEY}
+URL = "https://api.book-lists.example"
+CONFIG = {"credentials": {"kind": "header", "api_key": "my-key"}}
 CATALOG = json.loads(SourceBookLists().discover(LOGGER, CONFIG))["catalog"]["streams"]
 
 

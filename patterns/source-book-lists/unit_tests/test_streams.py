@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from conftest import URL
 
 from source_book_lists.runtime.errors import ConfigError, UnexpectedResponse
 from source_book_lists.runtime.stream import Stream
 from source_book_lists.runtime.testing import StreamContract
 from source_book_lists.streams import Authors, Books, Loans
 
+URL = "https://api.book-lists.example"
 BOOKS = [{"isbn": str(number), "title": "A"} for number in range(6)]  # two full pages
 AUTHORS = [{"id": name, "name": name.upper()} for name in "abcd"]
 LOANS = [{"number": day, "isbn": "1", "lent_at": f"2024-03-{day:02}T06:00:00Z"} for day in range(1, 6)]
