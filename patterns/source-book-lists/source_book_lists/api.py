@@ -59,17 +59,17 @@ def meaning(response: Response) -> Meaning:
     """What a response means: HTTP 200 may be an envelope with an error in it."""
     if response.status == 401:
         return CredentialsError("credentials: the API does not accept them (HTTP 401).")
-    error = None
+    if response.status != 200:
+        return usual_meaning(response)
     with suppress(
         KeyError, TypeError, UnexpectedResponse
     ):  # no envelope: `rows_of` refuses it, and it is fetched again
-        error = response.json()["error"]
-    match error:
-        case {"code": "busy", "seconds": int(seconds)}:
-            return Wait(seconds)
-        case {"text": text}:
-            return UnexpectedResponse(f'The API refuses {response.path}: "{text}"')
-    return usual_meaning(response)
+        match response.json()["error"]:
+            case {"code": "busy", "seconds": int(seconds)}:
+                return Wait(seconds)
+            case {"text": text}:
+                return UnexpectedResponse(f'The API refuses {response.path}: "{text}"')
+    return None
 
 
 def rows_of(response: Response) -> list[Any]:

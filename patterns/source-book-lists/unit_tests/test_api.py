@@ -100,6 +100,8 @@ def test_an_envelope_with_another_error_is_refused_in_the_apis_words(connect, se
 
 def test_http_has_its_usual_meaning_too(connect, server):
     server.get(f"{URL}/books", status=503, body="<html>")
+    server.get(f"{URL}/books", status=503, json={"error": {"code": "broken", "text": "Out of order."}})
+    server.get(f"{URL}/books", status=429, json=BUSY)
     server.get(f"{URL}/books", json={"rows": [1]})
     assert rows_of(connect().get("/books")) == [1]
 
