@@ -32,9 +32,9 @@ class BookListsApi:
     """Asks the API. config: the user's. hide: is given the tokens that are made at run time."""
 
     def __init__(self, config: Mapping[str, Any], logger: logging.Logger, hide: Hide, tries: int = 5) -> None:
-        self._url = config.get("api_url", "https://api.book-lists.example")
-        tokens = HttpClient(nobody, logger, tries=tries)
-        authenticate = authentication(config["credentials"], tokens, f"{self._url}/token", hide)
+        self._url = config.get("api_url", "https://api.book-lists.example").strip()
+        credentials = {name: value.strip() for name, value in config["credentials"].items()}  # as they are pasted
+        authenticate = authentication(credentials, HttpClient(nobody, logger, tries=tries), f"{self._url}/token", hide)
         self.client = HttpClient(authenticate, logger, tries=tries, meaning=meaning)
 
     def get(self, path: str, **query: Any) -> Response:

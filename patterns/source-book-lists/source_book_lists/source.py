@@ -19,5 +19,6 @@ class SourceBookLists(Source):
         rows_of(BookListsApi(config, logger, self.hide, tries=1).get("/books"))
 
     def streams(self, logger: logging.Logger, config: Mapping[str, Any]) -> list[Stream[Any]]:
-        api = BookListsApi(config, logger, self.hide)  # one for all: they share a token and a rate limit
+        # One for all: they share a token and a rate limit.
+        api = BookListsApi(config, logger, self.hide)
         return [Books(api), Authors(api), Loans(api)]

@@ -40,7 +40,8 @@ def connect(hidden: list[str]) -> Callable[..., BookListsApi]:
     """A function: credentials -> the API for whom they belong to."""
 
     def connect(credentials: dict[str, Any] = KEY, tries: int = 5) -> BookListsApi:
-        return BookListsApi({"credentials": credentials}, logging.getLogger("unit_tests"), hidden.append, tries)
+        logger = logging.getLogger("unit_tests")
+        return BookListsApi({"credentials": credentials}, logger, hidden.append, tries)
 
     return connect
 

@@ -8,7 +8,12 @@ import jsonschema
 import pytest
 
 from source_book_lists import SourceBookLists
-from source_book_lists.runtime.errors import ConfigError, CredentialsError, TransientError, UnexpectedResponse
+from source_book_lists.runtime.errors import (
+    ConfigError,
+    CredentialsError,
+    TransientError,
+    UnexpectedResponse,
+)
 from source_book_lists.runtime.protocol.config import validated
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,6 +62,14 @@ def test_what_is_wrong_in_a_config_is_named(config, named):
     with pytest.raises(ConfigError) as refused:
         validated(config, SourceBookLists().specification["connectionSpecification"])
     assert named in refused.value.message
+
+
+def test_blanks_behind_a_key_and_the_address_do_no_harm(server):
+    server.get(f"{URL}/books", json={"rows": []})
+    credentials = {"kind": "header", "api_key": "my-key\n"}
+    config = {"credentials": credentials, "api_url": f"{URL}\n"}
+    SourceBookLists().check(LOGGER, validated(config, SourceBookLists().specification["connectionSpecification"]))
+    assert server.calls[0].request.headers["X-Library-Key"] == "my-key"
 
 
 @pytest.mark.parametrize("address", ["https://books.example.com/v1", "http://localhost:8080", "http://127.0.0.1/x"])
