@@ -33,8 +33,8 @@ class BookListsApi:
 
     def __init__(self, config: Mapping[str, Any], logger: logging.Logger, hide: Hide, tries: int = 5) -> None:
         self._url = config.get("api_url", "https://api.book-lists.example").strip()
-        credentials = {name: value.strip() for name, value in config["credentials"].items()}  # as they are pasted
-        authenticate = authentication(credentials, HttpClient(nobody, logger, tries=tries), f"{self._url}/token", hide)
+        tokens = HttpClient(nobody, logger, tries=tries)
+        authenticate = authentication(config["credentials"], tokens, f"{self._url}/token", hide)
         self.client = HttpClient(authenticate, logger, tries=tries, meaning=meaning)
 
     def get(self, path: str, **query: Any) -> Response:
@@ -46,9 +46,9 @@ def authentication(credentials: Mapping[str, str], tokens: HttpClient, url: str,
     """How the credentials that the user chose get into a request. tokens: asks for tokens at `url`."""
     match credentials:
         case {"kind": "header", "api_key": key}:
-            return in_header("X-Library-Key", key)
+            return in_header("X-Library-Key", key.strip())
         case {"kind": "parameter", "api_key": key}:
-            return in_parameter("key", key)
+            return in_parameter("key", key.strip())
         case {"kind": "basic", "user": user, "password": password}:
             return basic(user, password)
     application = {name: credentials[name] for name in ("client_id", "client_secret")}
@@ -59,17 +59,15 @@ def meaning(response: Response) -> Meaning:
     """What a response means: HTTP 200 may be an envelope with an error in it."""
     if response.status == 401:
         return CredentialsError("credentials: the API does not accept them (HTTP 401).")
-    if response.status != 200:
-        return usual_meaning(response)
     with suppress(
         KeyError, TypeError, UnexpectedResponse
     ):  # no envelope: `rows_of` refuses it, and it is fetched again
-        match response.json()["error"]:
-            case {"code": "busy", "seconds": int(seconds)}:
+        match response.status, response.json()["error"]:
+            case 200, {"code": "busy", "seconds": int(seconds)}:
                 return Wait(seconds)
-            case {"text": text}:
+            case 200, {"text": text}:
                 return UnexpectedResponse(f'The API refuses {response.path}: "{text}"')
-    return None
+    return usual_meaning(response)
 
 
 def rows_of(response: Response) -> list[Any]:

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOGGER = logging.getLogger("unit_tests")
 URL = "https://api.book-lists.example"
 CONFIG = {"credentials": {"kind": "header", "api_key": "my-key"}}
+SCHEMA = SourceBookLists().specification["connectionSpecification"]
 CATALOG = json.loads(SourceBookLists().discover(LOGGER, CONFIG))["catalog"]["streams"]
 
 
@@ -60,7 +61,7 @@ def test_a_check_refuses_at_once_what_a_read_would(response, error, server):
 )
 def test_what_is_wrong_in_a_config_is_named(config, named):
     with pytest.raises(ConfigError) as refused:
-        validated(config, SourceBookLists().specification["connectionSpecification"])
+        validated(config, SCHEMA)
     assert named in refused.value.message
 
 
@@ -68,14 +69,14 @@ def test_blanks_behind_a_key_and_the_address_do_no_harm(server):
     server.get(f"{URL}/books", json={"rows": []})
     credentials = {"kind": "header", "api_key": "my-key\n"}
     config = {"credentials": credentials, "api_url": f"{URL}\n"}
-    SourceBookLists().check(LOGGER, validated(config, SourceBookLists().specification["connectionSpecification"]))
+    SourceBookLists().check(LOGGER, validated(config, SCHEMA))
     assert server.calls[0].request.headers["X-Library-Key"] == "my-key"
 
 
 @pytest.mark.parametrize("address", ["https://books.example.com/v1", "http://localhost:8080", "http://127.0.0.1/x"])
 def test_an_address_may_be_that_of_a_proxy_or_of_this_machine(address):
     config = {**CONFIG, "api_url": address}
-    assert validated(config, SourceBookLists().specification["connectionSpecification"]) == config
+    assert validated(config, SCHEMA) == config
 
 
 @pytest.mark.parametrize("stream", CATALOG, ids=lambda stream: stream["name"])
