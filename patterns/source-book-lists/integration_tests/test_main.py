@@ -60,6 +60,7 @@ def test_a_full_read_has_every_row_of_every_page(kind, api, run):
     read = run("read", CATALOG, credentials={"kind": kind, **KINDS[kind][0]})
     assert read.exit_code == 0
     assert {name: read.rows(name) for name in api.data} == api.data
+    assert len(api.calls("/token")) == (kind == "client_credentials")  # the streams share one
 
 
 def test_the_second_sync_reads_on_from_the_state(api, run):

@@ -59,9 +59,8 @@ def meaning(response: Response) -> Meaning:
     """What a response means: HTTP 200 may be an envelope with an error in it."""
     if response.status == 401:
         return CredentialsError("credentials: the API does not accept them (HTTP 401).")
-    with suppress(
-        KeyError, TypeError, UnexpectedResponse
-    ):  # no envelope: `rows_of` refuses it, and it is fetched again
+    # What is no such envelope `rows_of` refuses or takes for rows; a page that it refuses is fetched again.
+    with suppress(KeyError, TypeError, UnexpectedResponse):
         match response.status, response.json()["error"]:
             case 200, {"code": "busy", "seconds": int(seconds)}:
                 return Wait(seconds)

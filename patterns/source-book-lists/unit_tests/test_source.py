@@ -65,12 +65,22 @@ def test_what_is_wrong_in_a_config_is_named(config, named):
     assert named in refused.value.message
 
 
-def test_blanks_behind_a_key_and_the_address_do_no_harm(server):
+@pytest.mark.parametrize("kind", ["header", "parameter"])
+def test_blanks_behind_a_key_and_the_address_do_no_harm(kind, server):
     server.get(f"{URL}/books", json={"rows": []})
-    credentials = {"kind": "header", "api_key": "my-key\n"}
-    config = {"credentials": credentials, "api_url": f"{URL}\n"}
+    config = {"credentials": {"kind": kind, "api_key": "my-key\n"}, "api_url": f"{URL}\n"}
     SourceBookLists().check(LOGGER, validated(config, SCHEMA))
-    assert server.calls[0].request.headers["X-Library-Key"] == "my-key"
+    asked = server.calls[0].request
+    assert "my-key" in (asked.headers.get("X-Library-Key"), asked.params.get("key"))
+
+
+def test_a_check_does_not_sit_out_an_outage_of_the_tokens_address_either(server):
+    server.post(f"{URL}/token", status=503)
+    with pytest.raises(TransientError):
+        SourceBookLists().check(
+            LOGGER, {"credentials": {"kind": "client_credentials", "client_id": "a", "client_secret": "b"}}
+        )
+    assert len(server.calls) == 1
 
 
 @pytest.mark.parametrize("address", ["https://books.example.com/v1", "http://localhost:8080", "http://127.0.0.1/x"])
