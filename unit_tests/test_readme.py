@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from test_spec import NESTED, Field, fields
 
 from source_stock_ticker import SourceStockTicker, __version__
 
@@ -23,7 +25,13 @@ LOGGER = logging.getLogger("test")
 STREAMS = [stream.catalog_entry() for stream in SourceStockTicker().streams(LOGGER, CONFIG)]
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-TYPES = {"string": "text", "integer": "whole number", "boolean": "true or false", "array": "list of texts"}
+TYPES = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "object": "object",
+}
 
 
 def section(text: str, title: str) -> str:
@@ -40,36 +48,87 @@ def table(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows[0].strip().splitlines()[2:]]
 
 
-def kind(name: str, field: dict[str, Any]) -> str:
+def options(schema: Mapping[str, Any]) -> list[list[str]]:
+    """The README's table of options: a row for each field, those in objects, choices and lists too."""
+    return [
+        [f"`{field.path}`", kind(field), field.says.get("description") or field.form.get("title", "")]
+        for field in fields(schema)
+    ]
+
+
+def kind(field: Field) -> str:
     """How the README writes the type and the default of an option."""
-    words = TYPES[field["type"]]
-    if "enum" in field:
-        words = f"one of {', '.join(map(str, field['enum']))}"
-    elif field.get("format") == "date":
-        words = "day, YYYY-MM-DD"
-    elif field.get("airbyte_secret"):
-        words += ", secret"
-    elif "minimum" in field:
-        words += f", {field['minimum']} to {field['maximum']}"
-    if name in SPEC["required"]:
+    words = f"{type_of(field.says)}{limits(field.says)}{', secret' if field.says.get('airbyte_secret') else ''}"
+    if field.required:
         return f"{words}; required"
-    default = field.get("default")
+    if field.fixed:
+        return words
+    default = field.says.get("default")
     return f"{words}; default " + ("blank" if default is None else f"`{json.dumps(default)}`".replace('"', ""))
 
 
-def fields(cell: str) -> list[str]:
+def type_of(says: Mapping[str, Any]) -> str:
+    """What a value is, in words."""
+    match says:
+        case {"const": value}:
+            return f"`{value}`"
+        case {"enum": values}:
+            return f"one of {', '.join(map(str, values))}"
+        case {"format": "date"}:
+            return "day, YYYY-MM-DD"
+        case {"oneOf": [{"properties": fixed}, *_]}:
+            return "choice by " + next(f"`{name}`" for name, part in fixed.items() if "const" in part)
+        case {"items": {"enum": values}}:
+            return f"list of {', '.join(map(str, values))}"
+        case {"items": {"type": str(item)}}:
+            return f"list of {TYPES[item]}s"
+        case {"type": str(one) | [one, *_]}:
+            return TYPES[one]
+    raise AssertionError(f"the form knows no such field: {says}")
+
+
+def limits(says: Mapping[str, Any]) -> str:
+    """From where to where a number may go."""
+    match says:
+        case {"minimum": least, "maximum": most}:
+            return f", {least} to {most}"
+        case {"minimum": least}:
+            return f", {least} or more"
+        case {"maximum": most}:
+            return f", {most} or less"
+    return ""
+
+
+def names(cell: str) -> list[str]:
     """The field names in a cell; none if it says that there are none."""
     return [] if cell.startswith("none") else re.findall(r"`(\w+)`", cell)
 
 
 def test_the_table_of_options_is_spec_yaml() -> None:
-    expected = [[f"`{name}`", kind(name, field), field["description"]] for name, field in SPEC["properties"].items()]
-    assert table(section(README, "Configuration")) == expected
+    assert table(section(README, "Configuration")) == options(SPEC)
+
+
+def test_what_is_in_an_object_a_choice_or_a_list_is_an_option_too() -> None:
+    assert options(NESTED) == table("""
+| Option | Type, default | Meaning |
+|---|---|---|
+| `credentials` | choice by `kind`; required | How to sign in. |
+| `credentials.kind` | `application`; required | Application |
+| `credentials.client_id` | text; required | Its id. |
+| `credentials.client_secret` | text, secret; required | Its secret. |
+| `credentials.kind` | `token`; required | Token |
+| `credentials.access_token` | text, secret; required | A token. |
+| `accounts` | list of objects; required | Whose rows to read. |
+| `accounts.id` | whole number, 1 or more; required | Its number. |
+| `accounts.first_date` | day, YYYY-MM-DD; default blank | First day. Left blank, all are read. |
+| `window` | object; default blank | Which hours to read. Left blank, all are. |
+| `window.zone` | one of UTC, CET; default `UTC` | Its zone. |
+""")
 
 
 def test_the_table_of_streams_is_what_discover_shows() -> None:
     shown = [
-        [fields(name)[0], fields(key), fields(cursor), modes.split(", ")]
+        [names(name)[0], names(key), names(cursor), modes.split(", ")]
         for name, key, cursor, modes, _endpoint, _pattern in table(section(README, "Streams"))
     ]
     assert shown == [
@@ -109,7 +168,7 @@ def test_the_picture_of_a_read_names_modules_that_exist() -> None:
 def test_the_docs_page_names_the_required_options_and_this_version() -> None:
     page = DOCS_PAGE.read_text("utf-8")
     prerequisites = section(page, "Prerequisites").lower()
-    for name in SPEC["required"]:
+    for name in SPEC.get("required", []):
         assert SPEC["properties"][name]["title"].lower() in prerequisites
     newest = table(section(page, "Changelog"))[0]
     assert newest[0] == __version__
@@ -120,8 +179,8 @@ def test_the_docs_page_lists_the_streams_and_options() -> None:
     page = DOCS_PAGE.read_text("utf-8")
     for stream in STREAMS:
         assert f"`{stream['name']}`" in section(page, "Supported Streams")
-    for field in SPEC["properties"].values():
-        assert f"**{field['title']}**" in page
+    for field in fields(SPEC):
+        assert field.fixed or f"**{field.says['title']}**" in page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

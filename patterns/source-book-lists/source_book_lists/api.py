@@ -1,0 +1,77 @@
+"""The remote API: its address, how it knows who asks, and what its responses mean. Nothing of Airbyte.
+
+This one is invented, and the sandbox plays it:
+
+    GET /books?page=2        {"rows": [...]}, SIZE on a page
+    GET /authors?after=a2    {"rows": [...]}, and a header X-Next-Cursor on all pages but the last
+    GET /loans?offset=40     {"rows": [...]}, oldest first; there is no parameter for a moment
+    POST /token              {"access_token": "...", "expires_in": 3600}
+
+What is wrong comes with HTTP 200 too, {"error": {"code": "busy", "text": "Too many requests.", "seconds": 5}}, but for
+wrong credentials, which are HTTP 401.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from .runtime.errors import CredentialsError, UnexpectedResponse, start_of
+from .runtime.http.auth import Authenticate, basic, in_header, in_parameter, nobody
+from .runtime.http.client import HttpClient
+from .runtime.http.meaning import Meaning, Wait, usual_meaning
+from .runtime.http.oauth2 import OAuth2
+from .runtime.http.request import Request
+from .runtime.http.response import Response
+
+SIZE = 3  # rows on a full page
+Hide = Callable[[str], None]
+
+
+class BookListsApi:
+    """Asks the API. config: the user's. hide: is given the tokens that are made at run time."""
+
+    def __init__(self, config: Mapping[str, Any], logger: logging.Logger, hide: Hide, tries: int = 5) -> None:
+        self._url = config.get("api_url", "https://api.book-lists.example").strip()
+        tokens = HttpClient(nobody, logger, tries=tries)
+        authenticate = authentication(config["credentials"], tokens, f"{self._url}/token", hide)
+        self.client = HttpClient(authenticate, logger, tries=tries, meaning=meaning)
+
+    def get(self, path: str, **query: Any) -> Response:
+        """The good response to GET path?query; what is None is left out of the query."""
+        return self.client.send(Request(self._url + path, query))
+
+
+def authentication(credentials: Mapping[str, str], tokens: HttpClient, url: str, hide: Hide) -> Authenticate:
+    """How the credentials that the user chose get into a request. tokens: asks for tokens at `url`."""
+    match credentials:
+        case {"kind": "header", "api_key": key}:
+            return in_header("X-Library-Key", key.strip())
+        case {"kind": "parameter", "api_key": key}:
+            return in_parameter("key", key.strip())
+        case {"kind": "basic", "user": user, "password": password}:
+            return basic(user, password)
+    application = {name: credentials[name] for name in ("client_id", "client_secret")}
+    return OAuth2(tokens, url, {"grant_type": "client_credentials", **application}, hide)
+
+
+def meaning(response: Response) -> Meaning:
+    """What a response means: HTTP 200 may be an envelope with an error in it."""
+    if response.status == 401:
+        return CredentialsError("credentials: the API does not accept them (HTTP 401).")
+    # What is no such envelope `rows_of` refuses or takes for rows; a page that it refuses is fetched again.
+    with suppress(KeyError, TypeError, UnexpectedResponse):
+        match response.status, response.json()["error"]:
+            case 200, {"code": "busy", "seconds": int(seconds)}:
+                return Wait(seconds)
+            case 200, {"text": text}:
+                return UnexpectedResponse(f'The API refuses {response.path}: "{text}"')
+    return usual_meaning(response)
+
+
+def rows_of(response: Response) -> list[Any]:
+    """The rows in the envelope. Raises UnexpectedResponse."""
+    match response.json():
+        case {"rows": list(rows)}:
+            return rows
+    raise UnexpectedResponse(f"The API sent no rows for {response.path}.", start_of(str(response.body)))
