@@ -76,10 +76,9 @@ def test_blanks_behind_a_key_and_the_address_do_no_harm(kind, server):
 
 def test_a_check_does_not_sit_out_an_outage_of_the_tokens_address_either(server):
     server.post(f"{URL}/token", status=503)
+    application = {"kind": "client_credentials", "client_id": "a", "client_secret": "b"}
     with pytest.raises(TransientError):
-        SourceBookLists().check(
-            LOGGER, {"credentials": {"kind": "client_credentials", "client_id": "a", "client_secret": "b"}}
-        )
+        SourceBookLists().check(LOGGER, {"credentials": application})
     assert len(server.calls) == 1
 
 
