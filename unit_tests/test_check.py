@@ -99,7 +99,7 @@ def test_a_delayed_response_is_good_enough(server):
             429,
             {"status": "ERROR", "error": "You've exceeded the maximum requests per minute"},
             TransientError,
-            "The API's rate limit is reached (HTTP 429). Wait a minute and try again, "
+            "The API's rate limit is reached. Wait a minute and try again, "
             "or set requests_per_minute to what your plan allows.",
         ),
         (503, "", TransientError, f"{API} did not serve us, tried once: it answered HTTP 503."),
@@ -217,7 +217,7 @@ def test_a_ticker_without_bars_that_neither_list_has_is_refused_without_waiting(
         (REFUSED, "Your plan does not include this data (HTTP 403)."),
         ({"status": 401, "json": {"status": "ERROR"}}, "api_key: "),
         ({"status": 404, "body": "<html>Not found</html>"}, "(HTTP 404)"),
-        ({"status": 429, "json": {"status": "ERROR"}}, "The API's rate limit is reached (HTTP 429)."),
+        ({"status": 429, "json": {"status": "ERROR"}}, "The API's rate limit is reached."),
         ({"status": 503, "body": ""}, "it answered HTTP 503."),
         ({"body": requests.ConnectionError("reset")}, "did not serve us"),
         ({"body": "<html>Welcome</html>"}, "not JSON"),

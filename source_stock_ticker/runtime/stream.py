@@ -37,6 +37,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 
 from .errors import UnexpectedResponse
+from .http.client import HttpClient
 from .http.rate_limit import RequestStats
 from .protocol.row_type import RowType
 
@@ -102,6 +103,7 @@ class Stream(Generic[S]):
     schema_folder: Path  # holds <name>.json, the JSON Schema (draft-07) of a row
     primary_key: Sequence[str] = ()  # fields that no two rows share
     cursor_field: str | None = None  # the field that grows with time; None = full refresh only
+    client: HttpClient | None = None  # who makes the requests, if the progress is to tell how many
     full_refresh = False  # whether this read is one: then no row may come twice, so no lookback; set before `resume`
 
     def resume(self, saved: State) -> State:
@@ -178,7 +180,7 @@ class Stream(Generic[S]):
 
     def request_stats(self) -> RequestStats:
         """How the requests go, for whoever watches the sync."""
-        return RequestStats()
+        return RequestStats() if self.client is None else self.client.rate_limit.stats()
 
     @cached_property
     def _row_type(self) -> RowType:

@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from source_stock_ticker.runtime.errors import CredentialsError, SkipSlice, TransientError, Unavailable
+from source_stock_ticker.runtime.errors import (
+    CredentialsError,
+    SkipSlice,
+    TransientError,
+    Unavailable,
+)
 from source_stock_ticker.runtime.parents import Parents
 from source_stock_ticker.runtime.stream import Page, Stream, Unread
 

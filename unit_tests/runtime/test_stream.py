@@ -1,10 +1,13 @@
 """What a stream has from the runtime: rows as its schema says, its groups, and its entry in the catalog."""
 
 import json
+import logging
 
 import pytest
 
 from source_stock_ticker.runtime.errors import UnexpectedResponse
+from source_stock_ticker.runtime.http.auth import nobody
+from source_stock_ticker.runtime.http.client import HttpClient
 from source_stock_ticker.runtime.http.rate_limit import RequestStats
 from source_stock_ticker.runtime.protocol.row_type import Nulled
 from source_stock_ticker.runtime.stream import MAX_UNKNOWN_FIELDS, Page, Stream, Written
@@ -259,6 +262,12 @@ def test_a_checkpoint_that_does_nothing_leaves_the_state_as_it_is(things):
 
 def test_a_stream_without_requests_of_its_own_has_no_stats(things):
     assert things().request_stats() == RequestStats()
+
+
+def test_a_stream_that_has_a_client_tells_how_its_requests_go(things):
+    client = HttpClient(nobody, logging.getLogger("airbyte"))
+    client.rate_limit.wait()
+    assert things(client=client).request_stats().requests == 1
 
 
 @pytest.mark.parametrize(("rows", "ends"), [([], (None, None)), (["a"], ("a", "a")), (["a", "b"], ("a", "b"))])

@@ -11,7 +11,6 @@ from pathlib import Path
 from .api import SIZE, BookListsApi, rows_of
 from .runtime.errors import ConfigError
 from .runtime.http.pages import next_number, next_offset
-from .runtime.http.rate_limit import RequestStats
 from .runtime.http.response import Response
 from .runtime.stream import Page, State, Stream, Written
 
@@ -23,9 +22,7 @@ class Table(Stream[str]):
 
     def __init__(self, api: BookListsApi) -> None:
         self._api = api
-
-    def request_stats(self) -> RequestStats:
-        return self._api.client.rate_limit.stats()
+        self.client = api.client
 
 
 class Books(Table):

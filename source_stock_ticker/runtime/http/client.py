@@ -117,7 +117,10 @@ class HttpClient:
         if response.status == 401 and renew and not renewed:
             renew(sent)
             return self._try(request, into, renewed=True)
-        meaning = self._meaning(response)
+        try:
+            meaning = self._meaning(response)
+        except UnexpectedResponse:  # the body is not what it should be: whoever parses it says so, and asks again
+            return response
         if isinstance(meaning, Exception):
             raise meaning
         if meaning is None:
@@ -129,7 +132,7 @@ class HttpClient:
         if give_up or wait > self._limits.max_wait:
             so_long = "a minute" if asked is None else f"{asked:.0f} s, as it asks for,"
             raise self._given_up(
-                f"The API's rate limit is reached (HTTP 429). Wait {so_long} and try again, "
+                f"The API's rate limit is reached. Wait {so_long} and try again, "
                 "or set requests_per_minute to what your plan allows."
             )
         self._logger.warning("The API's rate limit is reached: waiting %.0f s.", wait)

@@ -14,7 +14,6 @@ from .runtime.errors import ConfigError, CredentialsError, UnexpectedResponse, s
 from .runtime.http.auth import bearer
 from .runtime.http.client import HttpClient
 from .runtime.http.meaning import Meaning, usual_meaning
-from .runtime.http.rate_limit import RequestStats
 from .runtime.http.request import Request
 from .runtime.http.response import Response
 
@@ -29,15 +28,11 @@ class RiverLevelsApi:
         self, base_url: str, key: str, logger: logging.Logger, requests_per_minute: int = 0, patient: bool = True
     ) -> None:
         self._base = base_url
-        self._client = HttpClient(bearer(key), logger, requests_per_minute, 5 if patient else 1, meaning)
+        self.client = HttpClient(bearer(key), logger, requests_per_minute, 5 if patient else 1, meaning)
 
     def get(self, path: str, **query: str | None) -> Response:
         """The response to GET path?query; what is None is left out of the query."""
-        return self._client.send(Request(self._base + path, query))
-
-    def request_stats(self) -> RequestStats:
-        """How the requests go."""
-        return self._client.rate_limit.stats()
+        return self.client.send(Request(self._base + path, query))
 
 
 def page_of(response: Response, name: str) -> tuple[list[Any], str | None]:
@@ -55,7 +50,7 @@ def meaning(response: Response) -> Meaning:
     if response.status == 200:
         return None
     quoted, path = "", response.path
-    with suppress(UnexpectedResponse, KeyError, TypeError):
+    with suppress(UnexpectedResponse, KeyError, TypeError):  # it may be a proxy that answers
         quoted = f' The API says: "{start_of(str(response.json()["error"]))}"'
     match response.status:
         case 401:

@@ -15,7 +15,6 @@ from urllib.parse import quote
 
 from .api import RiverLevelsApi, page_of
 from .runtime.cursors import CursorStream, Moment, Window
-from .runtime.http.rate_limit import RequestStats
 from .runtime.http.response import Response
 from .runtime.parents import Parents
 from .runtime.stream import Page, Stream, Unread
@@ -34,9 +33,7 @@ class TableStream(Stream[S]):
         self._api = api
         self._settings = settings
         self._logger = logger
-
-    def request_stats(self) -> RequestStats:
-        return self._api.request_stats()
+        self.client = api.client
 
     def parse(self, stream_slice: S, response: Response) -> Page:
         rows, next_page = page_of(response, self.name)

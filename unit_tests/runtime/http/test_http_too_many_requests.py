@@ -70,7 +70,7 @@ def test_a_429_that_wants_an_absurd_silence_ends_at_once_with_what_to_do(http, c
 def test_who_does_not_want_to_wait_hears_of_a_429_at_once(http, client, clock, headers, asked):
     responds(http, 429, headers=headers)
     assert failure(client(tries=1)).message == (
-        f"The API's rate limit is reached (HTTP 429). Wait {asked} and try again, "
+        f"The API's rate limit is reached. Wait {asked} and try again, "
         "or set requests_per_minute to what your plan allows."
     )
     assert clock.slept == []

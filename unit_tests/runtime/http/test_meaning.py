@@ -50,6 +50,11 @@ def test_a_failure_is_tried_again_and_told_in_its_own_words(http, client, clock)
     assert min(clock.slept) >= 20
 
 
+def test_a_body_that_makes_no_sense_is_left_to_who_parses_it(http, client):
+    responds(http, 200, body=b"cut off")
+    assert client(meaning=lambda response: response.json()["error"]).get(URL).body == b"cut off"
+
+
 @pytest.mark.parametrize(
     ("status", "kind"), [(200, type(None)), (404, type(None)), (408, Again), (429, Wait), (503, Again)]
 )

@@ -3,7 +3,12 @@
 import pytest
 from numbers_stream import ALL, ALL_ROWS, OUTAGE, REFUSED, Numbers
 
-from source_stock_ticker.runtime.errors import CredentialsError, SkipSlice, Unavailable, UnexpectedResponse
+from source_stock_ticker.runtime.errors import (
+    CredentialsError,
+    SkipSlice,
+    Unavailable,
+    UnexpectedResponse,
+)
 from source_stock_ticker.runtime.protocol.catalog import ConfiguredStream
 from source_stock_ticker.runtime.stream import Page, Stream, Unread
 
