@@ -1,4 +1,4 @@
-"""Thousands of odd configs, catalogs and states: each works, or is answered by one sentence that says what to change.
+"""A thousand odd configs, catalogs and states: each works, or is answered by one sentence that says what to change.
 
 In one process, by the functions that the commands are made of. The network is there and has no rows, so that a config
 and a state go all the way to the requests that they lead to.
