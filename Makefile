@@ -67,8 +67,8 @@ ACCEPTANCE_TESTS = $(VENV)-acceptance/bin/python -m pytest integration_tests/acc
 
 .PHONY: new example benchmark growth hotpath acceptance imagetest
 
-new: ## start a connector of your own: make new NAME=pokemon DIR=../source-pokemon
-	@$(PYTHON) template/new.py "$$NAME" "$$DIR"
+new: ## start a connector of your own: make new NAME=pokemon DIR=../source-pokemon [PATTERN=one of patterns/]
+	@$(PYTHON) template/new.py "$$NAME" "$$DIR" "$$PATTERN"
 
 example: $(VENV)-example/.ready ## read prices into a local database, by PyAirbyte, and draw them
 	@$(VENV)-example/bin/python -W ignore examples/prices_to_duckdb.py

@@ -1,49 +1,96 @@
 """Starts a connector for another API: make new NAME=pokemon DIR=../source-pokemon
 
-A file of template/source-river-levels/ is taken from there, any other from this project. In all of them the two
-names become the new one; EDITS takes out of the project's files what is about this project alone. So nothing
-stands here twice. Needs the standard library only.
+A copy is made of layers: files of this project, of template/source-river-levels/, and of a folder in patterns/ if one
+is named (PATTERN=issue-tracker); of two files with one path the later one counts. Their names become the new one, and
+EDITS takes out of the project's files what is about this project alone. So nothing stands here twice. The copy's
+.made-from.json says what was taken from here, so that update.py can renew it. Needs the standard library only.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import keyword
+import os
 import re
 import shutil
+import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 if sys.version_info < (3, 10):  # noqa: UP036 - with an older one people should see a sentence and not a traceback
     sys.exit("The connector needs Python 3.10 or newer.")
 
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATE = PROJECT / "template" / "source-river-levels"
+PATTERNS = PROJECT / "patterns"
 NAMES = ("stock-ticker", "river-levels")  # the project's, the template's
+MADE_FROM = ".made-from.json"
 MAX_NAME_LENGTH = 30  # characters; with a longer one, lines of code would become longer than ruff lets them
 NO_TEXT = {"true", "false", "null", "yes", "no", "on", "off"}  # YAML takes these for something else
+# Of this project, and renewed by `make update`.
 SHARED = """
-    .ci/run .dockerignore .gitignore .vscode/launch.json Dockerfile LICENSE MANIFEST.in Makefile
-    acceptance-test-config.yml main.py metadata.yaml pyproject.toml requirements.lock requirements.txt
-    secrets/.gitkeep secrets/README.md setup.py
+    .ci/run .dockerignore .editorconfig .github/dependabot.yml .github/workflows/*.yml .gitignore
+    .pre-commit-config.yaml .vscode/launch.json CONTRIBUTING.md Dockerfile MANIFEST.in Makefile
+    main.py pyproject.toml requirements.lock requirements.txt secrets/.gitkeep secrets/README.md setup.py
     source_stock_ticker/py.typed source_stock_ticker/runtime/**/*.py unit_tests/runtime/**/*.py
     unit_tests/runtime/http/certificates/*
     integration_tests/demo.py integration_tests/sandbox_server.py
-    unit_tests/test_layout.py unit_tests/test_metadata.py unit_tests/test_readme.py unit_tests/test_spec.py
+    unit_tests/test_layout.py unit_tests/test_metadata.py unit_tests/test_readme.py unit_tests/test_repository.py
+    unit_tests/test_spec.py
 """
+# Of this project too, but the copier's from the first day on.
+WRITTEN_ONCE = "LICENSE acceptance-test-config.yml metadata.yaml"
+# Of the template, for a pattern that does not bring its own.
+GENERIC = "CHANGELOG.md README.md icon.svg integration_tests/conftest.py source_river_levels/__init__.py"
+# Shared file -> what of it is the copier's all the same: their modules, their words, their version.
+LAYERS = r'(?<={"source"},\n).*?(?=    # Below this line)'
+THEIRS = {
+    "Dockerfile": r"(?<=io.airbyte.version=)\S+",
+    "setup.py": r"^    (?:description|author)=[^\n]*",
+    "unit_tests/test_layout.py": LAYERS,
+}
 # File -> what of it is about this project alone (regular expressions, . is any character), and what a copy has there.
 FIRST_VERSION = "0.1.0"  # as template/ has it
+UPDATE = """
+.PHONY: update
+
+update: ## renew what came from the project this was made from: make update FROM=../its-folder
+\t@test -f "$$FROM/template/update.py" || { echo "FROM: '$$FROM' is no project to renew from; \
+name the folder of the one that this connector was made from: make update FROM=../its-folder"; exit 1; }
+\t@$(PYTHON) "$$FROM/template/update.py" .
+"""
+IMAGE = "      - run: make image"
 EDITS = {
     ".ci/run": [
         (r"# Then what others wrote:[^\n]*\n", ""),
+        (r"# \.ci/run copies:[^\n]*\n", ""),
+        (r"# The first copy has.*?\n}\n\n", ""),
+        (r"    copies\).*?;;\n", ""),
+        (r"only wheel and copies", "only wheel"),
         (r"# Only this project.*?(?=say \"style)", ""),
+    ],
+    ".github/workflows/ci.yml": [
+        (r"  copy:.*?(?=  image:)", ""),
+        (r"      - uses: actions/setup-python@v6\n[^\n]*\n[^\n]*# as above[^\n]*\n      - run: make imagetest", IMAGE),
+    ],
+    "CHANGELOG.md": [(r"\d{4}-\d\d-\d\d$", time.strftime("%Y-%m-%d"))],
+    "CONTRIBUTING.md": [
+        (r" For a weakness in security see.*?issue\.", ""),
+        (r"#how-a-read-flows\) says which file answers which question", "#make-it-yours) says what is where"),
+        (r"\| `make acceptance`.*?\n(?=\| `.ci/run)", ""),
+        (r"run the commands in the docs and compare what comes out", "compare their tables and links with the code"),
+        (r", if users or copiers will", ", if users will"),
+        (r"- \*\*Nothing about stocks.*?as it is\.", "- **Nothing in `runtime/`.** `make update` renews it."),
     ],
     "Dockerfile": [(r"(?<=io.airbyte.version=)\S+", FIRST_VERSION)],
     ".gitignore": [(r"/examples/[^\n]*\n/examples/[^\n]*\n", "")],
     "Makefile": [
-        (r"\n# What only this project has.*", ""),
+        (r"\n# What only this project has.*", UPDATE),
         (r" \$\(VENV\)-acceptance.*?-peers| examples/\.cache", ""),
     ],
     "LICENSE": [(r"(?<=\(c\) )\d+", time.strftime("%Y"))],
@@ -53,18 +100,17 @@ EDITS = {
         (r"definitionId: \S+", f"definitionId: {uuid.uuid4()}"),
         (r"(?<=dockerImageTag: )\S+", FIRST_VERSION),
         (r"(?<=    hosts:\n).*?(?=  suggestedStreams)", "      - api.river-levels.example\n"),
-        (r"stock_prices", "readings"),
         (r"  # The platform ends a sync.*?(?=  # True because)", ""),
     ],
     "pyproject.toml": [
-        (r"\"benchmarks/\*\".*?\"template/new.py\"[^\n]*\n", ""),
+        (r"\"benchmarks/\*\".*?\"template/\*.py\"[^\n]*\n", ""),
         (r"\[tool.ruff.lint.isort\].*?(?=\[tool.mypy\])", ""),
-        (r", \"benchmarks\", \"template/new.py\"", ""),
+        (r", \"benchmarks\".*?(?=\]\nexclude)", ""),
         (r"exclude = \[\"\^benchmarks.*?mypy_path[^\n]*\n", ""),
         (r"# Needs Airbyte's packages.*?(?=pythonpath)", ""),
     ],
     "secrets/README.md": [
-        (r"\"tickers\": \[[^\]]*\]", '"start_date": "2024-01-01"'),
+        (r":\n\n```json.*?```", ". Begin with a copy of [sample_files/config.json](../sample_files/config.json)."),
         (r"Without the file[^\n]*\n", ""),
     ],
     "setup.py": [
@@ -74,13 +120,13 @@ EDITS = {
         (r"        # Airbyte's own packages.*?(?=    },\n)", ""),
     ],
     "unit_tests/test_layout.py": [
-        (r'(?<={"source"},\n).*?(?=    # Below this line)', '    {"streams"},\n    {"api", "settings"},\n'),
         (r"FOREIGN_WORDS = [^\n]*", "FOREIGN_WORDS = [PACKAGE.name]"),
     ],
     "unit_tests/test_readme.py": [
         (r"def test_the_picture.*?\n\n\n", ""),
         (r" \"benchmarks/\*\.md\",", ""),
     ],
+    "unit_tests/test_repository.py": [(r", \"acceptance\", \"imagetest\"", "")],
     "unit_tests/test_spec.py": [
         (r"def test_the_key_is_all.*?\n\n\n", ""),
         (r"def test_a_list_holds_texts.*?\n\n\n", ""),
@@ -88,8 +134,32 @@ EDITS = {
 }
 
 
-def refusal(name: str, folder: str) -> str | None:
-    """What is to be changed about NAME and DIR, in a sentence; None if nothing is."""
+class File(NamedTuple):
+    """One of the copy's."""
+
+    origin: Path
+    content: bytes
+    shared: bool  # `make update` renews it
+
+
+def refusal(name: str, folder: str, pattern: str = "") -> str | None:
+    """What is to be changed about NAME, DIR and PATTERN, in a sentence; None if nothing is."""
+    if sentence := name_refusal(name):
+        return sentence
+    if not folder:
+        return f"DIR is missing: say where the connector goes, as in make new NAME={name} DIR=../source-{name}."
+    path = Path(folder).resolve()
+    if path.is_relative_to(PROJECT):
+        return f"DIR: {folder} is inside this project; choose a folder beside it, such as ../source-{name}."
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        return f"DIR: {folder} exists and is no empty folder; choose one that does not exist yet."
+    if pattern and pattern not in (known := patterns()):
+        return f"PATTERN: there is no {pattern}; leave it out, or choose one of these: {', '.join(known) or 'none'}."
+    return None
+
+
+def name_refusal(name: str) -> str | None:
+    """What is to be changed about NAME."""
     if not name:
         return "NAME is missing: say what the connector reads, as in make new NAME=pokemon DIR=../source-pokemon."
     if name.startswith("source-"):
@@ -100,19 +170,18 @@ def refusal(name: str, folder: str) -> str | None:
         return f"NAME: {name} is longer than {MAX_NAME_LENGTH} characters; choose a shorter one."
     if keyword.iskeyword(name) or name in NO_TEXT:
         return f"NAME: {name} means something else to Python or YAML; choose another, such as my-{name}."
-    if not folder:
-        return f"DIR is missing: say where the connector goes, as in make new NAME={name} DIR=../source-{name}."
-    path = Path(folder).resolve()
-    if path.is_relative_to(PROJECT):
-        return f"DIR: {folder} is inside this project; choose a folder beside it, such as ../source-{name}."
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        return f"DIR: {folder} exists and is no empty folder; choose one that does not exist yet."
     return None
 
 
-def renamed(text: str, name: str) -> str:
+def patterns() -> list[str]:
+    """What PATTERN may be."""
+    return sorted(folder.name.removeprefix("source-") for folder in PATTERNS.glob("source-*"))
+
+
+def renamed(text: str, name: str, *others: str) -> str:
     """The text with `name` in the place of the old names, each time written as the old one was."""
-    new = {old: form for known in NAMES for old, form in zip(forms(known), forms(name), strict=True)}
+    olds = [*NAMES, *others]
+    new = {old: form for known in olds for old, form in zip(forms(known), forms(name), strict=True)}
     return re.sub("|".join(new), lambda found: new[found[0]], text)
 
 
@@ -122,40 +191,146 @@ def forms(name: str) -> tuple[str, str, str, str]:
     return name, name.replace("-", "_"), "".join(words), " ".join(words)
 
 
-def files(name: str) -> Iterator[tuple[Path, Path, bytes]]:
-    """Each file of the copy: where it comes from, its path in the copy, its content."""
-    own = [file for file in TEMPLATE.rglob("*") if file.is_file()]
-    shared = [file for pattern in SHARED.split() for file in PROJECT.glob(pattern)]
-    for folder, found in ((TEMPLATE, own), (PROJECT, shared)):
-        for file in sorted(found):
-            path = file.relative_to(folder).as_posix()
-            if folder == TEMPLATE and re.search(r"(^|/)(\.|__pycache__)", path):
-                continue  # what a tool left there
-            text = file.read_bytes().decode("utf-8")  # read_text would change line ends on some machines
-            for pattern, theirs in EDITS.get(path, []):
-                text, count = re.subn(pattern, theirs, text, flags=re.DOTALL)
-                if not count:
-                    sys.exit(f"template/new.py: {path} no longer holds {pattern}; fix EDITS.")
-            yield file, Path(renamed(path, name)), renamed(text, name).encode("utf-8")
+def files(name: str, pattern: str = "") -> dict[str, File]:
+    """The whole copy: path -> file."""
+    own = PATTERNS / f"source-{pattern}" if pattern else TEMPLATE
+    copy = shared_files(name, own) | dict(layer(name, PROJECT, WRITTEN_ONCE, fitted(own)))
+    if pattern:
+        copy |= layer(name, TEMPLATE, GENERIC)
+    readme = copy.get("README.md")
+    copy |= layer(name, own, "**/*", {}, pattern or NAMES[1])
+    if readme:
+        content = merged(readme.content.decode("utf-8"), copy["README.md"].content.decode("utf-8"))
+        copy["README.md"] = copy["README.md"]._replace(content=content.encode("utf-8"))
+    return copy
 
 
-def main(name: str, folder: str) -> None:
+def shared_files(name: str, own: Path = TEMPLATE) -> dict[str, File]:
+    """What of the copy is this project's: path -> file."""
+    found = layer(name, PROJECT, SHARED, fitted(own))
+    return {path: file._replace(shared=True) for path, file in found}
+
+
+def fitted(own: Path) -> dict[str, list[tuple[str, str]]]:
+    """More EDITS: what this project's files say of the streams and modules that the folder `own` has."""
+    catalog = json.loads((own / "sample_files" / "configured_catalog.json").read_bytes())
+    streams = [entry["stream"]["name"] for entry in catalog["streams"]]
+    modules = {file.stem for file in own.glob("source_*/*.py")} - {"__init__", "source", "streams"}
+    low = ", ".join(f'"{module}"' for module in sorted(modules))
+    return {
+        "metadata.yaml": [(r" *- stock_prices\n", "".join(f"      - {stream}\n" for stream in streams))],
+        "unit_tests/test_layout.py": [(LAYERS, f'    {{"streams"}},\n    {{{low}}},\n')],
+    }
+
+
+def layer(
+    name: str, folder: Path, globs: str, edits: dict[str, list[tuple[str, str]]] | None = None, called: str = NAMES[0]
+) -> Iterator[tuple[str, File]]:
+    """The files of a folder under their new name, with the EDITS made: path, file."""
+    for file in sorted({file for glob in globs.split() for file in folder.glob(glob) if file.is_file()}):
+        path = file.relative_to(folder).as_posix()
+        if folder != PROJECT and re.search(r"(^|/)(\.|__pycache__)", path):
+            continue  # what a tool left there
+        text = file.read_bytes().decode("utf-8")  # read_text would change line ends on some machines
+        key = path.replace(called, NAMES[1])
+        for pattern, theirs in [*EDITS.get(key, []), *(edits or {}).get(key, [])]:
+            text, count = re.subn(pattern, theirs, text, flags=re.DOTALL | re.MULTILINE)
+            if not count:
+                sys.exit(f"template/new.py: {path} no longer holds {pattern}; fix EDITS.")
+        yield renamed(path, name, called), File(file, renamed(text, name, called).encode("utf-8"), shared=False)
+
+
+def merged(readme: str, pattern: str) -> str:
+    """The template's README, with the pattern's sections in the place of those with the same heading."""
+
+    def sections(text: str) -> dict[str, str]:
+        parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+        return {part.partition("\n")[0]: part.strip() for part in parts}
+
+    return "\n\n".join((sections(readme) | sections(pattern)).values()) + "\n"
+
+
+def fingerprint(path: str, content: bytes | None) -> str | None:
+    """The hash of a shared file, apart from what of it is the copier's; None if there is no file."""
+    if content is None:
+        return None
+    if path in THEIRS:
+        content = re.sub(THEIRS[path].encode(), b"", content, flags=re.DOTALL | re.MULTILINE)
+    return hashlib.sha256(content).hexdigest()
+
+
+def project_version() -> str:
+    package = (PROJECT / "source_stock_ticker" / "__init__.py").read_text("utf-8")
+    return re.search(r'__version__ = "(.+)"', package)[1]  # type: ignore[index]  # a test reads it too
+
+
+def made_from(name: str, pattern: str | None, shared: dict[str, File]) -> dict[str, Any]:
+    """What .made-from.json says."""
+    prefix, _, commit = (git(PROJECT, "rev-parse", "--show-prefix", "HEAD") or "").partition("\n")
+    return {
+        "version": project_version(),
+        "commit": commit.strip() if not prefix and commit else None,  # a prefix: that is a repository around this one
+        "name": name,
+        "pattern": pattern or None,
+        "files": {path: fingerprint(path, file.content) for path, file in sorted(shared.items())},
+    }
+
+
+def as_json(record: dict[str, Any]) -> bytes:
+    return (json.dumps(record, indent=2) + "\n").encode("utf-8")
+
+
+def git(folder: Path, *words: str) -> str | None:
+    """What git says in that folder; None if it says no or is not installed."""
+    named = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}  # another repository's, for example in a hook of git
+    environment = {key: value for key, value in os.environ.items() if key not in named}
+    command = ["git", "-C", str(folder), *words]
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
+    except OSError:
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def first_commit(folder: Path, name: str) -> bool:
+    """Make the folder a repository with one commit, unless it is part of one. -> whether that was done."""
+    if git(folder, "rev-parse", "--is-inside-work-tree") is not None:
+        return False
+    nobody = {"user.name": f"source-{name}", "user.email": f"source-{name}@localhost"}
+    identity = [word for key in nobody if not git(folder, "config", key) for word in ("-c", f"{key}={nobody[key]}")]
+    steps = (
+        ["init", "--quiet"],
+        ["symbolic-ref", "HEAD", "refs/heads/main"],  # as the workflows call it
+        ["add", "--all"],
+        [*identity, "commit", "--quiet", "--no-verify", "--message", f"source-{name}, as `make new` made it"],
+    )
+    return all(git(folder, *step) is not None for step in steps)
+
+
+def main(name: str, folder: str, pattern: str) -> None:
     """Make the copy, or exit with a sentence before anything is written."""
-    if sentence := refusal(name, folder):
+    if sentence := refusal(name, folder, pattern):
         sys.exit(sentence)
-    copies = list(files(name))
-    for file, path, content in copies:
-        copy = Path(folder) / path
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(content)
-        shutil.copymode(file, copy)
-    print(f"source-{name} is in {folder}: {len(copies)} files. Go there and try `make demo` and `make test`.")
+    copy = files(name, pattern)
+    record = made_from(name, pattern, {path: file for path, file in copy.items() if file.shared})
+    for path, file in copy.items():
+        write(Path(folder) / path, file)
+    (Path(folder) / MADE_FROM).write_bytes(as_json(record))
+    committed = "its first commit is made" if first_commit(Path(folder), name) else "without a commit of its own"
+    print(f"source-{name} is in {folder}: {len(copy)} files, {committed}.")
+    print("Go there and try `make demo` and `make test`.")
     print('Then its README.md says under "Make it yours" which files to edit, and in which order.')
 
 
+def write(place: Path, file: File) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(file.content)
+    shutil.copymode(file.origin, place)
+
+
 if __name__ == "__main__":
-    name, folder, *_ = [*sys.argv[1:], "", ""]
+    name, folder, pattern, *_ = [*sys.argv[1:], "", "", ""]
     try:
-        main(name, folder)
+        main(name, folder, pattern)
     except OSError as error:
         sys.exit(f"DIR: {folder} cannot be used ({error.strerror}); choose another folder.")

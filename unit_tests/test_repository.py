@@ -99,7 +99,8 @@ def test_every_python_that_setup_py_allows_is_tested():
 
 def test_the_jobs_make_all_that_the_local_checks_make():
     local = made(line.strip() for line in CI_RUN.splitlines())
-    assert {"test", "demo", "lint", "acceptance", "imagetest", "new"} <= local <= made(lines("ci.yml"))
+    assert {"test", "demo", "lint", "acceptance", "imagetest"} <= local
+    assert local - made(lines("ci.yml")) <= {"new"}  # which is a part of .ci/run: copies
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
