@@ -6,6 +6,7 @@ The other API is in another_api/: the files that somebody would edit, as they ar
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import runpy
@@ -18,12 +19,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from pages import WITH_MAKE
+from copies import ROOT, WITH_GIT, Make, content, make_new, run
+from pages import WITH_MAKE, clone
 
 if TYPE_CHECKING:
     from conftest import Connector
 
-ROOT = Path(__file__).resolve().parent.parent
 NEW = ROOT / "template" / "new.py"
 OTHER_API = Path(__file__).parent / "another_api"
 LONGEST = "aaaaaaaaaa-bbbbbbbb-cccccccccc"  # 30 characters
@@ -32,20 +33,7 @@ FOREIGN = re.compile(
 )
 MAX_LINES = 120  # that are written to put another API into a copy, its sandbox, data and schemas included
 
-Make = Callable[..., "subprocess.CompletedProcess[str]"]
-
 pytestmark = WITH_MAKE
-
-
-def make_new(name: str, folder: Path | str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(NEW), name, str(folder)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=60)
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    """Every file under a folder: path -> bytes; not what Python leaves there."""
-    files = [file for file in folder.rglob("*") if file.is_file() and file.suffix != ".pyc"]
-    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
 
 
 @pytest.fixture(scope="module")
@@ -66,26 +54,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
-    """A function: a folder and targets -> what make did there, with this Python in the place of a new environment."""
-    environment = tmp_path_factory.mktemp("environment")
-    (environment / "bin").mkdir()
-    python = environment / "bin" / "python"
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    python.chmod(0o755)
-
-    def make(folder: Path, *targets: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        for ready in (".ready", ".ready-for-tests"):  # newer than the copy's setup.py
-            (environment / ready).touch()
-        return subprocess.run(
-            ["make", *targets, f"VENV={environment}"],
-            cwd=folder,
-            env={**os.environ, **variables},
-            capture_output=True,
-            encoding="utf-8",
-            timeout=300,
-        )
-
-    return make
+    return Make(tmp_path_factory.mktemp("environment"))
 
 
 # What is refused
@@ -189,21 +158,130 @@ def test_each_copy_has_a_definition_id_of_its_own(copy: Path, tmp_path: Path) ->
 
 def test_what_the_script_names_is_there() -> None:
     new = runpy.run_path(str(NEW))
-    assert [pattern for pattern in new["SHARED"].split() if not list(ROOT.glob(pattern))] == []
-    taken = {file.relative_to(ROOT).as_posix() for pattern in new["SHARED"].split() for file in ROOT.glob(pattern)}
-    assert set(new["EDITS"]) - taken - set(content(new["TEMPLATE"])) == set()
+    globs = [*new["SHARED"].split(), *new["WRITTEN_ONCE"].split()]
+    assert [glob for glob in globs if not list(ROOT.glob(glob))] == []
+    assert [path for path in new["GENERIC"].split() if not (new["TEMPLATE"] / path).is_file()] == []
+    taken = {file.relative_to(ROOT).as_posix() for glob in globs for file in ROOT.glob(glob)}
+    assert set(new["THEIRS"]) <= taken
+    assert set(new["EDITS"]) <= taken
+    assert set(new["EDITS_OF_OWN"]) <= set(content(new["TEMPLATE"]))
 
 
-def test_a_file_of_ours_that_has_changed_too_much_is_named(tmp_path: Path) -> None:
-    for name in ("template", *runpy.run_path(str(NEW))["SHARED"].split()):
-        for file in ROOT.glob(name):
-            place = tmp_path / "project" / file.relative_to(ROOT)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            (shutil.copytree if file.is_dir() else shutil.copy)(file, place)
-    (tmp_path / "project" / "setup.py").write_text("setup()")
-    command = [sys.executable, "project/template/new.py", "pokemon", "copy"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=60)
+def test_a_file_of_ours_that_has_changed_too_much_is_named(project: Path, tmp_path: Path) -> None:
+    (project / "setup.py").write_text("setup()")
+    done = make_new("pokemon", tmp_path / "copy", project=project)
     assert (done.returncode, "setup.py" in done.stderr, (tmp_path / "copy").exists()) == (1, True, False)
+
+
+def test_what_came_from_here_is_recorded(copy: Path) -> None:
+    record = json.loads((copy / ".made-from.json").read_text("utf-8"))
+    assert (record["name"], record["pattern"]) == ("open-weather", None)
+    assert f'__version__ = "{record["version"]}"' in (ROOT / "source_stock_ticker" / "__init__.py").read_text("utf-8")
+    theirs = {*content(runpy.run_path(str(NEW))["TEMPLATE"]), "LICENSE", "metadata.yaml", "acceptance-test-config.yml"}
+    theirs = {path.replace("river_levels", "open_weather").replace("river-levels", "open-weather") for path in theirs}
+    assert set(record["files"]) == content(copy).keys() - theirs - {".made-from.json"}
+
+
+def test_the_copy_has_a_changelog_of_its_own(copy: Path) -> None:
+    releases = re.findall(r"^## \[(\d.+)\]", (copy / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert releases == ["0.1.0"]
+
+
+# Its first commit
+
+
+@WITH_GIT
+def test_the_copy_is_a_repository_with_one_commit_by_whoever_made_it(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("[user]\n name = Ash\n email = ash@pallet.example\n")
+    copy = tmp_path / "copy"
+    done = make_new("pokemon", copy, env={"GIT_CONFIG_GLOBAL": str(tmp_path / "config")})
+    assert "its first commit is made" in done.stdout
+    assert run(["git", "log", "--format=%an %D"], copy).stdout == "Ash HEAD -> main\n"
+    assert run(["git", "status", "--porcelain"], copy).stdout == ""
+
+
+@WITH_GIT
+def test_who_has_told_git_no_name_gets_the_commit_all_the_same(tmp_path: Path) -> None:
+    done = make_new("pokemon", tmp_path / "copy", env={"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"})
+    assert done.returncode == 0
+    assert run(["git", "log", "--format=%an"], tmp_path / "copy").stdout == "source-pokemon\n"
+
+
+@WITH_GIT
+def test_a_copy_inside_another_repository_is_left_to_its_owner_to_commit(tmp_path: Path) -> None:
+    run(["git", "init"], tmp_path)
+    done = make_new("pokemon", tmp_path / "copy", env={"GIT_DIR": str(ROOT / ".git")})  # nor is it git's own choice
+    assert (done.returncode, "without a commit" in done.stdout) == (0, True)
+    assert not (tmp_path / "copy" / ".git").exists()
+    assert run(["git", "status", "--porcelain"], tmp_path).stdout == "?? copy/\n"
+
+
+def test_without_git_the_copy_is_made_and_says_so(tmp_path: Path) -> None:
+    done = make_new("pokemon", tmp_path / "copy", env={"PATH": str(tmp_path)})
+    assert (done.returncode, done.stderr, "without a commit" in done.stdout) == (0, "", True)
+    assert json.loads((tmp_path / "copy" / ".made-from.json").read_text("utf-8"))["commit"] is None
+
+
+# A pattern
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """This project elsewhere, for a test to change, with one pattern: the template under another name, a bit of it."""
+    project = clone(tmp_path / "source-stock-ticker")
+    shutil.rmtree(project / "patterns", ignore_errors=True)
+    pattern = project / "patterns" / "source-cloud-heights"
+    assert make_new("cloud-heights", tmp_path / "pattern").returncode == 0
+    for path in content(project / "template" / "source-river-levels"):
+        renamed = path.replace("river_levels", "cloud_heights").replace("river-levels", "cloud-heights")
+        if renamed not in ("icon.svg", "CHANGELOG.md", "source_cloud_heights/__init__.py"):
+            (pattern / renamed).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(tmp_path / "pattern" / renamed, pattern / renamed)
+    sections = {"# source-cloud-heights\n\nClouds.\n\n", "## Streams\n\nTwo.\n"}
+    (pattern / "README.md").write_text("".join(sorted(sections)))
+    return project
+
+
+def test_a_pattern_that_does_not_exist_is_refused_and_those_that_do_are_named(project: Path, tmp_path: Path) -> None:
+    done = make_new("pokemon", tmp_path / "copy", "clouds", project)
+    assert (done.returncode, done.stdout, (tmp_path / "copy").exists()) == (1, "", False)
+    assert done.stderr == "PATTERN: there is no clouds; leave it out, or choose one of these: cloud-heights.\n"
+
+
+def test_a_pattern_lies_over_the_template_and_the_template_over_the_project(project: Path, tmp_path: Path) -> None:
+    pattern = project / "patterns" / "source-cloud-heights"
+    (pattern / "source_cloud_heights" / "settings.py").rename(pattern / "source_cloud_heights" / "reports.py")
+    (pattern / "source_cloud_heights" / "__pycache__").mkdir()
+    (pattern / "source_cloud_heights" / "__pycache__" / "left.pyc").write_bytes(b"\xff")
+    (pattern / "Dockerfile").write_text("FROM cloud-heights")
+    done = make_new("open-weather", tmp_path / "copy", "cloud-heights", project)
+    assert (done.returncode, done.stderr) == (0, "")
+    copy, plain = content(tmp_path / "copy"), content(tmp_path / "pattern")
+    renamed = {path.replace("cloud_heights", "open_weather").replace("cloud-heights", "open-weather") for path in plain}
+    assert renamed ^ copy.keys() == {"source_open_weather/settings.py", "source_open_weather/reports.py"}
+    assert copy["Dockerfile"] == b"FROM open-weather"
+    assert b"class SourceOpenWeather" in copy["source_open_weather/source.py"]
+    assert b'    {"streams"},\n    {"api", "reports"},\n    # Below' in copy["unit_tests/test_layout.py"]
+    record = json.loads(copy[".made-from.json"])
+    assert (record["pattern"], record["files"]["Dockerfile"]) == ("cloud-heights", None)
+    words = re.compile(rb"cloud.heights", re.IGNORECASE)
+    assert [path for path, text in copy.items() if words.search(text) and path != ".made-from.json"] == []
+
+
+def test_a_patterns_readme_takes_what_it_does_not_say_from_the_templates(project: Path, tmp_path: Path) -> None:
+    assert make_new("open-weather", tmp_path / "copy", "cloud-heights", project).returncode == 0
+    readme = (tmp_path / "copy" / "README.md").read_text("utf-8")
+    template = (project / "template" / "source-river-levels" / "README.md").read_text("utf-8")
+    assert readme.startswith("# source-open-weather\n\nClouds.\n\n## Five minutes")
+    assert "\n\n## Streams\n\nTwo.\n\n## Configuration\n\n| Option" in readme
+    assert re.findall("^## .*", readme, re.MULTILINE) == re.findall("^## .*", template, re.MULTILINE)
+
+
+@pytest.mark.parametrize("pattern", runpy.run_path(str(NEW))["patterns"]())
+def test_a_copy_of_a_pattern_is_right_at_once(pattern: str, make: Make, tmp_path: Path) -> None:
+    assert make_new("open-weather", tmp_path / "copy", pattern).returncode == 0
+    done = make(tmp_path / "copy", "demo", "lint", "test", PYTEST_ADDOPTS="-q --ignore=unit_tests/runtime")
+    assert done.returncode == 0, done.stdout
 
 
 # What the copy does
@@ -238,7 +316,7 @@ def test_no_name_is_too_short_or_too_long_for_the_style(name: str, tmp_path: Pat
 
 def test_make_help_lists_what_a_copy_can_do(copy: Path, make: Make) -> None:
     listed = re.findall(r"^  make (\w+)", make(copy, "help").stdout, re.MULTILINE)
-    assert listed == ["help", "demo", "test", "lint", "sandbox", "image", "lock", "clean"]
+    assert listed == ["help", "demo", "test", "lint", "sandbox", "image", "lock", "clean", "update"]
 
 
 # Another API in the copy

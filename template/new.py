@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,7 +78,6 @@ EDITS = {
         (r"  copy:.*?(?=  image:)", ""),
         (r"      - uses: actions/setup-python@v6\n[^\n]*\n[^\n]*# as above[^\n]*\n      - run: make imagetest", IMAGE),
     ],
-    "CHANGELOG.md": [(r"\d{4}-\d\d-\d\d$", time.strftime("%Y-%m-%d"))],
     "CONTRIBUTING.md": [
         (r" For a weakness in security see.*?issue\.", ""),
         (r"#how-a-read-flows\) says which file answers which question", "#make-it-yours) says what is where"),
@@ -95,7 +94,6 @@ EDITS = {
     ],
     "LICENSE": [(r"(?<=\(c\) )\d+", time.strftime("%Y"))],
     "acceptance-test-config.yml": [(r"        empty_streams:.*?(?=  full_refresh:)", "")],
-    "docs/integrations/sources/river-levels.md": [(r"\d{4}-\d\d-\d\d", time.strftime("%Y-%m-%d"))],
     "metadata.yaml": [
         (r"definitionId: \S+", f"definitionId: {uuid.uuid4()}"),
         (r"(?<=dockerImageTag: )\S+", FIRST_VERSION),
@@ -132,6 +130,12 @@ EDITS = {
         (r"def test_a_list_holds_texts.*?\n\n\n", ""),
     ],
 }
+# The same for the files of the template and of a pattern.
+TODAY = [(r"(?<= )\d{4}-\d\d-\d\d(?= \||$)", time.strftime("%Y-%m-%d"))]
+EDITS_OF_OWN = {"CHANGELOG.md": TODAY, "docs/integrations/sources/river-levels.md": TODAY}
+
+
+Edits = Mapping[str, list[tuple[str, str]]]
 
 
 class File(NamedTuple):
@@ -194,60 +198,58 @@ def forms(name: str) -> tuple[str, str, str, str]:
 def files(name: str, pattern: str = "") -> dict[str, File]:
     """The whole copy: path -> file."""
     own = PATTERNS / f"source-{pattern}" if pattern else TEMPLATE
-    copy = shared_files(name, own) | dict(layer(name, PROJECT, WRITTEN_ONCE, fitted(own)))
-    if pattern:
-        copy |= layer(name, TEMPLATE, GENERIC)
-    readme = copy.get("README.md")
-    copy |= layer(name, own, "**/*", {}, pattern or NAMES[1])
-    if readme:
-        content = merged(readme.content.decode("utf-8"), copy["README.md"].content.decode("utf-8"))
-        copy["README.md"] = copy["README.md"]._replace(content=content.encode("utf-8"))
-    return copy
+    copy = shared_files(name, own) | dict(layer(name, PROJECT, WRITTEN_ONCE, {**EDITS, **fitted(own)}))
+    if not pattern:
+        return copy | dict(layer(name, TEMPLATE, "**/*", EDITS_OF_OWN))
+    generic = dict(layer(name, TEMPLATE, GENERIC, EDITS_OF_OWN))
+    special = dict(layer(name, own, "**/*", EDITS_OF_OWN, pattern))
+    readme = merged(generic["README.md"].content, special["README.md"].content)
+    return copy | generic | special | {"README.md": generic["README.md"]._replace(content=readme)}
 
 
 def shared_files(name: str, own: Path = TEMPLATE) -> dict[str, File]:
     """What of the copy is this project's: path -> file."""
-    found = layer(name, PROJECT, SHARED, fitted(own))
+    found = layer(name, PROJECT, SHARED, {**EDITS, **fitted(own)})
     return {path: file._replace(shared=True) for path, file in found}
 
 
-def fitted(own: Path) -> dict[str, list[tuple[str, str]]]:
-    """More EDITS: what this project's files say of the streams and modules that the folder `own` has."""
+def fitted(own: Path) -> Edits:
+    """The EDITS of what speaks of the streams and modules that the folder `own` has."""
     catalog = json.loads((own / "sample_files" / "configured_catalog.json").read_bytes())
-    streams = [entry["stream"]["name"] for entry in catalog["streams"]]
-    modules = {file.stem for file in own.glob("source_*/*.py")} - {"__init__", "source", "streams"}
-    low = ", ".join(f'"{module}"' for module in sorted(modules))
+    streams = "".join(f"      - {entry['stream']['name']}\n" for entry in catalog["streams"])
+    modules = sorted({file.stem for file in own.glob("source_*/*.py")} - {"__init__", "source", "streams"})
+    lowest = ", ".join(f'"{module}"' for module in modules)
     return {
-        "metadata.yaml": [(r" *- stock_prices\n", "".join(f"      - {stream}\n" for stream in streams))],
-        "unit_tests/test_layout.py": [(LAYERS, f'    {{"streams"}},\n    {{{low}}},\n')],
+        "metadata.yaml": [*EDITS["metadata.yaml"], (r" *- stock_prices\n", streams)],
+        "unit_tests/test_layout.py": [
+            *EDITS["unit_tests/test_layout.py"],
+            (LAYERS, f'    {{"streams"}},\n    {{{lowest}}},\n'),
+        ],
     }
 
 
-def layer(
-    name: str, folder: Path, globs: str, edits: dict[str, list[tuple[str, str]]] | None = None, called: str = NAMES[0]
-) -> Iterator[tuple[str, File]]:
-    """The files of a folder under their new name, with the EDITS made: path, file."""
+def layer(name: str, folder: Path, globs: str, edits: Edits, old: str = NAMES[0]) -> Iterator[tuple[str, File]]:
+    """The files of a folder, which have the old name, under the new one: path, file."""
     for file in sorted({file for glob in globs.split() for file in folder.glob(glob) if file.is_file()}):
         path = file.relative_to(folder).as_posix()
         if folder != PROJECT and re.search(r"(^|/)(\.|__pycache__)", path):
             continue  # what a tool left there
         text = file.read_bytes().decode("utf-8")  # read_text would change line ends on some machines
-        key = path.replace(called, NAMES[1])
-        for pattern, theirs in [*EDITS.get(key, []), *(edits or {}).get(key, [])]:
+        for pattern, theirs in edits.get(path.replace(old, NAMES[1]), []):
             text, count = re.subn(pattern, theirs, text, flags=re.DOTALL | re.MULTILINE)
             if not count:
                 sys.exit(f"template/new.py: {path} no longer holds {pattern}; fix EDITS.")
-        yield renamed(path, name, called), File(file, renamed(text, name, called).encode("utf-8"), shared=False)
+        yield renamed(path, name, old), File(file, renamed(text, name, old).encode("utf-8"), shared=False)
 
 
-def merged(readme: str, pattern: str) -> str:
+def merged(readme: bytes, pattern: bytes) -> bytes:
     """The template's README, with the pattern's sections in the place of those with the same heading."""
 
-    def sections(text: str) -> dict[str, str]:
-        parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)
-        return {part.partition("\n")[0]: part.strip() for part in parts}
+    def sections(text: bytes) -> dict[bytes, bytes]:
+        parts = re.split(rb"^(?=## )", text, flags=re.MULTILINE)
+        return {part.partition(b"\n")[0]: part.strip() for part in parts}
 
-    return "\n\n".join((sections(readme) | sections(pattern)).values()) + "\n"
+    return b"\n\n".join((sections(readme) | sections(pattern)).values()) + b"\n"
 
 
 def fingerprint(path: str, content: bytes | None) -> str | None:
@@ -264,15 +266,16 @@ def project_version() -> str:
     return re.search(r'__version__ = "(.+)"', package)[1]  # type: ignore[index]  # a test reads it too
 
 
-def made_from(name: str, pattern: str | None, shared: dict[str, File]) -> dict[str, Any]:
-    """What .made-from.json says."""
+def made_from(name: str, pattern: str | None, taken_over: set[str]) -> dict[str, Any]:
+    """What .made-from.json says: of each shared file its hash, or None if the copy has its own in that place."""
+    hashes = {path: fingerprint(path, file.content) for path, file in sorted(shared_files(name).items())}
     prefix, _, commit = (git(PROJECT, "rev-parse", "--show-prefix", "HEAD") or "").partition("\n")
     return {
         "version": project_version(),
         "commit": commit.strip() if not prefix and commit else None,  # a prefix: that is a repository around this one
         "name": name,
         "pattern": pattern or None,
-        "files": {path: fingerprint(path, file.content) for path, file in sorted(shared.items())},
+        "files": hashes | dict.fromkeys(taken_over & hashes.keys()),
     }
 
 
@@ -312,7 +315,7 @@ def main(name: str, folder: str, pattern: str) -> None:
     if sentence := refusal(name, folder, pattern):
         sys.exit(sentence)
     copy = files(name, pattern)
-    record = made_from(name, pattern, {path: file for path, file in copy.items() if file.shared})
+    record = made_from(name, pattern, {path for path, file in copy.items() if not file.shared})
     for path, file in copy.items():
         write(Path(folder) / path, file)
     (Path(folder) / MADE_FROM).write_bytes(as_json(record))

@@ -1,7 +1,7 @@
 """Renews a copy: in it, make update FROM=../source-stock-ticker, which runs this file of that folder.
 
-What the copy has from the project (SHARED in new.py) becomes what it is here now, under the copy's name, unless somebody
-has changed it there: the hashes in its .made-from.json tell. If somebody has, nothing at all is written.
+What the copy has from the project (SHARED in new.py) becomes what it is here now, under the copy's name, unless
+somebody has changed it there: the hashes in its .made-from.json tell. If somebody has, nothing at all is written.
 """
 
 from __future__ import annotations
@@ -40,9 +40,7 @@ def read_record(copy: Path) -> dict[str, Any]:
             raise ValueError
         numbers(record["version"])
     except FileNotFoundError:
-        sys.exit(
-            f"{MADE_FROM} is missing: what of this folder may be renewed is not known; see docs/upgrading.md there."
-        )
+        sys.exit(f"{MADE_FROM} is missing: what may be renewed is not known. {PROJECT.name}/docs/upgrading.md helps.")
     except (ValueError, KeyError, TypeError, AttributeError):
         sys.exit(f"{MADE_FROM} is broken: take it from git as `make new` or the last `make update` wrote it.")
     return dict(record)
@@ -91,8 +89,8 @@ def with_theirs(path: str, have: bytes | None, want: bytes) -> bytes:
 
 
 def difference(path: str, have: bytes, want: bytes) -> str:
-    lines = [content.decode("utf-8", "replace").splitlines(keepends=True) for content in (have, want)]
-    return "".join(difflib.unified_diff(*lines, f"{path} (here)", f"{path} (in {PROJECT.name})"))
+    here, there = (content.decode("utf-8", "replace").splitlines() for content in (have, want))
+    return "\n".join(difflib.unified_diff(here, there, f"{path} (here)", f"{path} (FROM)", lineterm=""))
 
 
 def news(since: str) -> str:
@@ -113,8 +111,8 @@ def main(copy: Path) -> int:
     if differences:
         print("\n".join(differences.values()))
         sys.exit(
-            f"Nothing is renewed, for this was changed here: {', '.join(differences)}. Undo it, or take the file over for "
-            f"good: in {MADE_FROM}, put null in the place of its hash, and commit."
+            f"Nothing is renewed, for this was changed here: {', '.join(differences)}. Undo it, or take the file over "
+            f"for good: put null in the place of its hash in {MADE_FROM}, and commit."
         )
     renew(copy, record, changes)
     print(f"{len(changes)} files are renewed. Now the tests:", flush=True)
@@ -130,9 +128,8 @@ def renew(copy: Path, record: dict[str, Any], changes: Changes) -> None:
             write(copy / path, file)
         else:
             (copy / path).unlink()
-    new = made_from(record["name"], record["pattern"], shared_files(record["name"]))
-    new["files"].update({path: None for path, hash in record["files"].items() if hash is None})
-    (copy / MADE_FROM).write_bytes(as_json(new))
+    taken_over = {path for path, hash in record["files"].items() if hash is None}
+    (copy / MADE_FROM).write_bytes(as_json(made_from(record["name"], record["pattern"], taken_over)))
 
 
 if __name__ == "__main__":
