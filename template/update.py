@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from new import (
     MADE_FROM,
@@ -32,37 +32,47 @@ from new import (
 Changes = dict[str, "File | None"]  # path -> what it becomes; None: it is deleted
 
 
-def read_record(copy: Path) -> dict[str, Any]:
-    """What .made-from.json says; exits if it does not say it."""
+class Record(NamedTuple):
+    """What .made-from.json says."""
+
+    version: str
+    name: str
+    pattern: str | None
+    hashes: dict[str, str | None]  # path -> hash of the file as it was written; None: the copier has taken it over
+
+
+def read_record(copy: Path) -> Record:
+    """Exits with a sentence if it is not there, or says something else."""
     try:
-        record = json.loads((copy / MADE_FROM).read_bytes())
-        if name_refusal(record["name"]) or not all(hash is None or hash + "" for hash in record["files"].values()):
+        told = json.loads((copy / MADE_FROM).read_bytes())
+        record = Record(told["version"], told["name"], told["pattern"], dict(told["files"]))
+        kinds = {type(hash) for hash in record.hashes.values()}
+        if name_refusal(record.name) or not numbers(record.version) or not kinds <= {str, type(None)}:
             raise ValueError
-        numbers(record["version"])
     except FileNotFoundError:
         sys.exit(f"{MADE_FROM} is missing: what may be renewed is not known. {PROJECT.name}/docs/upgrading.md helps.")
     except (ValueError, KeyError, TypeError, AttributeError):
         sys.exit(f"{MADE_FROM} is broken: take it from git as `make new` or the last `make update` wrote it.")
-    return dict(record)
+    return record
 
 
 def numbers(version: str) -> list[int]:
     return [int(number) for number in version.split(".")]
 
 
-def refusal(copy: Path, record: dict[str, Any]) -> str | None:
+def refusal(copy: Path, record: Record) -> str | None:
     """Why this copy cannot be renewed from here, in a sentence."""
     ours = project_version()
-    if numbers(ours) < numbers(record["version"]):
+    if numbers(ours) < numbers(record.version):
         return f"FROM: {PROJECT.name} has version {ours}, but this connector is already made from {record['version']}."
     if git(copy, "status", "--porcelain", "."):
         return "There are changes that are not committed; commit them first, so that git can undo the update."
     return None
 
 
-def planned(copy: Path, record: dict[str, Any]) -> tuple[Changes, dict[str, str]]:
+def planned(copy: Path, record: Record) -> tuple[Changes, dict[str, str]]:
     """What is to be written, and what stands in its way: path -> how it differs from what would come."""
-    renewed, recorded = shared_files(record["name"]), record["files"]
+    renewed, recorded = shared_files(record.name), record.hashes
     changes: Changes = {}
     differences = {}
     for path in sorted(renewed.keys() | recorded.keys()):
@@ -122,14 +132,14 @@ def main(copy: Path) -> int:
     return 1 if failed else 0
 
 
-def renew(copy: Path, record: dict[str, Any], changes: Changes) -> None:
+def renew(copy: Path, record: Record, changes: Changes) -> None:
     for path, file in changes.items():
         if file:
             write(copy / path, file)
         else:
             (copy / path).unlink()
-    taken_over = {path for path, hash in record["files"].items() if hash is None}
-    (copy / MADE_FROM).write_bytes(as_json(made_from(record["name"], record["pattern"], taken_over)))
+    taken_over = {path for path, hash in record.hashes.items() if hash is None}
+    (copy / MADE_FROM).write_bytes(as_json(made_from(record.name, record.pattern, taken_over)))
 
 
 if __name__ == "__main__":

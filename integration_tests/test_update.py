@@ -1,0 +1,264 @@
+"""make update: a copy that was made from an older project becomes what a copy made today is, or nothing is changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from copies import ROOT, WITH_GIT, Done, Make, commit, content, make_new, run
+from pages import WITH_MAKE, clone
+
+RECORD = ".made-from.json"
+CHANGED = "source_open_weather/runtime/errors.py"
+ADDED = "unit_tests/runtime/http/test_rate_limit.py"
+REMOVED = "unit_tests/runtime/test_of_old.py"
+VERSION = '__version__ = "0.1.0"'
+
+Update = Callable[..., Done]
+
+pytestmark = WITH_MAKE
+
+
+@pytest.fixture(scope="module")
+def old_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This project as it could have been at 0.1.0: of the shared files one is other, one is missing, one more is there."""
+    project = clone(tmp_path_factory.mktemp("old") / "source-stock-ticker")
+    package = project / "source_stock_ticker"
+    (package / "__init__.py").write_text(re.sub("__version__ = .*", VERSION, (package / "__init__.py").read_text()))
+    (package / "runtime" / "errors.py").write_text('"""The failures."""\n')
+    (project / ADDED).unlink()
+    (project / REMOVED).write_text("old = True\n")
+    (project / "LICENSE").write_text("MIT License\n\n(c) 2020 somebody\n")
+    return project
+
+
+@pytest.fixture
+def old_copy(old_project: Path, tmp_path: Path) -> Path:
+    """A copy of that."""
+    assert make_new("open-weather", tmp_path / "copy", project=old_project).returncode == 0
+    return tmp_path / "copy"
+
+
+@pytest.fixture
+def today(tmp_path: Path) -> dict[str, bytes]:
+    """What a copy made today holds."""
+    assert make_new("open-weather", tmp_path / "today").returncode == 0
+    return content(tmp_path / "today")
+
+
+@pytest.fixture
+def update(tmp_path: Path) -> Update:
+    """A function: a copy and a project -> what the update says. Its `make test` does nothing."""
+    make = tmp_path / "bin" / "make"
+    make.parent.mkdir()
+    make.write_text("#!/bin/sh\necho tested: $*\n")
+    make.chmod(0o755)
+
+    def update(copy: Path, project: Path = ROOT) -> Done:
+        path = os.pathsep.join([str(make.parent), os.environ["PATH"]])
+        return run([sys.executable, str(project / "template" / "update.py"), "."], copy, PATH=path)
+
+    return update
+
+
+def shared(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Those of them that are the project's, by their record."""
+    return {path: files[path] for path in json.loads(files[RECORD])["files"]}
+
+
+def changed(file: Path, old: str, new: str) -> None:
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), "utf-8")
+
+
+def refused(done: Done, *words: str) -> bool:
+    """Whether it ended with one sentence that has these words."""
+    sentence = len(done.stderr.splitlines()) == 1 and done.stderr.endswith(".\n")
+    return done.returncode == 1 and sentence and all(word in done.stderr for word in words)
+
+
+# What is renewed
+
+
+@WITH_GIT
+def test_a_copy_that_lives_is_renewed_and_what_is_its_own_stays(
+    old_copy: Path, today: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    for path in ("Dockerfile", "metadata.yaml", "source_open_weather/__init__.py", "CHANGELOG.md"):
+        changed(old_copy / path, "0.1.0", "3.0.0")
+    changed(old_copy / "docs" / "integrations" / "sources" / "open-weather.md", "| 0.1.0 |", "| 3.0.0 |")
+    changed(old_copy / "setup.py", "for Open Weather", "for the weather of tomorrow")
+    (old_copy / "source_open_weather" / "clouds.py").write_text('"""Clouds."""\n')
+    changed(
+        old_copy / "unit_tests" / "test_layout.py", '{"api", "settings"},\n', '{"api", "settings"},\n    {"clouds"},\n'
+    )
+    commit(old_copy)
+    before = content(old_copy)
+
+    few = "-q --ignore=unit_tests/runtime --ignore=integration_tests"
+    make = Make(tmp_path_factory.mktemp("environment"))
+    done = make(old_copy, "update", f"FROM={ROOT}", PYTEST_ADDOPTS=few)
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = content(old_copy)
+
+    theirs = {"Dockerfile", "setup.py", "unit_tests/test_layout.py"}  # in part
+    assert {path for path, text in shared(today).items() if after.get(path) != text} == theirs
+    own = before.keys() - shared(before).keys() - {RECORD}
+    assert {path: after[path] for path in own | theirs} == {path: before[path] for path in own | theirs}
+    assert after.keys() == own | today.keys()
+    assert after[RECORD] == today[RECORD]
+    assert re.search(r"\d+ passed", done.stdout)
+    assert "\n## [0.2.0]" in done.stdout
+    assert "[0.1.0]" not in done.stdout
+
+
+def test_a_version_of_the_copys_own_lasts_when_the_file_around_it_is_renewed(
+    old_project: Path, tmp_path: Path, update: Update
+) -> None:
+    project = tmp_path / "newer"
+    shutil.copytree(old_project, project)
+    assert make_new("open-weather", tmp_path / "copy", project=project).returncode == 0
+    changed(project / "Dockerfile", "USER airbyte", "USER 1000")
+    changed(tmp_path / "copy" / "Dockerfile", "version=0.1.0", "version=7.0.0")
+    shutil.rmtree(tmp_path / "copy" / ".git", ignore_errors=True)
+    assert update(tmp_path / "copy", project).returncode == 0
+    dockerfile = (tmp_path / "copy" / "Dockerfile").read_text("utf-8")
+    assert ("version=7.0.0" in dockerfile, "USER 1000" in dockerfile) == (True, True)
+
+
+def test_what_is_new_already_is_no_obstacle(old_copy: Path, today: dict[str, bytes], update: Update) -> None:
+    (old_copy / CHANGED).write_bytes(today[CHANGED])
+    (old_copy / ADDED).write_bytes(today[ADDED])
+    (old_copy / REMOVED).unlink()
+    shutil.rmtree(old_copy / ".git", ignore_errors=True)
+    assert "tested: --no-print-directory test" in update(old_copy).stdout
+    assert shared(content(old_copy)) == shared(today)
+
+
+def test_a_second_time_there_is_nothing_to_renew(old_copy: Path, update: Update) -> None:
+    shutil.rmtree(old_copy / ".git", ignore_errors=True)
+    assert update(old_copy).returncode == 0
+    before = content(old_copy)
+    done = update(old_copy)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "0 files are renewed. Now the tests:")
+    assert "[0.2.0]" not in done.stdout
+    assert content(old_copy) == before
+
+
+@WITH_GIT
+def test_tests_that_fail_are_told_and_git_can_undo_the_update(old_copy: Path, tmp_path: Path, update: Update) -> None:
+    before = content(old_copy)
+    (tmp_path / "bin" / "make").write_text("#!/bin/sh\nexit 2\n")
+    done = update(old_copy)
+    assert (done.returncode, "The tests FAIL" in done.stdout) == (1, True)
+    assert content(old_copy) != before
+    assert run(["git", "-c", "user.name=a", "-c", "user.email=a@b", "stash", "-qu"], old_copy).returncode == 0
+    assert content(old_copy) == before
+
+
+# What is refused: then nothing is changed
+
+
+def edit(file: Path) -> None:
+    file.write_text("mine\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "shown"),
+    [
+        (CHANGED, edit, ["-mine", "+class ConnectorError(Exception):"]),
+        (CHANGED, Path.unlink, ["+class ConnectorError(Exception):"]),
+        (ADDED, edit, ["-mine", "+import pytest"]),
+        (REMOVED, edit, ["-mine"]),
+        ("Makefile", edit, ["-mine", "+VENV ?= .venv"]),
+    ],
+    ids=["edited", "deleted", "in the place of a new one", "edited, and to be deleted", "edited, and as it was"],
+)
+@WITH_GIT
+def test_an_edit_by_hand_is_shown_and_nothing_is_renewed(
+    path: str, change: Callable[[Path], object], shown: list[str], old_copy: Path, update: Update
+) -> None:
+    change(old_copy / path)
+    commit(old_copy)
+    before = content(old_copy)
+    done = update(old_copy)
+    assert refused(done, "Nothing is renewed", f": {path}. ", "null", RECORD)
+    assert done.stdout.startswith(f"--- {path} (here)\n+++ {path} (FROM)\n@@")
+    assert set(shown) <= set(done.stdout.splitlines())
+    assert content(old_copy) == before
+
+
+@WITH_GIT
+def test_a_file_that_the_copier_takes_over_stays_theirs_for_good(
+    old_copy: Path, today: dict[str, bytes], update: Update
+) -> None:
+    edit(old_copy / "Makefile")
+    record = json.loads((old_copy / RECORD).read_text("utf-8"))
+    record["files"]["Makefile"] = None
+    (old_copy / RECORD).write_text(json.dumps(record))
+    for _ in range(2):
+        commit(old_copy)
+        assert update(old_copy).returncode == 0
+        (old_copy / "once more").touch()
+    after = content(old_copy)
+    assert {path for path, text in shared(today).items() if after[path] != text} == {"Makefile"}
+    assert after["Makefile"] == b"mine\n"
+    assert json.loads(after[RECORD])["files"]["Makefile"] is None
+
+
+@WITH_GIT
+@pytest.mark.parametrize("path", ["README.md", "a new file"])
+def test_changes_that_are_not_committed_are_refused(path: str, old_copy: Path, update: Update) -> None:
+    (old_copy / path).write_text("mine")
+    before = content(old_copy)
+    assert refused(update(old_copy), "not committed")
+    assert content(old_copy) == before
+
+
+def test_an_older_project_is_refused(old_project: Path, tmp_path: Path, update: Update) -> None:
+    assert make_new("open-weather", tmp_path / "copy").returncode == 0
+    before = content(tmp_path / "copy")
+    assert refused(update(tmp_path / "copy", old_project), "FROM", "0.1.0", "0.2.0")
+    assert content(tmp_path / "copy") == before
+
+
+def test_without_a_record_the_guide_is_named(old_copy: Path, update: Update) -> None:
+    (old_copy / RECORD).unlink()
+    assert refused(update(old_copy), f"{RECORD} is missing", "docs/upgrading.md")
+    assert (ROOT / "docs" / "upgrading.md").is_file()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '"0.1.0"', '{"version": 1}', '{"version": "new", "name": "a", "pattern": null, "files": {}}']
+    + [f'{{"version": "0.1.0", "name": {name}, "pattern": null, "files": {{}}}}' for name in ('"../a"', "1", "null")]
+    + [f'{{"version": "0.1.0", "name": "a", "pattern": null, "files": {files}}}' for files in ("[1]", '{"a": 1}', "1")]
+    + ['{"version": "0.1.0", "name": "a", "files": {}}', '{"version": "0.1.0", "name": "a", "pattern": null}'],
+)
+def test_a_broken_record_is_refused(text: str, old_copy: Path, update: Update) -> None:
+    (old_copy / RECORD).write_text(text)
+    before = content(old_copy)
+    assert refused(update(old_copy), f"{RECORD} is broken")
+    assert content(old_copy) == before
+
+
+@pytest.mark.parametrize("word", ["", "FROM=", "FROM=../no such folder", "FROM=."])
+def test_what_is_no_project_to_renew_from_is_refused(word: str, old_copy: Path, make: Make) -> None:
+    done = make(old_copy, "update", *([word] if word else []))
+    assert done.returncode != 0
+    assert done.stdout.startswith("FROM: ")
+    assert done.stdout.endswith("make update FROM=../its-folder\n")
+    assert len(done.stdout.splitlines()) == 1
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    (tmp_path / "environment").mkdir()
+    return Make(tmp_path / "environment")
