@@ -27,7 +27,7 @@ pytestmark = WITH_MAKE
 
 @pytest.fixture(scope="module")
 def old_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This project as it could have been at 0.1.0: of the shared files one is other, one is missing, one more is there."""
+    """This project as it was at 0.1.0, say: one shared file differs, one is missing, and there is one more."""
     project = clone(tmp_path_factory.mktemp("old") / "source-stock-ticker")
     package = project / "source_stock_ticker"
     (package / "__init__.py").write_text(re.sub("__version__ = .*", VERSION, (package / "__init__.py").read_text()))

@@ -64,7 +64,7 @@ def refusal(copy: Path, record: Record) -> str | None:
     """Why this copy cannot be renewed from here, in a sentence."""
     ours = project_version()
     if numbers(ours) < numbers(record.version):
-        return f"FROM: {PROJECT.name} has version {ours}, but this connector is already made from {record['version']}."
+        return f"FROM: {PROJECT.name} has version {ours}, but this connector is already made from {record.version}."
     if git(copy, "status", "--porcelain", "."):
         return "There are changes that are not committed; commit them first, so that git can undo the update."
     return None
@@ -127,7 +127,7 @@ def main(copy: Path) -> int:
     renew(copy, record, changes)
     print(f"{len(changes)} files are renewed. Now the tests:", flush=True)
     failed = subprocess.run(["make", "--no-print-directory", "test"], cwd=copy, check=False).returncode
-    print(f"\nNew in {PROJECT.name} since {record['version']}:\n\n{news(record['version']) or 'Nothing to tell.'}\n")
+    print(f"\nNew in {PROJECT.name} since {record.version}:\n\n{news(record.version) or 'Nothing to tell.'}\n")
     print("The tests FAIL. What is new may say why." if failed else "The tests pass. Look at `git diff`, and commit.")
     return 1 if failed else 0
 
