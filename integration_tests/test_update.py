@@ -163,6 +163,23 @@ def test_tests_that_fail_are_told_and_git_can_undo_the_update(old_copy: Path, tm
     assert content(old_copy) == before
 
 
+def test_the_guide_brings_a_copy_that_is_older_than_the_command_to_it(old_project: Path, tmp_path: Path) -> None:
+    project, copy = clone(tmp_path / "source-stock-ticker"), tmp_path / "source-pokemon"
+    assert make_new("pokemon", copy, project=old_project).returncode == 0
+    for name in (RECORD, "CHANGELOG.md"):
+        (copy / name).unlink()
+    own = (copy / "metadata.yaml").read_bytes()
+    page = (project / "docs" / "upgrading.md").read_text("utf-8")
+    block = page.partition("## Without")[2].split("```")[1]
+    typed = "\n".join(re.findall(r"^\$ (.*)", block, re.MULTILINE))
+    done = run(["bash", "-ec", typed], project)
+    assert done.returncode == 0, done.stderr
+    fresh = content(tmp_path / "fresh-pokemon")
+    assert shared(content(copy)) == shared(fresh)
+    assert (copy / "CHANGELOG.md").read_bytes() == fresh["CHANGELOG.md"]
+    assert (copy / "metadata.yaml").read_bytes() == own
+
+
 # What is refused: then nothing is changed
 
 

@@ -127,7 +127,7 @@ def main(copy: Path) -> int:
     renew(copy, record, changes)
     print(f"{len(changes)} files are renewed. Now the tests:", flush=True)
     failed = subprocess.run(["make", "--no-print-directory", "test"], cwd=copy, check=False).returncode
-    print(f"\nNew in {PROJECT.name} since {record.version}:\n\n{news(record.version) or 'Nothing to tell.'}\n")
+    print(f"\nWhat is new since version {record.version}:\n\n{news(record.version) or 'Nothing to tell.'}\n")
     print("The tests FAIL. What is new may say why." if failed else "The tests pass. Look at `git diff`, and commit.")
     return 1 if failed else 0
 
