@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from copies import ROOT, WITH_GIT, Make, content, make_new, run
+from copies import ROOT, WITH_GIT, Make, commit, content, make_new, run
 from pages import WITH_MAKE, clone
 
 if TYPE_CHECKING:
@@ -180,6 +180,21 @@ def test_what_came_from_here_is_recorded(copy: Path) -> None:
     theirs = {*content(runpy.run_path(str(NEW))["TEMPLATE"]), "LICENSE", "metadata.yaml", "acceptance-test-config.yml"}
     theirs = {path.replace("river_levels", "open_weather").replace("river-levels", "open-weather") for path in theirs}
     assert set(record["files"]) == content(copy).keys() - theirs - {".made-from.json"}
+
+
+@WITH_GIT
+def test_the_record_names_the_commit_that_the_project_is_at_and_no_other_repositorys(
+    project: Path, tmp_path: Path
+) -> None:
+    def commit_in_record(name: str) -> str | None:
+        assert make_new("pokemon", tmp_path / name, project=project).returncode == 0
+        return json.loads((tmp_path / name / ".made-from.json").read_text("utf-8"))["commit"]
+
+    for number, repository in enumerate((tmp_path, project)):
+        run(["git", "init"], repository)
+        commit(repository)
+        head = run(["git", "rev-parse", "HEAD"], repository).stdout.strip()
+        assert commit_in_record(str(number)) == (head if repository == project else None)
 
 
 def test_the_copy_has_a_changelog_of_its_own(copy: Path) -> None:
