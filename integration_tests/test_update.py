@@ -133,6 +133,24 @@ def test_a_version_of_the_copys_own_lasts_when_the_file_around_it_is_renewed(
     assert ("version=7.0.0" in dockerfile, "USER 1000" in dockerfile) == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("releases", "told"),
+    [
+        (["[Unreleased]", "[0.2.0] - later\n\n- more", "[0.1.0] - day\n\nold"], "## [0.2.0] - later\n\n- more"),
+        (["[Unreleased]\n\n- soon", "[0.1.0] - day\n\nold"], "## [Unreleased]\n\n- soon"),
+        (["[Unreleased]", "[0.1.0] - day\n\nold"], "Nothing to tell."),
+        (["[0.3.0] - day\n\nnew", "[0.2.0] - day\n\nold"], "## [0.3.0] - day\n\nnew\n\n## [0.2.0] - day\n\nold"),
+    ],
+    ids=["a release", "unreleased", "nothing", "the copy's version is not listed"],
+)
+def test_what_is_new_is_what_the_changelog_has_above_the_copys_version(
+    releases: list[str], told: str, old_project: Path, old_copy: Path, update: Update
+) -> None:
+    text = "# Changelog\n\n" + "\n\n".join(f"## {release}" for release in releases)
+    (old_project / "CHANGELOG.md").write_text(text)
+    assert f"\n\nWhat is new since version 0.1.0:\n\n{told}\n\nThe tests pass." in update(old_copy, old_project).stdout
+
+
 def test_what_is_new_already_is_no_obstacle(old_copy: Path, today: dict[str, bytes], update: Update) -> None:
     (old_copy / CHANGED).write_bytes(today[CHANGED])
     (old_copy / ADDED).write_bytes(today[ADDED])
