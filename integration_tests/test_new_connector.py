@@ -271,12 +271,13 @@ def test_a_pattern_lies_over_the_template_and_the_template_over_the_project(proj
     (pattern / "source_cloud_heights" / "__pycache__").mkdir()
     (pattern / "source_cloud_heights" / "__pycache__" / "left.pyc").write_bytes(b"\xff")
     (pattern / "Dockerfile").write_text("FROM cloud-heights")
+    (pattern / "icon.svg").write_text("<svg/>")
     done = make_new("open-weather", tmp_path / "copy", "cloud-heights", project)
     assert (done.returncode, done.stderr) == (0, "")
     copy, plain = content(tmp_path / "copy"), content(tmp_path / "pattern")
     renamed = {path.replace("cloud_heights", "open_weather").replace("cloud-heights", "open-weather") for path in plain}
     assert renamed ^ copy.keys() == {"source_open_weather/settings.py", "source_open_weather/reports.py"}
-    assert copy["Dockerfile"] == b"FROM open-weather"
+    assert (copy["Dockerfile"], copy["icon.svg"]) == (b"FROM open-weather", b"<svg/>")
     assert b"class SourceOpenWeather" in copy["source_open_weather/source.py"]
     assert b'    {"streams"},\n    {"api", "reports"},\n    # Below' in copy["unit_tests/test_layout.py"]
     record = json.loads(copy[".made-from.json"])
