@@ -260,7 +260,7 @@ def test_changes_that_are_not_committed_are_refused(path: str, old_copy: Path, u
 def test_an_older_project_is_refused(old_project: Path, tmp_path: Path, update: Update) -> None:
     assert make_new("open-weather", tmp_path / "copy").returncode == 0
     before = content(tmp_path / "copy")
-    assert refused(update(tmp_path / "copy", old_project), "FROM", "0.1.0", "0.2.0")
+    assert refused(update(tmp_path / "copy", old_project), "FROM", "version 0.1.0")
     assert content(tmp_path / "copy") == before
 
 
