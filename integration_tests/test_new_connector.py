@@ -1,11 +1,8 @@
-"""make new: what it refuses, what its copy holds, and what it takes to put another API into that copy.
-
-The other API is in another_api/: the files that somebody would edit, as they are then.
-"""
+"""make new: what it refuses, what its copy holds, what a pattern adds, and that all of it works at once."""
 
 from __future__ import annotations
 
-import difflib
+import ast
 import json
 import os
 import re
@@ -13,25 +10,19 @@ import runpy
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 from copies import ROOT, WITH_GIT, Make, commit, content, make_new, run
 from pages import WITH_MAKE, clone
 
-if TYPE_CHECKING:
-    from conftest import Connector
-
 NEW = ROOT / "template" / "new.py"
-OTHER_API = Path(__file__).parent / "another_api"
 LONGEST = "aaaaaaaaaa-bbbbbbbb-cccccccccc"  # 30 characters
 FOREIGN = re.compile(
     "stock|ticker|massive|polygon|dividend|aapl|msft|nasdaq|price|trading|new york|river-|river_level|river level", re.I
 )
-MAX_LINES = 120  # that are written to put another API into a copy, its sandbox, data and schemas included
+GOALS = {"issue-tracker": 150, "ad-campaigns": 250, "book-lists": 150}  # lines of code, spec.yaml included
 
 pytestmark = WITH_MAKE
 
@@ -337,88 +328,35 @@ def test_make_help_lists_what_a_copy_can_do(copy: Path, make: Make) -> None:
     assert listed == ["help", "demo", "test", "lint", "sandbox", "image", "lock", "clean", "update"]
 
 
-# Another API in the copy
+# What is left to do
 
 
-def files_to_edit(copy: Path) -> list[str]:
-    """The files and folders that the copy's README says to edit."""
-    readme = (copy / "README.md").read_text("utf-8")
-    steps = re.findall(r"^\d\. .*?(?=^\d\. |^$)", readme.partition("## Make it yours")[2], re.MULTILINE | re.DOTALL)
-    assert len(steps) == 8
-    return [link for step in steps for link in re.findall(r"\]\(([^)]+)\)", step)]
+def test_the_readme_tells_nobody_to_edit_what_an_update_renews(copy: Path) -> None:
+    steps = (copy / "README.md").read_text("utf-8").partition("## Make it yours")[2].partition("\n## ")[0]
+    assert re.findall(r"^(\d)\. ", steps, re.MULTILINE) == list("12345678")
+    named = {link for link in re.findall(r"\]\(([^)#]+)\)", steps) if "/runtime/" not in link}
+    assert {"spec.yaml", "source_open_weather/streams.py", "metadata.yaml"} <= named
+    assert named & json.loads((copy / ".made-from.json").read_text("utf-8"))["files"].keys() == set()
 
 
-@pytest.fixture
-def pokemon(tmp_path: Path) -> Path:
-    """A copy in which the other API stands."""
-    folder = tmp_path / "source-pokemon"
-    assert make_new("pokemon", folder).returncode == 0
-    for schema in (folder / "source_pokemon" / "schemas").iterdir():
-        schema.unlink()
-    shutil.copytree(OTHER_API, folder, dirs_exist_ok=True)
-    return folder
+@pytest.mark.parametrize("pattern", GOALS)
+def test_a_pattern_takes_as_few_lines_as_its_index_says(pattern: str) -> None:
+    folder = ROOT / "patterns" / f"source-{pattern}"
+    modules = [file for file in folder.glob("source_*/*.py") if file.name != "__init__.py"]
+    assert modules
+    spec = [line for line in (folder / "spec.yaml").read_text("utf-8").splitlines() if not re.match(r"\s*(#|$)", line)]
+    lines = len(spec) + sum(map(lines_of_code, modules))
+    assert lines < GOALS[pattern]
+    (row,) = re.findall(rf"^\| \[{pattern}\].*", (ROOT / "patterns" / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert row.endswith(f"| {lines} |")
 
 
-@pytest.fixture
-def connector(pokemon: Path, connect: Callable[..., Connector]) -> Iterator[Connector]:
-    """That copy's connector, with its sandbox, a process too, as its API."""
-    command = [sys.executable, "integration_tests/sandbox_api.py", "--port", "0"]
-    with subprocess.Popen(command, cwd=pokemon, stdout=subprocess.PIPE, text=True) as sandbox:
-        assert sandbox.stdout is not None
-        yield connect(sandbox.stdout.readline().split()[2].rstrip(","), pokemon)
-        sandbox.terminate()
-
-
-def test_another_api_takes_few_lines_in_the_files_that_the_readme_names(tmp_path: Path) -> None:
-    assert make_new("pokemon", tmp_path).returncode == 0
-    before, after = content(tmp_path), content(OTHER_API)
-    named = files_to_edit(tmp_path)
-    assert [
-        path for path in after if "runtime" in path or not any(path == n or path.startswith(f"{n}/") for n in named)
-    ] == []
-    written = 0
-    for path, text in after.items():
-        old = before.get(path, b"").decode().splitlines()
-        diff = list(difflib.unified_diff(old, text.decode().splitlines(), n=0, lineterm=""))[2:]
-        written += sum(line.startswith("+") for line in diff)
-    assert 50 < written <= MAX_LINES
-
-
-def config_of(connector: Connector, key: str = "sandbox-key") -> list[str]:
-    config = {"api_key": key, "start_date": "2024-03-01", "requests_per_minute": 0, "api_url": connector.url}
-    return ["--config", connector.file(config)]
-
-
-def test_the_four_commands_work_with_another_api(connector: Connector) -> None:
-    good = config_of(connector)
-    full = ["--catalog", connector.file(connector.catalog(["species", "sightings"], "full_refresh"))]
-    incremental = ["--catalog", str(connector.root / "sample_files" / "configured_catalog.json")]
-
-    assert connector.run("spec").exit_code == 0
-    assert connector.run("check", *good).status() == ("SUCCEEDED", "")
-    assert connector.run("check", *config_of(connector, "another-key")).status()[0] == "FAILED"
-    (catalog,) = connector.run("discover", *good).of_type("CATALOG")
-    assert [stream["name"] for stream in catalog["streams"]] == ["species", "sightings"]
-
-    read = connector.run("read", *good, *full)
-    assert [row["name"] for row in read.rows("species")] == ["Bulbasaur", "Charmander", "Squirtle"]
-    assert [row["id"] for row in read.rows("sightings")] == ["s2", "s3", "s4"]  # the first was before the start_date
-
-    first = connector.run("read", *good, *incremental)
-    assert first.rows("sightings") == read.rows("sightings")
-    second = connector.run("read", *good, *incremental, "--state", connector.file(first.saved()))
-    assert [row["id"] for row in second.rows("sightings")] == ["s4"]  # again: it lies in the lookback
-    assert len(second.rows("species")) == 3
-
-
-def test_a_key_that_stands_in_the_address_does_not_get_out(connector: Connector) -> None:
-    checked = connector.run("check", *config_of(connector), "--debug")  # fails if the key is in the output
-    assert "GET" in checked.logs("DEBUG")
-
-
-def test_style_types_and_layout_are_still_right_with_another_api(pokemon: Path, make: Make) -> None:
-    done = make(pokemon, "lint")
-    assert done.returncode == 0, done.stdout
-    tests = [sys.executable, "-m", "pytest", "-q", "unit_tests/test_layout.py", "unit_tests/test_spec.py"]
-    layout = subprocess.run(tests, cwd=pokemon, capture_output=True, text=True, timeout=60)
-    assert layout.returncode == 0, layout.stdout
+def lines_of_code(module: Path) -> int:
+    """Those that hold more than a comment or a docstring."""
+    text = module.read_text("utf-8")
+    docstrings: set[int] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            docstrings.update(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    lines = enumerate(text.splitlines(), 1)
+    return sum(number not in docstrings and not re.match(r"\s*(#|$)", line) for number, line in lines)
