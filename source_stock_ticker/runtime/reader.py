@@ -20,7 +20,7 @@ from typing import Any
 
 from .checkpoints import Checkpoints
 from .encoded_page import EncodedPage, encoded
-from .errors import ConfigError, CredentialsError, IncompleteSync, start_of
+from .errors import ConfigError, CredentialsError, IncompleteSync, SkipSlice, start_of
 from .process.progress import Progress
 from .protocol import messages
 from .protocol.attempts import saved_attempt, unmarked
@@ -117,6 +117,8 @@ class StreamRead:
                     self._checkpoints.leave_slice(state)
                     if is_skipped(stream, stream_slice, error):
                         logger.warning("%s: %s is left out. %s", stream.name, stream_slice, error)
+                        if not isinstance(error, SkipSlice):  # else a later slice that can be read would hide the gap
+                            pages.leave_out(stream_slice)
                         continue
                     failures.append((stream_slice, error))
                     if stream_slice is None or is_fatal(error):

@@ -17,15 +17,16 @@ The methods of a stream run in this order:
 What fails, and what becomes of the rest (group: see `Stream.group`):
 
     raised by fetch or parse             the slice             later slices                          later streams
-    SkipSlice; Unavailable if `listed`   is left out: a WARN   are read                              are read
+    SkipSlice                            is left out: a WARN   are read                              are read
+    Unavailable if `listed`              is left out: a WARN   of its group: left out; others: read  are read
     Unavailable otherwise                ends where it failed  of its group: left out; others: read  are read
     TransientError, UnexpectedResponse   ends where it failed  of its group: left out; others: read  are read
     ConfigError, a bug                   ends where it failed  are left out                          are read
     CredentialsError                     ends where it failed  are left out                          are INCOMPLETE
 
-What `slices` or `resume` raises leaves out all slices that have not been begun. But for the first line, the stream is
-INCOMPLETE and a TRACE ERROR names the slices, its last STATE holds all that was written and nothing that was not, so
-that the next read begins at what failed, and the exit code is 1.
+What `slices` or `resume` raises leaves out all slices that have not been begun. But for the first two lines, the
+stream is INCOMPLETE and a TRACE ERROR names the slices, its last STATE holds all that was written and nothing that was
+not, so that the next read begins at what failed, and the exit code is 1.
 """
 
 import json
