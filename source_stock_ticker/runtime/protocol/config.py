@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from jsonschema import Draft7Validator
+from jsonschema import Draft7Validator, FormatChecker
 
 from ..errors import ConfigError, start_of
 
@@ -37,8 +37,12 @@ def validated(config: Any, schema: Schema) -> Config:
         raise ConfigError("config: there is no option {}; did you mean {}?".format(*misspelt))
     place = {name: place for place, name in enumerate(schema.get("properties", {}))}
     complaints = sorted(
-        Draft7Validator(schema).iter_errors(filled),
-        key=lambda error: (error.validator != "required", place.get(next(iter(error.path), ""), len(place))),
+        Draft7Validator(schema, format_checker=FormatChecker(["date"])).iter_errors(filled),
+        key=lambda error: (
+            error.validator != "required",
+            place.get(next(iter(error.path), ""), len(place)),
+            error.validator == "format",  # what is not even written as a day is told so
+        ),
     )
     if complaints:
         raise ConfigError(_sentence(_meant(complaints[0]), schema))
@@ -126,6 +130,8 @@ def _demand(rule: str, wanted: Any, schema: Schema) -> str:
         case "pattern":
             form = "YYYY-MM-DD" if schema.get("format") == "date" else f"a text that matches {wanted}"
             return f"must be written as {form}" + "".join(f", for example {e}" for e in schema.get("examples", [])[:1])
+        case "format":
+            return "is not a day of the calendar"
         case "oneOf" | "anyOf":
             return _choice(wanted)
     return f"does not fit the spec ({rule})"

@@ -83,6 +83,7 @@ def test_a_config_that_is_no_object_is_refused(config):
         ({"size": "huge"}, 'size: "huge" must be one of small, large.'),
         ({"size": ""}, 'size: "" must be one of small, large.'),
         ({"since": "1/2/24"}, 'since: "1/2/24" must be written as YYYY-MM-DD, for example 2024-01-02.'),
+        ({"since": "2024-02-30"}, 'since: "2024-02-30" is not a day of the calendar.'),
         ({"code": "abc"}, 'code: "abc" must be written as a text that matches ^[A-Z]+$.'),
         ({"count": 0}, "count: 0 must be 1 or more."),
         ({"count": 11}, "count: 11 must be 10 or less."),
