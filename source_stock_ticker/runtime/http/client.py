@@ -119,8 +119,8 @@ class HttpClient:
             return self._try(request, into, renewed=True)
         try:
             meaning = self._meaning(response)
-        except UnexpectedResponse:  # the body is not what it should be: whoever parses it says so, and asks again
-            return response
+        except UnexpectedResponse:  # its body is not what it should be: if its status is, whoever parses it says so
+            meaning = usual_meaning(response)
         if isinstance(meaning, Exception):
             raise meaning
         if meaning is None:

@@ -55,6 +55,12 @@ def test_a_body_that_makes_no_sense_is_left_to_who_parses_it(http, client):
     assert client(meaning=lambda response: response.json()["error"]).get(URL).body == b"cut off"
 
 
+def test_without_such_a_body_the_status_still_says_what_it_says(http, client):
+    responds(http, 503, body=b"<html>")
+    responds(http, 200, body=b"{}")
+    assert client(meaning=lambda response: response.json().get("error")).get(URL).status == 200
+
+
 @pytest.mark.parametrize(
     ("status", "kind"), [(200, type(None)), (404, type(None)), (408, Again), (429, Wait), (503, Again)]
 )
