@@ -46,7 +46,7 @@ def own_path(url: str, base: str, hosts: Iterable[str] = ()) -> str:
         if parts.hostname not in {ours.hostname, *hosts}:
             raise ValueError
     except (AttributeError, TypeError, ValueError):
-        raise UnexpectedResponse("The API's link to the next page leads to another host.", start_of(str(url))) from None
+        raise UnexpectedResponse("A link of the API leads to another host.", start_of(str(url))) from None
     # A proxy's link holds the path that our own address begins with; the API's does not.
     path = parts.path.removeprefix(ours.path) if parts.hostname == ours.hostname else parts.path
     return f"{path}?{parts.query}" if parts.query else path
