@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from jsonschema import Draft7Validator
+from jsonschema import Draft7Validator, FormatChecker
 
 from ..errors import ConfigError, start_of
 
@@ -37,7 +37,7 @@ def validated(config: Any, schema: Schema) -> Config:
         raise ConfigError("config: there is no option {}; did you mean {}?".format(*misspelt))
     place = {name: place for place, name in enumerate(schema.get("properties", {}))}
     complaints = sorted(
-        Draft7Validator(schema).iter_errors(filled),
+        Draft7Validator(schema, format_checker=FormatChecker(["date"])).iter_errors(filled),
         key=lambda error: (error.validator != "required", place.get(next(iter(error.path), ""), len(place))),
     )
     if complaints:
@@ -123,9 +123,12 @@ def _demand(rule: str, wanted: Any, schema: Schema) -> str:
             return "must not be blank" if wanted == 1 else f"must have at least {wanted} characters"
         case "minimum" | "maximum":
             return f"must be {wanted} or {'more' if rule == 'minimum' else 'less'}"
-        case "pattern":
-            form = "YYYY-MM-DD" if schema.get("format") == "date" else f"a text that matches {wanted}"
-            return f"must be written as {form}" + "".join(f", for example {e}" for e in schema.get("examples", [])[:1])
+        case "minItems" | "maxItems":
+            return f"must have {wanted} {'or more' if rule == 'minItems' else 'or fewer'} entries"
+        case "pattern" | "format":
+            is_day = schema.get("format") == "date"
+            form = "a day, written as YYYY-MM-DD" if is_day else f"written as a text that matches {wanted}"
+            return f"must be {form}" + "".join(f", for example {e}" for e in schema.get("examples", [])[:1])
         case "oneOf" | "anyOf":
             return _choice(wanted)
     return f"does not fit the spec ({rule})"
