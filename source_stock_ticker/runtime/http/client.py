@@ -167,7 +167,7 @@ class HttpClient:
         # Without a requests.Session: that one looks where a redirect leads and reads its body for that, and puts the
         # password of a ~/.netrc in the place of our key.
         prepared = requests.PreparedRequest()
-        headers = {**self._headers, **request.headers}
+        headers = {**self._headers, **{name: value for name, value in request.headers.items() if value is not None}}
         prepared.prepare(
             request.method, url, headers=headers, data=request.form, json=request.json, auth=self._authenticate
         )

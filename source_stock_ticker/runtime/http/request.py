@@ -10,15 +10,15 @@ REPEATABLE = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}  # to send one twice do
 class Request(NamedTuple):
     """What an API is asked.
 
-    query: parameters of the address; those that are None are left out. json, form: the body, at most one of them.
-    repeatable: whether it may be sent again if nobody knows what became of it; None: as its method says. A POST that
-    only searches is repeatable; one that makes something is not.
+    query: parameters of the address. Of them and of the headers those that are None are left out. json, form: the body,
+    at most one of them. repeatable: whether it may be sent again if nobody knows what became of it; None: as its method
+    says. A POST that only searches is repeatable; one that makes something is not.
     """
 
     url: str
     query: Mapping[str, Any] = {}
     method: str = "GET"
-    headers: Mapping[str, str] = {}
+    headers: Mapping[str, str | None] = {}
     json: Any = None
     form: Mapping[str, Any] | None = None
     repeatable: bool | None = None

@@ -38,11 +38,7 @@ def validated(config: Any, schema: Schema) -> Config:
     place = {name: place for place, name in enumerate(schema.get("properties", {}))}
     complaints = sorted(
         Draft7Validator(schema, format_checker=FormatChecker(["date"])).iter_errors(filled),
-        key=lambda error: (
-            error.validator != "required",
-            place.get(next(iter(error.path), ""), len(place)),
-            error.validator == "format",  # what is not even written as a day is told so
-        ),
+        key=lambda error: (error.validator != "required", place.get(next(iter(error.path), ""), len(place))),
     )
     if complaints:
         raise ConfigError(_sentence(_meant(complaints[0]), schema))
@@ -127,11 +123,12 @@ def _demand(rule: str, wanted: Any, schema: Schema) -> str:
             return "must not be blank" if wanted == 1 else f"must have at least {wanted} characters"
         case "minimum" | "maximum":
             return f"must be {wanted} or {'more' if rule == 'minimum' else 'less'}"
-        case "pattern":
-            form = "YYYY-MM-DD" if schema.get("format") == "date" else f"a text that matches {wanted}"
-            return f"must be written as {form}" + "".join(f", for example {e}" for e in schema.get("examples", [])[:1])
-        case "format":
-            return "is not a day of the calendar"
+        case "minItems" | "maxItems":
+            return f"must have {wanted} {'or more' if rule == 'minItems' else 'or fewer'} entries"
+        case "pattern" | "format":
+            is_day = schema.get("format") == "date"
+            form = "a day, written as YYYY-MM-DD" if is_day else f"written as a text that matches {wanted}"
+            return f"must be {form}" + "".join(f", for example {e}" for e in schema.get("examples", [])[:1])
         case "oneOf" | "anyOf":
             return _choice(wanted)
     return f"does not fit the spec ({rule})"

@@ -59,9 +59,10 @@ def test_a_post_sends_a_form(http, client):
 
 def test_a_request_has_headers_of_its_own(http, client):
     http.get(URL)
-    client().send(Request(URL, headers={"If-None-Match": '"a1"', "Accept": "text/csv"}))
+    client().send(Request(URL, headers={"If-None-Match": '"a1"', "Accept": "text/csv", "If-Modified-Since": None}))
     sent = http.calls[0].request.headers
     assert (sent["If-None-Match"], sent["Accept"]) == ('"a1"', "text/csv")
+    assert "If-Modified-Since" not in sent
 
 
 # What may be sent twice
