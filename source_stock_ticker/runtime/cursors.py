@@ -48,14 +48,19 @@ class Window(NamedTuple):
 class Moment:
     """A cursor of date and time, for an API that gives what is new or has changed since a moment.
 
-    now: of this sync. newest_first: the order in which the API gives the rows; another one is refused. A window's since
+    newest_first: the order in which the API gives the rows; another one is refused. now: of this sync. A window's since
     is written as 2024-03-01T06:00:00Z; `moment` reads it for an API that wants it otherwise.
     """
 
     def __init__(
-        self, start: datetime, now: datetime, lookback: timedelta = timedelta(), newest_first: bool = False
+        self,
+        start: datetime,
+        lookback: timedelta = timedelta(),
+        newest_first: bool = False,
+        now: datetime | None = None,
     ) -> None:
-        self.start, self._now, self._lookback, self._newest_first = rfc3339(start), now, lookback, newest_first
+        self.start, self._lookback, self._newest_first = rfc3339(start), lookback, newest_first
+        self._now = now or datetime.now(timezone.utc)
 
     def place(self, saved: Any) -> str:
         """A moment of a saved state. Raises ValueError."""
@@ -83,13 +88,15 @@ class Moment:
 class Days:
     """A cursor of whole days, for an API that gives a period's rows: windows of at most `window` days, oldest first.
 
-    start, last: the days to read, both included; last must be over. lookback: days whose rows may still be corrected,
-    so that they are read again. A window's since and until are days, both included, written as YYYY-MM-DD.
+    start, last: the days to read, both included; last must be over, by default it is yesterday (UTC). lookback: days
+    whose rows may still be corrected, so that they are read again. A window's since and until are days, both included,
+    written as YYYY-MM-DD.
     """
 
-    def __init__(self, start: date, last: date, window: int, lookback: int = 0) -> None:
+    def __init__(self, start: date, window: int, lookback: int = 0, last: date | None = None) -> None:
         self.start = start.isoformat()
-        self._start, self._last, self._window, self._lookback = start, last, timedelta(window), timedelta(lookback)
+        self._start, self._window, self._lookback = start, timedelta(window), timedelta(lookback)
+        self._last = last or datetime.now(timezone.utc).date() - ONE_DAY
 
     def place(self, saved: Any) -> str:
         """A day of a saved state. Raises ValueError."""
@@ -115,7 +122,8 @@ class Days:
 class CursorStream(Stream[Window]):
     """A stream that reads on by a cursor: a Moment moves by the rows' cursor_field, Days by the windows.
 
-    A subclass sets `cursor` in its __init__ and writes fetch and parse; parents if there are any.
+    A subclass sets `cursor` in its __init__ and writes fetch and parse; parents if there are any. Among several bases
+    this one comes first.
     """
 
     cursor: Moment | Days

@@ -133,7 +133,7 @@ class Stream(Generic[S]):
         return None if self.cursor_field is None else self.name
 
     def listed(self, stream_slice: S) -> bool:
-        """Whether the API itself listed what the slice is about. Then, if it turns out Unavailable, it is left out."""
+        """Whether the API itself listed what the slice is about. If so, its group is left out if it is Unavailable."""
         return False
 
     def fetch(self, stream_slice: S, page_token: str | None) -> Any:

@@ -32,7 +32,7 @@ class Changes(CursorStream):
 
     def __init__(self, api: dict[Any, list[dict[str, Any]]], start: datetime = START, **options: Any) -> None:
         self.api, self.newest_first = api, options.get("newest_first", False)
-        self.cursor = Moment(start, NOW, **options)
+        self.cursor = Moment(start, now=NOW, **options)
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": "object", "properties": TYPES, "required": ["parent", "at", "id"]}
@@ -192,7 +192,7 @@ class Spend(Changes):
 
     def __init__(self, api: dict[str, Any], start: int = 1, last: int = 14, window: int = 5, lookback: int = 2) -> None:
         self.api = api
-        self.cursor = Days(date(2024, 3, start), date(2024, 3, last), window, lookback)
+        self.cursor = Days(date(2024, 3, start), window, lookback, date(2024, 3, last))
         self.asked: list[tuple[str, str, str]] = []
 
     def fetch(self, stream_slice: Window, page_token: str | None) -> Any:

@@ -5,7 +5,7 @@ import json
 import logging
 import re
 import time
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -50,7 +50,7 @@ def stream(kind: type, page: SimpleNamespace, *fields: str) -> Any:
     if "__init__" in vars(kind):
         found.__init__(client, SETTINGS)
     else:
-        found.client, found.cursor = client, page.Days(SETTINGS.start.date(), SETTINGS.start.date(), 1)
+        found.client, found.cursor = client, page.Days(SETTINGS.start.date(), 1, last=SETTINGS.start.date())
     return found
 
 
@@ -114,8 +114,9 @@ def test_issues_are_read_newest_first(page: SimpleNamespace, http: responses.Req
 def test_spend_is_read_by_windows(page: SimpleNamespace, http: responses.RequestsMock) -> None:
     http.get(re.compile(f"{HOST}/account-./spend"), json=[])
     reading = read_stream(stream(page.Spend, page, "account", "day"))
-    assert len(http.calls) == 4
-    assert reading.state["read"]["account-2"] == ["2024-01-01", "2024-02-14"]
+    assert len(http.calls) >= 4
+    yesterday = datetime.now(timezone.utc).date() - timedelta(days=1)
+    assert reading.state["read"]["account-2"] == ["2024-01-01", yesterday.isoformat()]
 
 
 def test_the_parents_are_those_of_the_stream(page: SimpleNamespace, http: responses.RequestsMock) -> None:

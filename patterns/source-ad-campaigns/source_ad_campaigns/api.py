@@ -84,8 +84,9 @@ def meaning(response: Response) -> Meaning:
     of_a_job = response.path.rpartition("/")[0].endswith(("/reports", "/files"))  # it vanished: the account did not
     if response.status in (403, 404, 410) and not of_a_job:
         return Unavailable(f"The API does not give {text}")
-    refused = said.status == "error" or response.status >= 400
-    return usual_meaning(response) or (UnexpectedResponse(f"The API refuses {text}") if refused else None)
+    if said.status == "error" and response.status in (200, 400):
+        return UnexpectedResponse(f"The API refuses {text}")
+    return usual_meaning(response)
 
 
 class Api:
@@ -108,7 +109,6 @@ class Api:
         url = poll(lambda: self._address_of(job), f"The report of {account}")
         packed = TemporaryFile()  # noqa: SIM115 - it lives as long as its reader
         self._files.send(Request(self._base + own_path(url, self._base)), into=packed)
-        packed.seek(0)
         return gzip.open(packed)
 
     def _address_of(self, job: str) -> str | None:

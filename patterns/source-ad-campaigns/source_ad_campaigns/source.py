@@ -7,8 +7,7 @@ from typing import Any
 
 from .api import Api, page_of
 from .runtime.errors import ConfigError
-from .runtime.http.auth import bearer, nobody
-from .runtime.http.client import HttpClient
+from .runtime.http.auth import bearer
 from .runtime.http.oauth2 import OAuth2
 from .runtime.parents import Parents
 from .runtime.source import Source
@@ -47,5 +46,4 @@ class SourceAdCampaigns(Source):
         if credentials["auth_type"] == "private_app":
             return Api(url, bearer(credentials["access_token"]), logger, tries)
         form = {"grant_type": "refresh_token", **credentials}
-        nameless = HttpClient(nobody, logger, tries=tries)
-        return Api(url, OAuth2(nameless, f"{url}/oauth/token", form, self.hide, save), logger, tries)
+        return Api(url, OAuth2(f"{url}/oauth/token", form, logger, self.hide, save, tries=tries), logger, tries)

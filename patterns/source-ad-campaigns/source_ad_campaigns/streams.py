@@ -12,7 +12,7 @@ import csv
 import re
 import zlib
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta, timezone
+from datetime import date
 from gzip import GzipFile
 from itertools import islice
 from pathlib import Path
@@ -59,7 +59,7 @@ class Contacts(Table, CursorStream):
 
     def __init__(self, api: Api, config: Mapping[str, Any]) -> None:
         super().__init__(api, config)
-        self.cursor = Moment(moment(f"{config['start_date']}T00:00:00Z"), datetime.now(timezone.utc))
+        self.cursor = Moment(moment(f"{config['start_date']}T00:00:00Z"))
 
     def fetch(self, stream_slice: Window, page_token: str | None) -> Response:
         since = {"updated_at": {"gte": stream_slice.since}}
@@ -89,9 +89,8 @@ class DailySpend(Table, CursorStream):
 
     def __init__(self, api: Api, config: Mapping[str, Any], accounts: Iterable[Any]) -> None:
         super().__init__(api, config)
-        yesterday = datetime.now(timezone.utc).date() - timedelta(days=1)
         # The API refuses longer windows, and corrects its numbers for three days.
-        self.cursor = Days(date.fromisoformat(config["start_date"]), yesterday, window=31, lookback=3)
+        self.cursor = Days(date.fromisoformat(config["start_date"]), window=31, lookback=3)
         self._accounts = accounts
 
     def parents(self) -> Iterable[Any]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from .runtime.errors import CredentialsError, SkipSlice, Unavailable, UnexpectedResponse, start_of
+from .runtime.errors import CredentialsError, SkipSlice, Unavailable, start_of
 from .runtime.http.auth import bearer
 from .runtime.http.client import HttpClient, Limits
 from .runtime.http.meaning import Meaning, Wait, usual_meaning
@@ -31,7 +31,7 @@ class IssueTrackerApi:
     def __init__(self, config: Mapping[str, Any], logger: logging.Logger, tries: int = 5) -> None:
         self.config = config
         self.base = config.get("api_url", "https://api.issue-tracker.example").strip()
-        token = bearer(config["access_token"].strip())
+        token = bearer(config["access_token"])
         # Redirects: a repository that has another name by now.
         self.client = HttpClient(token, logger, tries=tries, meaning=meaning, limits=LIMITS, redirects=3)
 
@@ -51,7 +51,7 @@ def meaning(response: Response) -> Meaning:
     said = start_of(f"(HTTP {response.status} for {response.path}): {response.body[:1000].decode(errors='replace')}")
     match response.status:
         case 403 if response.headers.get("X-RateLimit-Remaining") == "0":
-            return Wait.until(float(response.headers.get("X-RateLimit-Reset", 0)))
+            return Wait.until(float(response.headers.get("X-RateLimit-Reset", 0)), response)
         case 403 if b"secondary rate limit" in response.body:
             return Wait()  # as long as Retry-After says
         case 401:
@@ -60,5 +60,4 @@ def meaning(response: Response) -> Meaning:
             return SkipSlice(f"There is nothing in it yet {said}")
         case 403 | 404 | 410:
             return Unavailable(f"It is gone, or your token may not read it {said}")
-    refused = UnexpectedResponse(f"The API does not understand us {said}") if response.status >= 400 else None
-    return usual_meaning(response) or refused
+    return usual_meaning(response)

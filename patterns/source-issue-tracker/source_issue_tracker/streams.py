@@ -15,7 +15,7 @@ from typing import Any
 
 from .api import IssueTrackerApi
 from .runtime.cursors import CursorStream, Moment, Window
-from .runtime.http.pages import next_link, own_path
+from .runtime.http.pages import next_link
 from .runtime.http.response import Response
 from .runtime.stream import Page, Row, State, Stream, Written
 
@@ -32,12 +32,12 @@ class Table(Stream[Any]):
         yield from filter(None, self._parents)  # "": there are no children, see path_of_issue
 
     def parse(self, stream_slice: Any, response: Response) -> Page:
-        found, link, parent = response.json(), next_link(response), self.whose(stream_slice)
+        found, parent = response.json(), self.whose(stream_slice)
         found = found if isinstance(found, list) else [found]
         rows = [self.row(item | parent if isinstance(item, dict) else item) for item in found]
         # The ETag of a page says nothing of the others.
         etag = None if "Link" in response.headers else response.headers.get("ETag")
-        return Page(rows, link and own_path(link, self._api.base), etag)
+        return Page(rows, next_link(response, self._api.base), etag)
 
     def whose(self, stream_slice: Any) -> dict[str, Any]:
         """What a row does not say itself: whose child it is."""
@@ -66,7 +66,7 @@ class Changes(CursorStream, Table):
     def __init__(self, api: IssueTrackerApi, repositories: Iterable[Any]) -> None:
         super().__init__(api, repositories)
         start = datetime.fromisoformat(api.config["start_date"]).replace(tzinfo=timezone.utc)
-        self.cursor = Moment(start, datetime.now(timezone.utc), newest_first=True)
+        self.cursor = Moment(start, newest_first=True)
 
     def parents(self) -> Iterable[Any]:
         return self._parents

@@ -158,7 +158,9 @@ class HttpClient:
                     continue
                 body = _body(answer, into, self._limits.max_body)
                 response = Response(answer.status_code, body, request.path, answer.headers, request)
-            size = len(body) if into is None else into.tell()
+            size = len(body) if into is None else len(body) + into.tell()
+            if into is not None:
+                into.seek(0)  # to be read from its start
             self._logger.debug("%s %s", request.method, url, extra={"status": response.status, "bytes": size})
             break
         return response, sent

@@ -7,16 +7,17 @@
 
 def meaning(response: Response) -> Meaning:
     if response.status == 403 and response.headers.get("X-RateLimit-Remaining") == "0":
-        return Wait.until(float(response.headers["X-RateLimit-Reset"]))
+        return Wait.until(float(response.headers["X-RateLimit-Reset"]), response)
     if response.status == 401:
         return CredentialsError("api_key: the API does not know this key.")
     return usual_meaning(response)
 """
 
 import time
+from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
-from ..errors import start_of
+from ..errors import UnexpectedResponse, start_of
 from .response import Response
 
 
@@ -26,9 +27,13 @@ class Wait(NamedTuple):
     seconds: float | None = None
 
     @classmethod
-    def until(cls, moment: float) -> "Wait":
-        """Wait until a moment (seconds since 1970)."""
-        return cls(max(0.0, moment - time.time()))
+    def until(cls, moment: float, response: Response) -> "Wait":
+        """Wait until a moment (seconds since 1970) on the clock of the API, whose response says what time it is."""
+        try:
+            now = parsedate_to_datetime(response.headers["Date"]).timestamp()
+        except (KeyError, ValueError):
+            now = time.time()
+        return cls(max(0.0, moment - now))
 
 
 class Again(NamedTuple):
@@ -47,9 +52,12 @@ Meaning = Wait | Again | Exception | None
 
 
 def usual_meaning(response: Response) -> Meaning:
-    """By HTTP's own rules: 429 is a rate limit, 408 and 5xx are failures; whatever else is good."""
+    """By HTTP's own rules: 429 is a rate limit, 408 and 5xx are failures, any other 4xx is an error."""
     if response.status == 429:
         return Wait()
     if response.status == 408 or response.status >= 500:
         return Again(f"it answered HTTP {response.status}", start_of(response.body.decode(errors="replace")))
+    if response.status >= 400:
+        said = start_of(response.body.decode(errors="replace"))
+        return UnexpectedResponse(f"The API answered HTTP {response.status} for {response.path}.", said)
     return None

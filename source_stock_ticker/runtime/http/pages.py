@@ -29,10 +29,11 @@ def next_offset(
     return str(offset) if more else None
 
 
-def next_link(response: Response) -> str | None:
-    """The URL that a Link header names as next (RFC 8288): <https://api.example.com/things?page=2>; rel="next"."""
+def next_link(response: Response, base: str) -> str | None:
+    """The `own_path` of what a Link header names as next (RFC 8288): <https://api.example.com/a?page=2>; rel="next"."""
     links = parse_header_links(response.headers.get("Link", ""))
-    return next((link["url"] for link in links if "next" in link.get("rel", "").split()), None)
+    found = next((link["url"] for link in links if "next" in link.get("rel", "").split()), None)
+    return None if found is None else own_path(found, base)
 
 
 def own_path(url: str, base: str, hosts: Iterable[str] = ()) -> str:

@@ -51,11 +51,16 @@ def test_what_was_sent_may_have_been_in_the_body_under_another_name():
     ],
 )
 def test_a_link_header_names_the_next_page(header, link):
-    assert next_link(response(Link=header)) == (link and f"https://a.example/x{link}")
+    assert next_link(response(Link=header), "https://a.example") == (link and f"/x{link}")
+
+
+def test_a_link_header_to_another_host_is_refused():
+    with pytest.raises(UnexpectedResponse, match="another host"):
+        next_link(response(Link='<https://b.example/x>; rel="next"'), "https://a.example")
 
 
 def test_without_a_link_header_it_was_the_last_page():
-    assert next_link(response()) is None
+    assert next_link(response(), HOST) is None
 
 
 @pytest.mark.parametrize(

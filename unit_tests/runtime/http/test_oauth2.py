@@ -47,7 +47,6 @@ class Account:
 
     def client(self, form=CLIENT, tries=1):
         logger = logging.getLogger("airbyte")
-        tokens = HttpClient(auth.nobody, logger, tries=tries)
 
         def hide(secret):
             self.told.append(("hidden", secret))
@@ -55,7 +54,7 @@ class Account:
         def save(token):
             self.told.append(("saved", token))
 
-        return HttpClient(OAuth2(tokens, TOKENS, form, hide, save), logger, tries=tries)
+        return HttpClient(OAuth2(TOKENS, form, logger, hide, save, tries=tries), logger, tries=tries)
 
 
 def test_one_token_serves_many_requests(http):
@@ -103,7 +102,8 @@ def test_a_refusal_of_the_new_token_too_is_the_callers_to_judge(http):
     account = Account(http)
     client = account.client()
     http.replace("GET", URL, status=401)
-    assert client.get(URL).status == 401
+    with pytest.raises(UnexpectedResponse, match="HTTP 401"):
+        client.get(URL)
     assert account.made == 2
 
 
@@ -142,8 +142,8 @@ def test_a_refresh_token_that_stays_is_not_saved_again(http):
     http.post(TOKENS, json={"access_token": "t1", "refresh_token": "r0"})
     http.get(URL)
     told = []
-    tokens = HttpClient(auth.nobody, logging.getLogger("airbyte"))
-    HttpClient(OAuth2(tokens, TOKENS, REFRESH, told.append, told.append), logging.getLogger("airbyte")).get(URL)
+    logger = logging.getLogger("airbyte")
+    HttpClient(OAuth2(TOKENS, REFRESH, logger, told.append, told.append), logger).get(URL)
     assert told == ["t1"]
 
 
@@ -159,13 +159,18 @@ def test_a_spent_refresh_token_is_refused_in_a_sentence_and_not_tried_again(http
 def test_a_refresh_token_whose_response_is_lost_is_not_sent_twice(http):
     Account(http)
     http.replace(responses.Response("POST", TOKENS, body=requests.ConnectionError("reset")))
-    account_client = HttpClient(
-        OAuth2(HttpClient(auth.nobody, logging.getLogger("airbyte")), TOKENS, REFRESH, print),
-        logging.getLogger("airbyte"),
-    )
+    logger = logging.getLogger("airbyte")
+    client = HttpClient(OAuth2(TOKENS, REFRESH, logger, print), logger)
     with pytest.raises(TransientError, match="tried once"):
-        account_client.get(URL)
+        client.get(URL)
     assert len(http.calls) == 1
+
+
+def test_id_and_secret_may_go_by_basic(http):
+    Account(http)
+    authenticate = OAuth2(TOKENS, CLIENT, logging.getLogger("airbyte"), print, authenticate=auth.basic("me", "s3cret"))
+    authenticate(requests.Request("GET", URL).prepare())
+    assert http.calls[0].request.headers["Authorization"].startswith("Basic ")
 
 
 # Refusals
@@ -185,5 +190,5 @@ def test_wrong_credentials_are_told_in_the_apis_words(http, status):
 def test_an_answer_without_a_token_is_refused(http, status, body):
     account = Account(http)
     http.replace("POST", TOKENS, status=status, body=body)
-    with pytest.raises(UnexpectedResponse, match="for /token"):
+    with pytest.raises(UnexpectedResponse, match="/token"):
         account.client().get(URL)

@@ -146,6 +146,7 @@ def test_a_large_body_goes_into_a_file(http, client):
     file = io.BytesIO()
     response = client(limits=Limits(max_body=100)).send(Request(URL), into=file)
     assert (response.status, response.body, file.getvalue()) == (200, b"", b"letters" * 1000)
+    assert file.tell() == 0
 
 
 def test_what_an_earlier_try_has_left_in_the_file_is_gone(http, client):
@@ -159,7 +160,7 @@ def test_what_an_earlier_try_has_left_in_the_file_is_gone(http, client):
 def test_what_is_no_success_does_not_go_into_the_file(http, client):
     http.get(URL, status=404, body=b"no such report")
     file = io.BytesIO()
-    assert client().send(Request(URL), into=file).body == b"no such report"
+    assert client(meaning=lambda response: None).send(Request(URL), into=file).body == b"no such report"
     assert file.getvalue() == b""
 
 
