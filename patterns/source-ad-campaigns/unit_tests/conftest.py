@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import responses
 
-from source_ad_campaigns import SourceAdCampaigns, streams
+from source_ad_campaigns import SourceAdCampaigns
 from source_ad_campaigns.runtime.testing import Reading, read_stream
 
 CONFIG = {"credentials": {"auth_type": "private_app", "access_token": "a-token"}, "start_date": "2024-01-01"}
@@ -34,7 +34,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @pytest.fixture
 def server(slept: list[float], monkeypatch: pytest.MonkeyPatch) -> Iterator[responses.RequestsMock]:
     """The API: tests put its responses in. A request without one fails."""
-    monkeypatch.setattr(streams, "datetime", Now)
+    monkeypatch.setattr(cursors, "datetime", Now)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         yield mock
 
