@@ -10,6 +10,7 @@ import pytest
 import responses
 
 from source_ad_campaigns import SourceAdCampaigns
+from source_ad_campaigns.runtime import cursors
 from source_ad_campaigns.runtime.testing import Reading, read_stream
 
 CONFIG = {"credentials": {"auth_type": "private_app", "access_token": "a-token"}, "start_date": "2024-01-01"}
