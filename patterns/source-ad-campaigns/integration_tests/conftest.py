@@ -97,6 +97,12 @@ def secrets(api: SandboxApi) -> set[str]:
     return {api.private_token, api.client[1], "sandbox-refresh-token", *made, *api.access_tokens}
 
 
+@pytest.fixture
+def killed() -> Callable[[str], Run]:
+    """A function: what a process wrote until it was killed -> the Run of it."""
+    return lambda output: Run(-9, parsed(output))
+
+
 def parsed(output: str) -> list[dict[str, Any]]:
     """The messages of an output; the last line may be cut."""
     messages = [json.loads(line) for line in output.splitlines(True) if line.endswith("\n")]

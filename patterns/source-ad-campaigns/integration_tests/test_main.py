@@ -5,7 +5,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from conftest import Run, parsed
 
 ROOT = Path(__file__).resolve().parent.parent
 CATALOG = json.loads((ROOT / "sample_files" / "configured_catalog.json").read_text("utf-8"))
@@ -180,7 +179,7 @@ def test_a_token_that_the_api_repeats_is_masked(api, run, oauth2):
     assert '"**** may not, nor may ****"' in read.errors[0]
 
 
-def test_a_kill_right_after_the_rotation_loses_no_token(api, run, start, oauth2):
+def test_a_kill_right_after_the_rotation_loses_no_token(api, run, start, oauth2, killed):
     asked = threading.Event()
 
     def never_answers(handler):
@@ -192,18 +191,18 @@ def test_a_kill_right_after_the_rotation_loses_no_token(api, run, start, oauth2)
     assert asked.wait(30)  # the first request with the new access token: by now the CONTROL message is in the pipe
     process.kill()
     output, _ = process.communicate()
-    (config,) = Run(-9, parsed(output)).configs
+    (config,) = killed(output).configs
     read = run("read", only("deals"), **config)
     assert (read.exit_code, len(read.rows("deals"))) == (0, 5)
 
 
 @pytest.mark.parametrize("lines", [3, 12, 20, 40, 60, 90, 130])
-def test_a_read_that_is_killed_and_resumed_loses_nothing(lines, api, run, start):
+def test_a_read_that_is_killed_and_resumed_loses_nothing(lines, api, run, start, killed):
     api.latency = 0.002
     with start("read", CATALOG) as process:
         output = "".join(process.stdout.readline() for _ in range(lines))
         process.kill()
-        first = Run(-9, parsed(output + process.stdout.read()))
+        first = killed(output + process.stdout.read())
     api.latency = 0
     second = run("read", CATALOG, first.of("STATE", "state"))
     assert (second.exit_code, second.errors) == (0, [])
