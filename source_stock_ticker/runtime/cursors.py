@@ -63,15 +63,15 @@ class Moment:
         self._now = now or datetime.now(timezone.utc)
 
     def place(self, saved: Any) -> str:
-        """A moment of a saved state. Raises ValueError."""
-        return rfc3339(moment(str(saved)))
+        """A moment of a saved state, a day being its midnight. Raises ValueError."""
+        return rfc3339(moment(f"{saved}T00:00:00Z" if len(str(saved)) == len("2024-03-01") else str(saved)))
 
     def windows(self, parent: Any, read: list[str] | None, full_refresh: bool) -> Iterator[Window]:
         """What is to be read of a parent whose entry in the state is `read`."""
         if read is None:
             yield Window(parent, self.start, "", self.start)
         elif not full_refresh:
-            since = max(self.start, rfc3339(moment(read[1]) - self._lookback))
+            since = max(self.start, rfc3339(moment(max(self.start, read[1])) - self._lookback))
             yield Window(parent, since, "", read[0] if self.start <= read[1] else self.start)
 
     def reached(self, window: Window, written: Written, field: str) -> str | None:
@@ -100,14 +100,14 @@ class Days:
 
     def place(self, saved: Any) -> str:
         """A day of a saved state. Raises ValueError."""
-        return date.fromisoformat(str(saved)).isoformat()
+        return min(date.fromisoformat(str(saved)), date.max - ONE_DAY).isoformat()
 
     def windows(self, parent: Any, read: list[str] | None, full_refresh: bool) -> Iterator[Window]:
         """What is to be read of a parent whose entry in the state is `read`."""
         first, gapless_from = self._start, self.start
         if read is not None:
             behind = date.fromisoformat(read[1]) + ONE_DAY
-            first = max(first, behind if full_refresh else behind - self._lookback)
+            first = max(first, behind if full_refresh else max(first, behind) - self._lookback)
             gapless_from = read[0] if self._start <= behind else self.start
         while first <= self._last:
             until = min(first + self._window - ONE_DAY, self._last)

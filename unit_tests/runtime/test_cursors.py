@@ -172,6 +172,11 @@ def test_an_unread_among_the_parents_fails_and_holds_back_no_other():
     assert (reading.rows, reading.failed) == (an_api()["a"], ["the changes of x"])
 
 
+def test_a_day_in_a_state_is_its_midnight():
+    read = {"a": ["2024-03-01", "2024-03-05"]}
+    assert Changes({}).resume({"read": read}) == {"read": {"a": [at(1, "00:00:00Z"), at(5, "00:00:00Z")]}}
+
+
 def test_a_slice_is_named_by_its_parent_and_period():
     assert [str(Window(*parts, "")) for parts in [("a", "s", ""), ("a", "s", "u"), ("", "s", "u"), ("", "s", "")]] == [
         "a",
@@ -263,11 +268,18 @@ def test_after_a_window_that_fails_the_later_ones_of_its_parent_are_left_out():
         for stream in (Changes({}), Spend({}))
         for read in ([], {"a": "2024"}, {"a": [1, 2]}, {"a": None}, {"a": [at(2)]}, {"a": ["", ""]})
     ]
-    + [(Changes({}), {"a": ["2024-03-01", "2024-03-02"]}), (Spend({}), {"a": [at(1), at(2)]})],
+    + [(Changes({}), {"a": ["2024-03-01", "2024-02-30"]}), (Spend({}), {"a": [at(1), at(2)]})],
 )
 def test_a_state_of_another_source_is_refused(stream, read):
     with pytest.raises(ConfigError, match=f"state: that of {stream.name}"):
         stream.resume({"read": read})
+
+
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_a_state_of_any_year_is_taken(year):
+    read_stream(Changes(an_api(), lookback=timedelta(days=9)), {"read": {"a": [f"{year}-01-01T00:00:00Z"] * 2}})
+    for day in ("01-01", "12-31"):
+        read_stream(Spend({"a": None}), {"read": {"a": ["0001-01-01", f"{year}-{day}"]}})
 
 
 # Spellings
