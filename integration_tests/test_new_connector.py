@@ -245,8 +245,9 @@ def project(tmp_path: Path) -> Path:
         if renamed not in ("icon.svg", "CHANGELOG.md", "source_cloud_heights/__init__.py"):
             (pattern / renamed).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(tmp_path / "pattern" / renamed, pattern / renamed)
-    sections = {"# source-cloud-heights\n\nClouds.\n\n", "## Streams\n\nTwo.\n"}
-    (pattern / "README.md").write_text("".join(sorted(sections)))
+    for_here = "> The README of a connector made by `make new`. Its links lead somewhere else.\n\n"
+    readme = f"# source-cloud-heights\n\n{for_here}Clouds.\n\n## Streams\n\nTwo.\n"
+    (pattern / "README.md").write_text(readme)
     return project
 
 

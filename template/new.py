@@ -81,7 +81,7 @@ EDITS = {
     ],
     "CONTRIBUTING.md": [
         (r" For a weakness in security see.*?issue\.", ""),
-        (r"#how-a-read-flows\) says which file answers which question", "#make-it-yours) says what is where"),
+        (r"#how-a-read-flows\) says which file answers which question", ") says what is where"),
         (r"\| `make acceptance`.*?\n(?=\| `.ci/run)", ""),
         (r"run the commands in the docs and compare what comes out", "compare their tables and links with the code"),
         (r", if users or copiers will", ", if users will"),
@@ -136,7 +136,11 @@ EDITS = {
 }
 # The same for the files of the template and of a pattern.
 TODAY = [(r"(?<= )\d{4}-\d\d-\d\d(?= \||$)", time.strftime("%Y-%m-%d"))]
-EDITS_OF_OWN = {"CHANGELOG.md": TODAY, "docs/integrations/sources/river-levels.md": TODAY}
+EDITS_OF_OWN = {
+    "CHANGELOG.md": TODAY,
+    "README.md": [(r"^> The README of a connector made by[^\n]*\n\n", "")],
+    "docs/integrations/sources/river-levels.md": TODAY,
+}
 
 
 Edits = Mapping[str, list[tuple[str, str]]]

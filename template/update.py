@@ -89,6 +89,14 @@ def planned(copy: Path, record: Record) -> tuple[Changes, dict[str, str]]:
     return changes, differences
 
 
+def left_alone(copy: Path, record: Record) -> list[str]:
+    """The files that the copier has taken over and that differ from the project's."""
+    ours = shared_files(record.name)
+    taken_over = [path for path, hash in sorted(record.hashes.items()) if hash is None and path in ours]
+    there = [path for path in taken_over if (copy / path).exists()]
+    return [path for path in there if (copy / path).read_bytes() != ours[path].content]
+
+
 def with_theirs(path: str, have: bytes | None, want: bytes) -> bytes:
     """The new content, with what is the copier's in it as they have it."""
     if path not in THEIRS or have is None:
@@ -125,7 +133,9 @@ def main(copy: Path) -> int:
             f"for good: put null in the place of its hash in {MADE_FROM}, and commit."
         )
     renew(copy, record, changes)
-    print(f"{len(changes)} files are renewed. Now the tests:", flush=True)
+    if left := left_alone(copy, record):
+        print(f"Yours, so not renewed; compare them with {PROJECT.name}'s: {', '.join(left)}.")
+    print(f"Renewed: {len(changes)} files. Now the tests:", flush=True)
     failed = subprocess.run(["make", "--no-print-directory", "test"], cwd=copy, check=False).returncode
     print(f"\nWhat is new since version {record.version}:\n\n{news(record.version) or 'Nothing to tell.'}\n")
     print("The tests FAIL. What is new may say why." if failed else "The tests pass. Look at `git diff`, and commit.")

@@ -16,14 +16,14 @@ The next read begins `lookback` before the second. These rules keep the entry tr
   have any; what lies in the last second is read again.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta, timezone
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
 from .errors import ConfigError, UnexpectedResponse
-from .stream import State, Stream, Unread, Written
+from .stream import Page, State, Stream, Unread, Written
 
 ONE_DAY = timedelta(days=1)
 AWARE = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -41,8 +41,9 @@ class Window(NamedTuple):
     gapless_from: str
 
     def __str__(self) -> str:
-        period = f"{self.since} to {self.until}" if self.until else "" if str(self.parent) else f"since {self.since}"
-        return f"{self.parent} {period}".strip()
+        if not self.until:
+            return str(self.parent) or f"all since {self.since}"
+        return f"{self.parent} {self.since} to {self.until}".strip()
 
 
 class Moment:
@@ -61,6 +62,7 @@ class Moment:
     ) -> None:
         self.start, self._lookback, self._newest_first = rfc3339(start), lookback, newest_first
         self._now = now or datetime.now(timezone.utc)
+        self._page_before: tuple[Window, datetime] | None = None
 
     def place(self, saved: Any) -> str:
         """A moment of a saved state, a day being its midnight. Raises ValueError."""
@@ -78,11 +80,19 @@ class Moment:
         """How far a slice has been written; None: that cannot be said yet. Raises UnexpectedResponse."""
         if written.first is None or written.last is None:
             return None
-        first, last = moment(written.first[field]), moment(written.last[field])
-        if (first < last) if self._newest_first else (first > last):
+        if written.first_of_page is not None:
+            before, last = self._page_before, moment(written.last[field])
+            if before is not None and before[0] is window:
+                self.check([before[1], moment(written.first_of_page[field])], field)
+            self._page_before = window, last
+        newest = written.first if self._newest_first else written.last
+        return None if self._newest_first and not written.done else rfc3339(min(moment(newest[field]), self._now))
+
+    def check(self, moments: Sequence[datetime], field: str) -> None:
+        """Raises UnexpectedResponse if they are not in the promised order: a read that breaks off would lose rows."""
+        if list(moments) != sorted(moments, reverse=self._newest_first):
             order = "newest" if self._newest_first else "oldest"
             raise UnexpectedResponse(f"The API sent rows that do not come {order} first, by {field}.")
-        return None if self._newest_first and not written.done else rfc3339(min(max(first, last), self._now))
 
 
 class Days:
@@ -150,15 +160,15 @@ class CursorStream(Stream[Window]):
             else:
                 yield from self.cursor.windows(parent, state["read"].get(str(parent)), self.full_refresh)
 
-    def row(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        row = super().row(item)
+    def checked(self, page: Page) -> Page:
         if isinstance(self.cursor, Moment):
+            field = str(self.cursor_field)
             try:
-                moment(row[str(self.cursor_field)])
+                moments = [moment(row[field]) for row in page.rows]
             except ValueError as error:
-                text = f"The API sent {self.name} whose {self.cursor_field} is no moment."
-                raise UnexpectedResponse(text, str(error)) from None
-        return row
+                raise UnexpectedResponse(f"The API sent {self.name} whose {field} is no moment.", str(error)) from None
+            self.cursor.check(moments, field)
+        return page
 
     def group(self, stream_slice: Window) -> object:
         return str(stream_slice.parent)  # an earlier window that fails would be hidden by a later one

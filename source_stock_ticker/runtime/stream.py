@@ -74,13 +74,14 @@ class Page(NamedTuple):
 class Written(NamedTuple):
     """What of a slice has been written so far: its rows from `first` to `last` (None: it had none).
 
-    note: of the page just written. done: it was the slice's last.
+    Of the page just written: note, its first row (None: it had none). done: it was the slice's last.
     """
 
     first: Row | None = None
     last: Row | None = None
     note: Any = None
     done: bool = False
+    first_of_page: Row | None = None
 
 
 class Unread(NamedTuple):
@@ -150,6 +151,10 @@ class Stream(Generic[S]):
         twice at most.
         """
         raise NotImplementedError
+
+    def checked(self, page: Page) -> Page:
+        """The page that `parse` made. A class of streams may refuse what it could not resume: UnexpectedResponse."""
+        return page
 
     def checkpoint(self, state: State, stream_slice: S, written: Written) -> None:
         """Note in `state` what of the slice has been written so far.

@@ -75,7 +75,7 @@ class News(CursorStream, TableStream[Window]):
         return query if stream_slice.parent == MARKET else {"ticker": stream_slice.parent, **query}
 
     def parse(self, stream_slice: Window, response: Response) -> Page:
-        page = super().parse(stream_slice, response)
+        page = self.checked(super().parse(stream_slice, response))
         own, newest, left_to = [], "", dict[str, str]()
         for row in page.rows:
             published = rfc3339(moment(row["published_utc"]))

@@ -112,6 +112,33 @@ def test_an_order_that_is_not_the_promised_one_is_refused(newest_first):
     assert read_stream(stream).failed == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    "days",
+    [[3, 2, 5, 6], [2, 5, 3, 6], [2, 3, 6, 5], [2, 9, 5, 10]],
+    ids=["on the first page", "over a page's end", "on the second page", "though the last is the newest"],
+)
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_an_order_that_breaks_anywhere_is_refused_before_it_can_lose_a_row(days, newest_first):
+    class AsItComes(Changes):
+        def fetch(self, stream_slice, page_token):
+            start = int(page_token or 0)
+            return self.api["a"][start : start + 2], None if start else "2"
+
+    found = rows("a", *(days[::-1] if newest_first else days))
+    reading = read_stream(AsItComes({"a": found}, newest_first=newest_first))
+    assert reading.failed == ["a"]
+    reached = reading.state["read"].get("a", ["", ""])[1]
+    assert all(row in reading.rows for row in found if row["at"] <= reached)
+
+
+def test_pages_without_rows_are_no_break_in_the_order():
+    class Gappy(Changes):
+        def fetch(self, stream_slice, page_token):
+            return {None: (rows("a", 2, 3), "1"), "1": ([], "2"), "2": (rows("a", 4), None)}[page_token]
+
+    assert read_stream(Gappy({"a": []})).state["read"]["a"][1] == at(4)
+
+
 @pytest.mark.parametrize("written", [at(6, "07:00:00.250Z"), at(6, "07:00:00+00:00"), at(6, "08:00:00.123456+01:00")])
 def test_the_state_has_one_spelling_however_the_api_writes_a_moment(written):
     api = {"a": [{"parent": "a", "at": written, "id": 1}]}
@@ -121,7 +148,7 @@ def test_the_state_has_one_spelling_however_the_api_writes_a_moment(written):
 @pytest.mark.parametrize("written", ["yesterday", "2024-03-02", "2024-3-02T06:00:00Z", "2024-03-02T06:00:00", "9999"])
 def test_a_cursor_that_is_no_moment_is_refused(written):
     with pytest.raises(UnexpectedResponse, match="changes whose at is no moment"):
-        Changes({}).row({"parent": "a", "at": written, "id": 1})
+        Changes({}).checked(Page([{"parent": "a", "at": at(2), "id": 1}, {"parent": "a", "at": written, "id": 2}]))
 
 
 def test_a_clock_that_is_ahead_hides_no_later_row():
@@ -182,7 +209,7 @@ def test_a_slice_is_named_by_its_parent_and_period():
         "a",
         "a s to u",
         "s to u",
-        "since s",
+        "all since s",
     ]
 
 

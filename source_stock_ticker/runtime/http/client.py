@@ -56,7 +56,7 @@ class HttpClient:
         self,
         authenticate: Authenticate,
         logger: logging.Logger,
-        requests_per_minute: float = 0,
+        requests_per_minute: float | None = None,
         tries: int = retries.TRIES,
         meaning: Callable[[Response], Meaning] = usual_meaning,
         limits: Limits = Limits(),  # noqa: B008 - it cannot change
@@ -68,7 +68,9 @@ class HttpClient:
         self._headers = {**requests.utils.default_headers(), "Accept": "application/json"}
         self._of_this_thread = threading.local()
         self._failed_in_a_row = 0
-        self.rate_limit = RateLimit(requests_per_minute / MARGIN, clock)
+        self.rate_limit = RateLimit((requests_per_minute or 0) / MARGIN, clock)
+        # None: the connector has no such option.
+        self._advice = "" if requests_per_minute is None else ", or set requests_per_minute to what your plan allows"
 
     def get(self, url: str) -> Response:
         """The response to GET url; see `send`."""
@@ -131,10 +133,7 @@ class HttpClient:
         wait = retries.QUOTA_WAIT + random.random() if asked is None else max(asked, retries.FIRST_WAIT)
         if give_up or wait > self._limits.max_wait:
             so_long = "a minute" if asked is None else f"{asked:.0f} s, as it asks for,"
-            raise self._given_up(
-                f"The API's rate limit is reached. Wait {so_long} and try again, "
-                "or set requests_per_minute to what your plan allows."
-            )
+            raise self._given_up(f"The API's rate limit is reached. Wait {so_long} and try again{self._advice}.")
         self._logger.warning("The API's rate limit is reached: waiting %.0f s.", wait)
         self.rate_limit.hold(wait)
 

@@ -1,6 +1,6 @@
 """What comes after a page: the token of the next one, as the usual kinds of APIs say it. None: it was the last.
 
-A cursor in the body or in a header needs no help: response.json()["next"], response.headers.get("X-Next-Page").
+A cursor that is missing on the last page needs no help: body.get("next"), response.headers.get("X-Next-Page").
 """
 
 from collections.abc import Iterable
@@ -21,12 +21,19 @@ def next_number(response: Response, rows: int, size: int, parameter: str = "page
 
 
 def next_offset(
-    response: Response, rows: int, size: int, parameter: str = "offset", total: int | None = None
+    response: Response, rows: int, size: int = 1, parameter: str = "offset", total: int | None = None
 ) -> str | None:
-    """The offset behind a page. total: how many rows there are in all, if the API says so; `size`: of a full page."""
+    """The offset behind a page. total: rows in all, if the API says so; else size: rows on a full page."""
     offset = int(response.request.sent(parameter) or 0) + rows
     more = rows >= size if total is None else rows > 0 and offset < total
     return str(offset) if more else None
+
+
+def next_cursor(more: bool, cursor: str | None) -> str | None:
+    """The cursor, if there is more. Raises UnexpectedResponse if there is more and no cursor: rows would be missing."""
+    if more and not cursor:
+        raise UnexpectedResponse("The API says that there are more pages, and not where.")
+    return cursor if more else None
 
 
 def next_link(response: Response, base: str) -> str | None:

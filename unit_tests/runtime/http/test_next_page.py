@@ -4,7 +4,13 @@ import pytest
 from letters_server import HOST
 
 from source_stock_ticker.runtime.errors import UnexpectedResponse
-from source_stock_ticker.runtime.http.pages import next_link, next_number, next_offset, own_path
+from source_stock_ticker.runtime.http.pages import (
+    next_cursor,
+    next_link,
+    next_number,
+    next_offset,
+    own_path,
+)
 from source_stock_ticker.runtime.http.request import Request
 from source_stock_ticker.runtime.http.response import Response
 
@@ -33,6 +39,21 @@ def test_the_next_number_follows_a_full_page(query, rows, token):
 )
 def test_the_next_offset_is_behind_the_page(query, rows, total, token):
     assert next_offset(response(query), rows, 10, total=total) == token
+
+
+def test_without_size_and_total_the_first_empty_page_is_the_last():
+    assert [next_offset(response(), rows) for rows in (0, 1)] == [None, "1"]
+
+
+@pytest.mark.parametrize(("more", "cursor", "token"), [(True, "x", "x"), (False, "x", None), (False, None, None)])
+def test_a_cursor_counts_if_there_is_more(more, cursor, token):
+    assert next_cursor(more, cursor) == token
+
+
+@pytest.mark.parametrize("cursor", [None, ""])
+def test_more_without_a_cursor_is_refused(cursor):
+    with pytest.raises(UnexpectedResponse, match="more pages"):
+        next_cursor(True, cursor)
 
 
 def test_what_was_sent_may_have_been_in_the_body_under_another_name():
