@@ -34,7 +34,7 @@ MAX_NAME_LENGTH = 30  # characters; with a longer one, lines of code would becom
 NO_TEXT = {"true", "false", "null", "yes", "no", "on", "off"}  # YAML takes these for something else
 # Of this project, and renewed by `make update`.
 SHARED = """
-    .ci/run .dockerignore .editorconfig .github/dependabot.yml .github/workflows/*.yml .gitignore
+    .ci/run .dockerignore .editorconfig .gitattributes .github/dependabot.yml .github/workflows/*.yml .gitignore
     .pre-commit-config.yaml .vscode/launch.json CONTRIBUTING.md Dockerfile MANIFEST.in Makefile
     docs/rest-apis.md main.py pyproject.toml requirements.lock requirements.txt secrets/.gitkeep secrets/README.md
     setup.py
@@ -334,9 +334,12 @@ def main(name: str, folder: str, pattern: str) -> None:
 
 
 def write(place: Path, file: File) -> None:
+    """Whole or not at all, whatever ends the process."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(file.content)
-    shutil.copymode(file.origin, place)
+    draft = place.with_name(f"{place.name}.new")
+    draft.write_bytes(file.content)
+    shutil.copymode(file.origin, draft)
+    draft.replace(place)
 
 
 if __name__ == "__main__":

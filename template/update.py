@@ -67,6 +67,8 @@ def refusal(copy: Path, record: Record) -> str | None:
         return f"FROM: {PROJECT.name} has version {ours}, but this connector is already made from {record.version}."
     if git(copy, "status", "--porcelain", "."):
         return "There are changes that are not committed; commit them first, so that git can undo the update."
+    if (copy / ".git").exists() and git(copy, "status") is None:
+        return "git does not answer here, so nobody knows whether all is committed; see what `git status` says."
     return None
 
 
@@ -78,6 +80,9 @@ def planned(copy: Path, record: Record) -> tuple[Changes, dict[str, str]]:
     for path in sorted(renewed.keys() | recorded.keys()):
         if path in recorded and recorded[path] is None:
             continue  # the copier has taken it over
+        if not (copy / path).resolve().is_relative_to(copy.resolve()):
+            differences[path] = f"{path} leads out of this folder."
+            continue
         have = (copy / path).read_bytes() if (copy / path).exists() else None
         want = with_theirs(path, have, renewed[path].content) if path in renewed else None
         if have == want:

@@ -104,6 +104,8 @@ class Days:
     """
 
     def __init__(self, start: date, window: int, lookback: int = 0, last: date | None = None) -> None:
+        if window < 1:
+            raise ValueError(f"a window of {window} days")
         self.start = start.isoformat()
         self._start, self._window, self._lookback = start, timedelta(window), timedelta(lookback)
         self._last = last or datetime.now(timezone.utc).date() - ONE_DAY
@@ -154,10 +156,12 @@ class CursorStream(Stream[Window]):
         return {"read": {parent: entry for parent, entry in read.items() if entry[0] <= self.cursor.start}}
 
     def slices(self, state: State) -> Iterator[Window | Unread]:
+        begun = set()
         for parent in self.parents():
             if isinstance(parent, Unread):
                 yield parent
-            else:
+            elif str(parent) not in begun:  # else a config names it twice
+                begun.add(str(parent))
                 yield from self.cursor.windows(parent, state["read"].get(str(parent)), self.full_refresh)
 
     def checked(self, page: Page) -> Page:

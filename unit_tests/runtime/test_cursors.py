@@ -309,6 +309,19 @@ def test_a_state_of_any_year_is_taken(year):
         read_stream(Spend({"a": None}), {"read": {"a": ["0001-01-01", f"{year}-{day}"]}})
 
 
+def test_a_parent_that_is_named_twice_is_read_once():
+    class Twice(Changes):
+        def parents(self):
+            return ["a", "a"]
+
+    assert read_stream(Twice(an_api())).rows == an_api()["a"]
+
+
+def test_a_window_without_days_is_refused():
+    with pytest.raises(ValueError, match="window of 0 days"):
+        Days(START.date(), window=0)
+
+
 # Spellings
 
 

@@ -50,7 +50,7 @@ class Accounts(Table):
         return self._api.send("GET", "accounts", ids=",".join(self._named_accounts) or None)
 
 
-class Contacts(Table, CursorStream):
+class Contacts(CursorStream, Table):
     """People, as they change. Pattern: a POST that only searches; the cursor of its pages goes back in the body."""
 
     name = "contacts"
@@ -80,7 +80,7 @@ class Deals(Table):
         return super().row({**item, "amount": number(item.get("amount"))})
 
 
-class DailySpend(Table, CursorStream):
+class DailySpend(CursorStream, Table):
     """What advertisements cost. Pattern: windows of days, and a place in the state for each account."""
 
     name = "daily_spend"

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from .runtime.errors import CredentialsError, SkipSlice, Unavailable, start_of
 from .runtime.http.auth import bearer
 from .runtime.http.client import HttpClient, Limits
-from .runtime.http.meaning import Meaning, Wait, usual_meaning
+from .runtime.http.meaning import Again, Meaning, Wait, usual_meaning
 from .runtime.http.request import Request
 from .runtime.http.response import Response
 
@@ -51,11 +51,13 @@ def meaning(response: Response) -> Meaning:
     said = start_of(f"(HTTP {response.status} for {response.path}): {response.body[:1000].decode(errors='replace')}")
     match response.status:
         case 403 if response.headers.get("X-RateLimit-Remaining") == "0":
-            return Wait.until(float(response.headers.get("X-RateLimit-Reset", 0)), response)
+            return Wait.until(response.headers.get("X-RateLimit-Reset"), response)
         case 403 if b"secondary rate limit" in response.body:
             return Wait()  # as long as Retry-After says
         case 401:
             return CredentialsError(f"access_token: the API does not know it {said}")
+        case 304 if not response.request.headers.get("If-None-Match"):
+            return Again("it says that nothing has changed, and was not asked")
         case 409:
             return SkipSlice(f"There is nothing in it yet {said}")
         case 403 | 404 | 410:

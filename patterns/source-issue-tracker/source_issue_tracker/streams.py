@@ -124,7 +124,7 @@ class Comments(Table):
         return True
 
     def whose(self, issue: str) -> dict[str, Any]:
-        repository, _, number = issue.partition("/issues/")
+        repository, _, number = issue.rpartition("/issues/")
         return {"repository": repository, "issue_number": int(number)}
 
     def fetch(self, issue: str, page_token: str | None) -> Response:

@@ -283,7 +283,7 @@ def test_newest_first_a_read_that_breaks_off_moves_no_state_before_a_repository_
 
 def test_rows_in_another_order_are_refused_for_the_state_would_be_a_lie(stream, api):
     oldest_first = [{**NEW_ISSUE, "updated_at": "2024-03-02T08:00:00Z"}, NEW_ISSUE]
-    api.fail_next(("status", 200, {}, oldest_first), path="/issues?")
+    api.fail_next(("status", 200, {}, oldest_first), times=3, path="/issues?")
     reading = read_stream(stream("issues", repositories=["acme/app"]))
     assert (reading.failed, reading.state["read"]) == (["acme/app"], {})
 

@@ -119,20 +119,28 @@ class HttpClient:
         if response.status == 401 and renew and not renewed:
             renew(sent)
             return self._try(request, into, renewed=True)
-        try:
-            meaning = self._meaning(response)
-        except UnexpectedResponse:  # its body is not what it should be: if its status is, whoever parses it says so
-            meaning = usual_meaning(response)
+        meaning = self._what_it_means(response)
         if isinstance(meaning, Exception):
             raise meaning
         if meaning is None:
             return response
         return meaning._replace(seconds=retries.retry_after(response.headers)) if meaning.seconds is None else meaning
 
+    def _what_it_means(self, response: Response) -> Meaning:
+        try:
+            return self._meaning(response)
+        except UnexpectedResponse:
+            pass  # its body makes no sense: if its status does, whoever parses it says so, and it is fetched again
+        except (LookupError, TypeError, ValueError) as error:
+            self._logger.warning("%s: its meaning cannot be told (%r).", response.path, error)
+        return usual_meaning(response)
+
     def _hold(self, asked: float | None, give_up: bool) -> None:
-        wait = retries.QUOTA_WAIT + random.random() if asked is None else max(asked, retries.FIRST_WAIT)
+        wait = retries.QUOTA_WAIT + random.random()
+        if asked is not None:
+            wait = min(max(asked, retries.FIRST_WAIT), retries.MAX_ASKED)
         if give_up or wait > self._limits.max_wait:
-            so_long = "a minute" if asked is None else f"{asked:.0f} s, as it asks for,"
+            so_long = "a minute" if asked is None else f"{min(asked, retries.MAX_ASKED):.0f} s, as it asks for,"
             raise self._given_up(f"The API's rate limit is reached. Wait {so_long} and try again{self._advice}.")
         self._logger.warning("The API's rate limit is reached: waiting %.0f s.", wait)
         self.rate_limit.hold(wait)
@@ -208,7 +216,10 @@ def _body(answer: requests.Response, into: IO[bytes] | None, max_body: int) -> b
     # read1 gives what is there: of a body that packs 100 MB into 100 KB no more is unpacked than we take.
     while part := answer.raw.read1(1 << 20, decode_content=True):
         if into is not None and answer.ok:
-            into.write(part)
+            try:
+                into.write(part)
+            except OSError as error:
+                raise TransientError(f"The response cannot be put into a file ({error.strerror}).") from None
             continue
         body += part
         if len(body) > max_body:

@@ -7,18 +7,22 @@
 
 def meaning(response: Response) -> Meaning:
     if response.status == 403 and response.headers.get("X-RateLimit-Remaining") == "0":
-        return Wait.until(float(response.headers["X-RateLimit-Reset"]), response)
+        return Wait.until(response.headers.get("X-RateLimit-Reset"), response)
     if response.status == 401:
         return CredentialsError("api_key: the API does not know this key.")
     return usual_meaning(response)
 """
 
+import math
 import time
-from email.utils import parsedate_to_datetime
+from contextlib import suppress
 from typing import NamedTuple
 
 from ..errors import UnexpectedResponse, start_of
+from . import retries
 from .response import Response
+
+A_DAY = 86_400.0  # seconds; by so much no clock is wrong
 
 
 class Wait(NamedTuple):
@@ -27,13 +31,20 @@ class Wait(NamedTuple):
     seconds: float | None = None
 
     @classmethod
-    def until(cls, moment: float, response: Response) -> "Wait":
-        """Wait until a moment (seconds since 1970) on the clock of the API, whose response says what time it is."""
+    def until(cls, moment: str | float | None, response: Response) -> "Wait":
+        """Wait until a moment (seconds since 1970) on the clock of the API, whose response says what time it is there.
+
+        If it is missing or no number: as long as Retry-After says, else a minute.
+        """
         try:
-            now = parsedate_to_datetime(response.headers["Date"]).timestamp()
-        except (KeyError, ValueError):
-            now = time.time()
-        return cls(max(0.0, moment - now))
+            until = float(moment)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
+            return cls()
+        now = time.time()
+        with suppress(KeyError, TypeError, ValueError, OverflowError):
+            there = retries.http_date(response.headers["Date"])
+            now = there if abs(there - now) < A_DAY else now
+        return cls(max(0.0, until - now)) if math.isfinite(until) else cls()
 
 
 class Again(NamedTuple):

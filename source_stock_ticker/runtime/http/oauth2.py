@@ -1,15 +1,17 @@
 """OAuth 2 (RFC 6749): an access token that is made at run time, and refresh tokens that rotate."""
 
 import logging
+import math
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Annotated
+from typing import Any
 
 import msgspec
 from requests import PreparedRequest
 
-from ..errors import CredentialsError
+from ..errors import ConnectorError, CredentialsError, UnexpectedResponse
 from .auth import Authenticate, nobody
 from .client import HttpClient
 from .meaning import Meaning, usual_meaning
@@ -20,11 +22,14 @@ EARLY = 60.0  # seconds before its end a token is replaced: the API's clock may 
 
 
 class Token(msgspec.Struct):
-    """What the token's address answers (section 5.1). expires_in: seconds, which some write as a string."""
+    """What the token's address answers (section 5.1). expires_in: seconds.
 
-    access_token: str
-    expires_in: float | Annotated[str, msgspec.Meta(pattern=r"^\d+$")] | None = None
-    refresh_token: str | None = None
+    Any, for an odd value must not lose the others: the old refresh token may be spent by then.
+    """
+
+    access_token: Any = None
+    expires_in: Any = None
+    refresh_token: Any = None
 
 
 class Refusal(msgspec.Struct):
@@ -58,7 +63,7 @@ class OAuth2:
         self._client = HttpClient(authenticate, logger, tries=tries, meaning=_meaning)
         self._lock = threading.Lock()  # one thread gets the token, the others wait for it
         self._token, self._ends = "", 0.0  # the token, and when it is to be replaced, on the monotonic clock
-        self._refused: CredentialsError | None = None
+        self._failed: ConnectorError | None = None
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         with self._lock:
@@ -74,24 +79,41 @@ class OAuth2:
                 self._ends = 0.0
 
     def _get_token(self) -> None:
-        if self._refused is not None:  # a refresh token is not spent twice
-            raise self._refused
+        if self._failed is not None:
+            raise self._failed
         # Nobody knows what became of a refresh token whose response is lost; to send it again may end the connection.
         request = Request(self._url, method="POST", form=self._form, repeatable="refresh_token" not in self._form)
         try:
             token = self._client.send(request).json_as(Token)
-        except CredentialsError as error:
-            self._refused = error
+        except ConnectorError as error:
+            error.detail = ""  # it may quote the answer, with tokens that nobody has hidden yet
+            if isinstance(error, CredentialsError) or not request.may_be_repeated:
+                self._failed = error  # a refresh token is not spent twice
             raise
-        self._hide(token.access_token)
-        if token.refresh_token and token.refresh_token != self._form.get("refresh_token"):
-            self._hide(token.refresh_token)
+        for secret in filter(_is_token, (token.access_token, token.refresh_token)):
+            self._hide(secret)
+        if _is_token(token.refresh_token) and token.refresh_token != self._form.get("refresh_token"):
             self._form["refresh_token"] = token.refresh_token
             if self._save is not None:
                 self._save(token.refresh_token)
+        if not _is_token(token.access_token):
+            raise UnexpectedResponse(f"The API sent no access token for {request.path}.")
         self._token = token.access_token
-        lifetime = float(token.expires_in or "inf")  # without one it holds until the API refuses it
-        self._ends = time.monotonic() + max(lifetime - EARLY, lifetime / 2)
+        lifetime = _seconds(token.expires_in)
+        self._ends = time.monotonic() + max(lifetime - EARLY, lifetime / 2, 1.0)
+
+
+def _is_token(value: Any) -> bool:
+    """Whether it can stand in a header."""
+    return isinstance(value, str) and re.fullmatch("[!-~]+", value) is not None
+
+
+def _seconds(lifetime: Any) -> float:
+    """How long a token holds. Where the API does not say so: until it is refused."""
+    try:
+        return float(lifetime) if float(lifetime) > 0 else math.inf
+    except (TypeError, ValueError, OverflowError):
+        return math.inf
 
 
 def _meaning(response: Response) -> Meaning:

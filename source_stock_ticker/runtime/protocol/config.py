@@ -47,11 +47,13 @@ def validated(config: Any, schema: Schema) -> Config:
 
 def _filled(config: Config, schema: Schema) -> Config:
     """The config without what is left blank, in its objects too; a required field may be "", but not null."""
-    required, filled = schema.get("required", []), {}
+    required, filled = schema.get("required", []), dict[str, Any]()
     for name, value in config.items():
         parts = _of(schema, name)
         if isinstance(value, dict) and parts:
             filled[name] = _filled(value, parts[0])
+        elif isinstance(value, list) and parts and isinstance(items := parts[0].get("items"), dict):
+            filled[name] = [_filled(item, items) if isinstance(item, dict) else item for item in value]
         elif value not in ("", None) or (name in required and value is not None):
             filled[name] = value
     return filled
@@ -60,13 +62,17 @@ def _filled(config: Config, schema: Schema) -> Config:
 def _variants(schema: Schema) -> Iterator[Schema]:
     """The schema and, if it is a choice, what may be chosen."""
     yield schema
-    for variant in (*schema.get("oneOf", ()), *schema.get("anyOf", ())):
+    for variant in (*schema.get("oneOf", ()), *schema.get("anyOf", ()), *schema.get("allOf", ())):
         yield from _variants(variant)
 
 
 def _of(schema: Schema, name: Any) -> list[Schema]:
     """What a schema says of a field of an object or an item of a list: more than one thing if it is a choice."""
-    found = (variant.get("properties", {}).get(name) or variant.get("items") for variant in _variants(schema))
+    kinds = ("items", "additionalProperties")
+    found = (
+        variant.get("properties", {}).get(name) or next(filter(None, map(variant.get, kinds)), None)
+        for variant in _variants(schema)
+    )
     return [part for part in found if isinstance(part, dict)]
 
 

@@ -61,8 +61,29 @@ def test_it_is_the_clock_of_the_api_that_counts(ahead, seconds):
     assert Wait.until(time.time() + 90, of({"Date": now})).seconds == pytest.approx(seconds, abs=2)
 
 
-def test_a_date_that_is_none_does_not_count():
-    assert Wait.until(time.time() + 90, of({"Date": "soon"})).seconds == pytest.approx(90, abs=1)
+@pytest.mark.parametrize(
+    "date", ["soon", "Mon, 01 Jan 0001 00:00:00 GMT", "Mon, 01 Jan 2024 99999999999999999999:00:00 GMT"]
+)
+def test_a_date_that_is_none_does_not_count(date):
+    assert Wait.until(time.time() + 90, of({"Date": date})).seconds == pytest.approx(90, abs=1)
+
+
+@pytest.mark.parametrize("moment", [None, "soon", "", "nan", "inf", "9" * 400])
+def test_a_moment_that_is_none_is_left_to_retry_after(moment):
+    assert Wait.until(moment, of({})) == Wait()
+
+
+def test_a_meaning_that_breaks_over_a_response_is_the_usual_one(http, client, caplog):
+    responds(http, 404, body=b"[]")
+    with pytest.raises(UnexpectedResponse, match="HTTP 404"):
+        client(meaning=lambda response: response.json()["error"]).get(URL)
+    assert "its meaning cannot be told" in caplog.text
+
+
+def test_a_wait_of_400_digits_is_too_long(http, client):
+    responds(http, 418)
+    with pytest.raises(TransientError, match="rate limit"):
+        client(meaning=always(Wait(10**400))).get(URL)
 
 
 def test_a_failure_is_tried_again_and_told_in_its_own_words(http, client, clock):

@@ -20,7 +20,8 @@ def response(query=None, json=None, **headers):
 
 
 @pytest.mark.parametrize(
-    ("query", "rows", "token"), [({}, 10, "2"), ({"page": "2"}, 10, "3"), ({"page": None}, 10, "2"), ({}, 9, None)]
+    ("query", "rows", "token"),
+    [({}, 10, "2"), ({"page": "2"}, 10, "3"), ({"page": None}, 10, "2"), ({"page": 0}, 10, "1"), ({}, 9, None)],
 )
 def test_the_next_number_follows_a_full_page(query, rows, token):
     assert next_number(response(query), rows, 10) == token
@@ -34,11 +35,15 @@ def test_the_next_number_follows_a_full_page(query, rows, token):
         ({"offset": "10"}, 9, None, None),
         ({"offset": "10"}, 9, 20, "19"),
         ({"offset": "10"}, 10, 20, None),
-        ({"offset": "10"}, 0, 20, None),
     ],
 )
 def test_the_next_offset_is_behind_the_page(query, rows, total, token):
     assert next_offset(response(query), rows, 10, total=total) == token
+
+
+def test_an_empty_page_before_the_total_is_refused():
+    with pytest.raises(UnexpectedResponse, match="20 rows"):
+        next_offset(response({"offset": "10"}), 0, total=20)
 
 
 def test_without_size_and_total_the_first_empty_page_is_the_last():
@@ -67,12 +72,24 @@ def test_what_was_sent_may_have_been_in_the_body_under_another_name():
         ('<https://a.example/x?page=1>; rel="prev", <https://a.example/x?page=3>; rel=next', "?page=3"),
         ('<https://a.example/x?page=4>; rel="next last"; title="x"', "?page=4"),
         ('<https://a.example/x?page=1>; rel="prev"', None),
+        ('<https://a.example/x?page=2>; title="a=b"; rel="next"', "?page=2"),
+        ('<https://a.example/x?page=2>; cursor="a=="; title="a;b, <c>"; Rel=NEXT', "?page=2"),
+        ('<https://a.example/x?x=1;y=2,3&page=2>; rel="next"', "?x=1;y=2,3&page=2"),
+        ('<https://a.example/x?page=1>; title="; rel=next"; rel=prev', None),
+        ("</x?page=2>; rel=next", "?page=2"),
+        ("<?page=2>;rel=next", "?page=2"),
         ("", None),
-        ("nonsense", None),
     ],
 )
 def test_a_link_header_names_the_next_page(header, link):
-    assert next_link(response(Link=header), "https://a.example") == (link and f"/x{link}")
+    request = Request("https://a.example/x")
+    of = Response(200, b"", "/x", {"Link": header}, request)
+    assert next_link(of, "https://a.example") == (link and f"/x{link}")
+
+
+def test_a_link_header_that_names_no_link_is_refused():
+    with pytest.raises(UnexpectedResponse, match="Link header"):
+        next_link(response(Link="nonsense"), HOST)
 
 
 def test_a_link_header_to_another_host_is_refused():

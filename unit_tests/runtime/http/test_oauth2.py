@@ -11,7 +11,7 @@ import requests
 import responses
 from letters_server import HOST, URL
 
-from source_stock_ticker.runtime.errors import CredentialsError, TransientError, UnexpectedResponse
+from source_stock_ticker.runtime.errors import ConnectorError, CredentialsError, TransientError, UnexpectedResponse
 from source_stock_ticker.runtime.http import auth
 from source_stock_ticker.runtime.http.client import HttpClient
 from source_stock_ticker.runtime.http.oauth2 import OAuth2
@@ -80,7 +80,7 @@ def test_a_token_is_replaced_before_it_ends(http, monkeypatch):
         assert account.made == made
 
 
-@pytest.mark.parametrize("lifetime", [None, 0, "3600", 3600.5])
+@pytest.mark.parametrize("lifetime", [None, 0, "0", -1, "", "soon", True, [], "3600", "3600.5", 3600.5])
 def test_the_lifetime_may_be_missing_or_written_oddly(http, lifetime):
     account = Account(http, lifetime=lifetime)
     client = account.client()
@@ -141,10 +141,10 @@ def test_the_next_token_is_asked_for_with_the_new_refresh_token(http):
 def test_a_refresh_token_that_stays_is_not_saved_again(http):
     http.post(TOKENS, json={"access_token": "t1", "refresh_token": "r0"})
     http.get(URL)
-    told = []
+    saved = []
     logger = logging.getLogger("airbyte")
-    HttpClient(OAuth2(TOKENS, REFRESH, logger, told.append, told.append), logger).get(URL)
-    assert told == ["t1"]
+    HttpClient(OAuth2(TOKENS, REFRESH, logger, print, saved.append), logger).get(URL)
+    assert saved == []
 
 
 def test_a_spent_refresh_token_is_refused_in_a_sentence_and_not_tried_again(http):
@@ -161,9 +161,39 @@ def test_a_refresh_token_whose_response_is_lost_is_not_sent_twice(http):
     http.replace(responses.Response("POST", TOKENS, body=requests.ConnectionError("reset")))
     logger = logging.getLogger("airbyte")
     client = HttpClient(OAuth2(TOKENS, REFRESH, logger, print), logger)
-    with pytest.raises(TransientError, match="tried once"):
-        client.get(URL)
+    for _ in range(2):
+        with pytest.raises(TransientError, match="tried once"):
+            client.get(URL)
     assert len(http.calls) == 1
+
+
+@pytest.mark.parametrize("odd", [{"access_token": 7}, {"access_token": "a\nb"}, {"access_token": None}])
+def test_a_new_refresh_token_is_saved_whatever_else_is_odd(http, odd):
+    http.post(TOKENS, json={"refresh_token": "r1", **odd})
+    told = []
+    logger = logging.getLogger("airbyte")
+    with pytest.raises(UnexpectedResponse, match="no access token"):
+        HttpClient(OAuth2(TOKENS, REFRESH, logger, told.append, told.append), logger).get(URL)
+    assert told == ["r1", "r1"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"body": "access_token=t0k3n&refresh_token=t0k3n"},
+        {"body": '{"access_token": "t0k3n", "refresh'},
+        {"status": 403, "json": {"access_token": "t0k3n"}},
+        {"status": 404, "json": {"access_token": "t0k3n"}},
+        {"status": 500, "json": {"access_token": "t0k3n"}},
+        {"status": 302, "headers": {"Location": "/?access_token=t0k3n"}},
+    ],
+)
+def test_an_answer_that_is_refused_is_not_quoted_for_it_may_hold_a_token(http, answer):
+    http.post(TOKENS, **answer)
+    logger = logging.getLogger("airbyte")
+    with pytest.raises(ConnectorError) as refused:
+        HttpClient(OAuth2(TOKENS, REFRESH, logger, print), logger).get(URL)
+    assert "t0k3n" not in refused.value.message + refused.value.detail
 
 
 def test_id_and_secret_may_go_by_basic(http):
@@ -185,7 +215,7 @@ def test_wrong_credentials_are_told_in_the_apis_words(http, status):
         account.client().get(URL)
 
 
-@pytest.mark.parametrize("body", ["", "[]", "{}", '{"access_token": 7}', '{"access_token": "t", "expires_in": "soon"}'])
+@pytest.mark.parametrize("body", ["", "[]", "{}", '{"access_token": 7}', '{"access_token": "a b"}'])
 @pytest.mark.parametrize("status", [200, 201, 400])
 def test_an_answer_without_a_token_is_refused(http, status, body):
     account = Account(http)

@@ -5,6 +5,7 @@ import json
 
 import pytest
 import requests
+from broken_connections import BROKEN
 from letters_server import HOST, KEY, URL
 
 from source_stock_ticker.runtime.errors import TransientError, UnexpectedResponse
@@ -22,6 +23,7 @@ ORDER = Request(f"{HOST}/v1/orders", method="POST", form={"letter": "b & c"})
         (f"{HOST}/v1", {"a": 1, "b": None, "c": "x&y"}, f"{HOST}/v1?a=1&c=x%26y"),
         (f"{HOST}/v1?a=1", {"b": 2}, f"{HOST}/v1?a=1&b=2"),
         (f"{HOST}/v1?a=1", {"b": None}, f"{HOST}/v1?a=1"),
+        (f"{HOST}/v1", {"a": ["x", "y"], "b": True}, f"{HOST}/v1?a=x&a=y&b=true"),
     ],
 )
 def test_an_address_is_the_url_and_what_of_the_query_is_not_none(url, query, address):
@@ -86,9 +88,19 @@ def test_a_post_that_makes_something_is_not_sent_twice_when_nobody_knows_what_be
 
 
 def test_a_post_that_surely_did_not_arrive_is_sent_again(http, client):
-    http.post(ORDER.url, body=requests.ConnectionError("NewConnectionError(refused)"))
+    http.post(ORDER.url, body=BROKEN["refused"][0])
     http.post(ORDER.url, body=b"made")
     assert client().send(ORDER).body == b"made"
+
+
+@pytest.mark.parametrize("words", ["NewConnectionError", "ProxyError", "SSLError"])
+def test_what_the_server_says_does_not_make_a_post_one_that_did_not_arrive(http, client, words):
+    http.post(ORDER.url, body=requests.ConnectionError(f"BadStatusLine('{words}')"))
+    http.post(ORDER.url, body=requests.exceptions.SSLError(f"{words} after the request"))
+    for _ in range(2):
+        with pytest.raises(TransientError, match="tried once"):
+            client().send(ORDER)
+    assert len(http.calls) == 2
 
 
 def test_a_post_that_the_rate_limit_held_back_is_sent_again(http, client):
@@ -155,6 +167,17 @@ def test_what_an_earlier_try_has_left_in_the_file_is_gone(http, client):
     file = io.BytesIO(b"something old")
     client().send(Request(URL), into=file)
     assert file.getvalue() == b"letters"
+
+
+def test_a_file_that_cannot_hold_it_is_told_and_not_tried_again(http, client):
+    class Full(io.BytesIO):
+        def write(self, part):
+            raise OSError(28, "No space left on device")
+
+    http.get(URL, body=b"letters")
+    with pytest.raises(TransientError, match="No space left on device"):
+        client().send(Request(URL), into=Full())
+    assert len(http.calls) == 1
 
 
 def test_what_is_no_success_does_not_go_into_the_file(http, client):
