@@ -114,8 +114,6 @@ class Api:
     def _address_of(self, job: str) -> str | None:
         """Where a report's file is; None: it is not made yet."""
         report = self.send("GET", "reports", job).json_as(Report)
-        if report.status == "PENDING":
-            return None
-        if report.status != "READY" or not report.url:
+        if report.status == "FAILED":
             raise TransientError("The API could not make the report.")  # so the next sync asks for a new one
-        return report.url
+        return report.url if report.status == "READY" else None

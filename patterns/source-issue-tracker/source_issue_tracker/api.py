@@ -40,10 +40,8 @@ class IssueTrackerApi:
 
         Of HTTP 304 if the response is still the one that had that ETag.
         """
-        if page_token:
-            return self.client.send(Request(self.base + page_token))
-        headers = {"If-None-Match": etag}  # left out if it is None
-        return self.client.send(Request(self.base + quote(path), {"per_page": 100, **query}, headers=headers))
+        place, parameters = (page_token, {}) if page_token else (quote(path), {"per_page": 100, **query})
+        return self.client.send(Request(self.base + place, parameters, headers={"If-None-Match": etag}))
 
 
 def meaning(response: Response) -> Meaning:

@@ -83,7 +83,7 @@ class Changes(CursorStream, Table):
 
     def fetch(self, window: Window, page_token: str | None) -> Response | None:
         path = f"/repos/{window.parent}/{self.name}"
-        etag = self._etags.get(window.parent, {}).get(window.since)
+        etag = None if page_token else self._etags.get(window.parent, {}).get(window.since)
         response = self._api.get(path, page_token, etag, since=window.since, sort="updated", direction="desc")
         return None if response.status == 304 else response
 

@@ -100,7 +100,7 @@ class OAuth2:
             raise UnexpectedResponse(f"The API sent no access token for {request.path}.")
         self._token = token.access_token
         lifetime = _seconds(token.expires_in)
-        self._ends = time.monotonic() + max(lifetime - EARLY, lifetime / 2, 1.0)
+        self._ends = time.monotonic() + max(lifetime - EARLY, lifetime / 2)
 
 
 def _is_token(value: Any) -> bool:

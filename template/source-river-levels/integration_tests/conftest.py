@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from source_river_levels.runtime.protocol.spec import secrets
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = (ROOT / "sample_files" / "config_sandbox.json").read_text("utf-8")
-ADDRESS = "http://localhost:8080"  # of the sandbox, as CONFIG has it
+ADDRESS = re.compile(r"http://localhost:\d+")  # of the sandbox, as CONFIG has it
 SCHEMA = yaml.safe_load((ROOT / "spec.yaml").read_text("utf-8"))["connectionSpecification"]
 
 
@@ -48,7 +49,7 @@ def run(api: SandboxApi, tmp_path: Path) -> Callable[..., Run]:
     """A function: a command, its catalog and state, and words of the config -> its Run against the sandbox `api`."""
 
     def run(command: str, catalog: Any = None, state: Any = None, **config: Any) -> Run:
-        configured = json.loads(CONFIG.replace(ADDRESS, api.url)) | config
+        configured = json.loads(ADDRESS.sub(api.url, CONFIG)) | config
         files = {"config": configured, "catalog": catalog, "state": state}
         arguments = [command]
         for name, content in files.items():

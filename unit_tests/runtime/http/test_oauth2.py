@@ -11,7 +11,12 @@ import requests
 import responses
 from letters_server import HOST, URL
 
-from source_stock_ticker.runtime.errors import ConnectorError, CredentialsError, TransientError, UnexpectedResponse
+from source_stock_ticker.runtime.errors import (
+    ConnectorError,
+    CredentialsError,
+    TransientError,
+    UnexpectedResponse,
+)
 from source_stock_ticker.runtime.http import auth
 from source_stock_ticker.runtime.http.client import HttpClient
 from source_stock_ticker.runtime.http.oauth2 import OAuth2
