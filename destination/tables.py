@@ -16,12 +16,8 @@ state of its own, and changes places at COMPLETE. If it fails, that table stays,
 sync_id, by which the connector knows that its state still counts. (A stream that is not resumable begins again.)
 """
 
-from __future__ import annotations
-
 import json
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,32 +25,31 @@ import duckdb
 
 Json = dict[str, Any]
 
-STATES = 'CREATE TABLE IF NOT EXISTS _state ("table" VARCHAR PRIMARY KEY, sync_id BIGINT, state JSON)'
 BESIDE = "_refresh_of_"  # with this begins the name of a table that a full refresh is filling
 MIN_INTERVAL = 1.0  # seconds between two loads: each costs some milliseconds, however few its rows
 MAX_LINE = 1 << 25  # bytes, more than platforms let pass
-TYPES = {
-    ("boolean", None): "BOOLEAN",
-    ("integer", None): "BIGINT",
-    ("number", None): "DOUBLE",
-    ("string", None): "VARCHAR",
-    ("string", "date"): "DATE",
-    ("string", "date-time"): "TIMESTAMP WITH TIME ZONE",
-}
+TYPES = {"boolean": "BOOLEAN", "integer": "BIGINT", "number": "DOUBLE", "string": "VARCHAR"}
+TYPES |= {"date": "DATE", "date-time": "TIMESTAMP WITH TIME ZONE", "timestamp_without_timezone": "TIMESTAMP"}
 
 
 class SchemaChanged(Exception):
     """A column cannot take what the connector now sends."""
 
 
-def column_type(schema: Mapping[str, Any]) -> str:
+def connect(path: Path) -> duckdb.DuckDBPyConnection:
+    """The database, in which _state says of each table how far its rows go."""
+    database = duckdb.connect(str(path))
+    database.execute("SET TimeZone = 'UTC'")
+    database.execute('CREATE TABLE IF NOT EXISTS _state ("table" VARCHAR PRIMARY KEY, sync_id BIGINT, state JSON)')
+    return database
+
+
+def column_type(schema: Json) -> str:
     """The type of a column for values of a JSON Schema; what has parts, or several types, stays JSON."""
-    said = schema.get("type", ())
+    said = schema.get("type", [])
     kinds = [kind for kind in ([said] if isinstance(said, str) else said) if kind != "null"]
-    if schema.get("airbyte_type") == "timestamp_without_timezone":
-        return "TIMESTAMP"
-    kind = kinds[0] if len(kinds) == 1 else None
-    return TYPES.get((kind, schema.get("format"))) or TYPES.get((kind, None), "JSON")
+    names = (schema.get("airbyte_type"), schema.get("format"), *kinds) if len(kinds) == 1 else ()
+    return next((TYPES[name] for name in names if name in TYPES), "JSON")
 
 
 def quoted(name: str) -> str:
@@ -62,47 +57,34 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def connect(path: Path) -> duckdb.DuckDBPyConnection:
-    """The database, in which _state says of each table how far its rows go."""
-    database = duckdb.connect(str(path))
-    database.execute(STATES)
-    return database
-
-
-@contextmanager
-def transaction(database: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """All of what is done inside, or nothing."""
-    database.begin()
-    try:
-        yield
-    except BaseException:
-        database.rollback()
-        raise
-    database.commit()
-
-
 class Table:
     """One stream of the configured catalog, in the database.
 
-    A table that is made anew has no state. So whoever drops one has the stream read from its start.
+    A table that is made anew has no state. So whoever drops one has the stream read from its start. What fails between
+    BEGIN and COMMIT ends the program, and the database takes back all that came after BEGIN.
     """
 
-    def __init__(self, database: duckdb.DuckDBPyConnection, entry: Json, spool: Path) -> None:
-        stream = entry["stream"]
+    def __init__(self, database: duckdb.DuckDBPyConnection, configured: Json, spool: Path) -> None:
+        stream = configured["stream"]
         self.name: str = stream["name"]
+        self.configured = configured
         self.rows_came = 0
         self._columns = {name: column_type(field) for name, field in stream["json_schema"]["properties"].items()}
+        self._fields = ", ".join(f"{quoted(name)} {kind}" for name, kind in self._columns.items())
         self._key = [quoted(path[0]) for path in stream.get("source_defined_primary_key") or ()]
-        self._cursor: str | None = (stream.get("default_cursor_field") or [None])[0]
-        self._in_full = entry["sync_mode"] == "full_refresh"
+        self._cursor = [quoted(field) for field in stream.get("default_cursor_field") or ()]
+        self._in_full = configured["sync_mode"] == "full_refresh"
         self._filled = BESIDE + self.name if self._in_full else self.name  # the table that the rows go into
-        self._database, self._spool, self._path = database, spool.open("wb"), spool
+        self._database, self._path, self._spool = database, spool, spool.open("wb")
         self._covered = 0  # bytes of the spool that go with self.state
         self._loaded = time.monotonic()
-        with transaction(database):
-            self._begin(stream.get("is_resumable", False))
-        ((self.sync_id, state),) = self._do('SELECT sync_id, state FROM _state WHERE "table" = ?', self._filled)
-        self.state: Json | None = json.loads(state) if state else None  # the last STATE whose rows are here
+        self._begin(stream.get("is_resumable", False))
+        ((configured["sync_id"], state),) = self._do(
+            'SELECT sync_id, state FROM _state WHERE "table" = ?', self._filled
+        )
+        self.state: Json | None = (
+            json.loads(state) if state else None
+        )  # the last STATE, from this read or an earlier one
 
     def record(self, line: bytes) -> None:
         """A RECORD has come."""
@@ -117,35 +99,27 @@ class Table:
     def complete(self) -> None:
         """The stream has been read to its end."""
         self._covered = self._spool.tell()
-        self.load()
-        if self._in_full:
-            with transaction(self._database):
-                self._do(f"DROP TABLE IF EXISTS {quoted(self.name)}")
-                self._do(f"ALTER TABLE {quoted(self._filled)} RENAME TO {quoted(self.name)}")
-                self._do('DELETE FROM _state WHERE "table" = ?', self.name)
-                self._do('UPDATE _state SET "table" = ?, sync_id = NULL WHERE "table" = ?', self.name, self._filled)
+        self.load(completed=True)
 
-    def load(self) -> None:
+    def load(self, completed: bool = False) -> None:
         """Put what a STATE has covered into the database, with that STATE, and throw the rest of the spool away."""
         self._spool.truncate(self._covered)
-        with transaction(self._database):
-            if self._covered:
-                self._replace()
-            state = self.state and json.dumps(self.state)
-            self._do('UPDATE _state SET state = ? WHERE "table" = ?', state, self._filled)
+        self._do("BEGIN")
+        if self._covered:
+            self._replace()
+        self._do('UPDATE _state SET state = ? WHERE "table" = ?', self.state and json.dumps(self.state), self._filled)
+        if completed and self._in_full:
+            self._take_place()
+        self._do("COMMIT")
         self._spool.seek(0)
         self._spool.truncate()
         self._covered, self._loaded = 0, time.monotonic()
 
     def summary(self) -> tuple[str, ...]:
         """The stream, how many rows came, how many are there, and from where to where they go by the cursor."""
-        if not self._there(self.name):
-            return self.name, f"{self.rows_came:,}", "none yet", "", ""
-        ends = "'', ''"
-        if self._cursor:
-            ends = ", ".join(f"left({end}({quoted(self._cursor)})::VARCHAR, 16)" for end in ("min", "max"))
-        ((rows, first, last),) = self._do(f"SELECT count(*), {ends} FROM {quoted(self.name)}")
-        return self.name, f"{self.rows_came:,}", f"{rows:,}", first or "", last or ""
+        ends = [f"left({end}({field})::VARCHAR, 16)" for field in self._cursor[:1] for end in ("min", "max")]
+        ((rows, *found),) = self._do(f"SELECT {', '.join(['count(*)', *ends])} FROM {quoted(self.name)}")
+        return self.name, f"{self.rows_came:,}", f"{rows:,}", *(end or "" for end in found or ("", ""))
 
     def _do(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         return self._database.execute(sql, values).fetchall()
@@ -155,35 +129,32 @@ class Table:
         return dict(self._do("SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ?", table))
 
     def _begin(self, resumable: bool) -> None:
-        """See to a table that can take the rows."""
-        table, there = quoted(self._filled), self._there(self._filled)
-        if self._in_full and there and not (resumable and there == self._columns):
-            self._do(f"DROP TABLE {table}")
-            there = {}
-        if not there:
+        """See to the stream's table, and to the one beside it: a new one has no rows, and so no state."""
+        there = {table: self._there(table) for table in (self.name, self._filled)}
+        if self._in_full and not (resumable and there[self._filled] == self._columns):
+            there[self._filled] = {}
+        self._do("BEGIN")
+        for table in [table for table in there if not there[table]]:
             # No PRIMARY KEY: its index costs several times as much as the rows, which are replaced by key anyway.
-            self._do(f"CREATE TABLE {table} ({self._fields()})")
-            sync_id = time.time_ns() // 1_000_000 if self._in_full else None
-            self._do("INSERT OR REPLACE INTO _state VALUES (?, ?, NULL)", self._filled, sync_id)
-            return
+            self._do(f"CREATE OR REPLACE TABLE {quoted(table)} ({self._fields})")
+            self._do("INSERT OR REPLACE INTO _state VALUES (?, ?, NULL)", table, time.time_ns() // 1_000_000)
+            there[table] = self._columns
         for name, kind in self._columns.items():
-            if name not in there:
-                self._do(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} {kind}")
-            elif there[name] != kind:
+            found = there[self._filled].get(name)
+            if not found:
+                self._do(f"ALTER TABLE {quoted(self.name)} ADD COLUMN {quoted(name)} {kind}")
+            elif found != kind:
                 raise SchemaChanged(
-                    f"{self.name}: the column {name} is {there[name]} in the database, and the connector now sends {kind}."
-                    f" Drop or rename the table (DROP TABLE {table}), and the next sync reads it from the start."
+                    f"{self.name}: the column {name} is {found} in the database, and {kind} now. Drop or rename the "
+                    f"table (DROP TABLE {quoted(self.name)}), and the next sync reads the stream from its start."
                 )
-
-    def _fields(self) -> str:
-        return ", ".join(f"{quoted(name)} {kind}" for name, kind in self._columns.items())
+        self._do("COMMIT")
 
     def _replace(self) -> None:
         """The spooled rows take the place of those with their keys; of several with one key the last one counts."""
         lines = "read_json(?, format = 'newline_delimited', columns = {'record': ?}, maximum_object_size = ?)"
-        row = f"STRUCT(data STRUCT({self._fields()}))"
         came = f"CREATE OR REPLACE TEMP TABLE came AS SELECT unnest(record.data) FROM {lines}"
-        self._do(came, str(self._path), row, MAX_LINE)
+        self._do(came, str(self._path), f"STRUCT(data STRUCT({self._fields}))", MAX_LINE)
         table, last = quoted(self._filled), ""
         if self._key:
             same = " AND ".join(f"filled.{field} IS NOT DISTINCT FROM came.{field}" for field in self._key)
@@ -191,3 +162,11 @@ class Table:
             last = f"QUALIFY row_number() OVER (PARTITION BY {', '.join(self._key)} ORDER BY rowid DESC) = 1"
         ((rows,),) = self._do(f"INSERT INTO {table} BY NAME SELECT * FROM came {last}")
         self.rows_came += rows
+
+    def _take_place(self) -> None:
+        """What the full refresh has filled becomes the stream's table, and its state that table's."""
+        self._do(f"DROP TABLE {quoted(self.name)}")
+        self._do(f"ALTER TABLE {quoted(self._filled)} RENAME TO {quoted(self.name)}")
+        taken = 'SELECT ?, NULL, state FROM _state WHERE "table" = ?'
+        self._do(f"INSERT OR REPLACE INTO _state {taken}", self.name, self._filled)
+        self._do('DELETE FROM _state WHERE "table" = ?', self._filled)
