@@ -291,7 +291,7 @@ def _virtual(environment: Path) -> Path:
     for name in ("python", "python3"):
         (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
         (programs / name).chmod(0o755)
-    for name in (".ready", ".ready-for-tests"):
+    for name in (".ready", ".ready-for-tests", ".ready-to-sync"):
         (environment / name).touch()
         os.utime(environment / name, (2**32, 2**32))  # newer than any setup.py, so that nothing is installed
     return programs
