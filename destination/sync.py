@@ -24,7 +24,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Generator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -118,8 +117,8 @@ def read_config(file: Path) -> Json:
     """Exits with a sentence if there is none."""
     try:
         return dict(json.loads(file.read_text("utf-8")))
-    except (ValueError, TypeError) as error:
-        sys.exit(f"CONFIG: {file} holds no JSON object ({error}).")
+    except (OSError, ValueError, TypeError) as error:
+        sys.exit(f"CONFIG: {file} is no file that holds a JSON object ({error}).")
 
 
 def write_config(file: Path, config: Json) -> None:
@@ -179,7 +178,6 @@ def arguments() -> argparse.Namespace:
 
 def main(args: argparse.Namespace, stack: ExitStack) -> int:
     """Sync, and show what came. -> exit code"""
-    started = time.monotonic()
     path: Path = args.database or ROOT / "secrets" / f"{args.config.stem if args.config else 'sandbox'}.duckdb"
     database = stack.enter_context(connect(path))
     work = path.with_name(path.name + ".work")  # beside it, where there is room for rows
@@ -200,7 +198,7 @@ def main(args: argparse.Namespace, stack: ExitStack) -> int:
     read(connector, tables, work)
     show([HEAD, *(table.summary() for table in tables.values())])
     python, where = os.path.relpath(sys.executable), os.path.relpath(path)
-    print(f"\nIn {where}, after {time.monotonic() - started:.1f} s. To look at it:")
+    print(f"\nIn {where}. To look at it:")
     print(f"""{python} -c 'import duckdb; duckdb.connect("{where}").sql("FROM {next(iter(tables))}").show()'""")
     return connector.exit_code
 

@@ -124,13 +124,10 @@ class Table:
     def _do(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         return self._database.execute(sql, values).fetchall()
 
-    def _there(self, table: str) -> dict[str, str]:
-        """The columns that a table has; none if there is no such table."""
-        return dict(self._do("SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ?", table))
-
     def _begin(self, resumable: bool) -> None:
         """See to the stream's table, and to the one beside it: a new one has no rows, and so no state."""
-        there = {table: self._there(table) for table in (self.name, self._filled)}
+        columns = "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ?"
+        there = {table: dict(self._do(columns, table)) for table in (self.name, self._filled)}
         if self._in_full and not (resumable and there[self._filled] == self._columns):
             there[self._filled] = {}
         self._do("BEGIN")
@@ -153,14 +150,14 @@ class Table:
     def _replace(self) -> None:
         """The spooled rows take the place of those with their keys; of several with one key the last one counts."""
         lines = "read_json(?, format = 'newline_delimited', columns = {'record': ?}, maximum_object_size = ?)"
-        came = f"CREATE OR REPLACE TEMP TABLE came AS SELECT unnest(record.data) FROM {lines}"
+        came = f"CREATE OR REPLACE TEMP TABLE _came AS SELECT unnest(record.data) FROM {lines}"
         self._do(came, str(self._path), f"STRUCT(data STRUCT({self._fields}))", MAX_LINE)
         table, last = quoted(self._filled), ""
         if self._key:
-            same = " AND ".join(f"filled.{field} IS NOT DISTINCT FROM came.{field}" for field in self._key)
-            self._do(f"DELETE FROM {table} AS filled USING came WHERE {same}")
+            same = " AND ".join(f"filled.{field} IS NOT DISTINCT FROM _came.{field}" for field in self._key)
+            self._do(f"DELETE FROM {table} AS filled USING _came WHERE {same}")
             last = f"QUALIFY row_number() OVER (PARTITION BY {', '.join(self._key)} ORDER BY rowid DESC) = 1"
-        ((rows,),) = self._do(f"INSERT INTO {table} BY NAME SELECT * FROM came {last}")
+        ((rows,),) = self._do(f"INSERT INTO {table} BY NAME SELECT * FROM _came {last}")
         self.rows_came += rows
 
     def _take_place(self) -> None:
