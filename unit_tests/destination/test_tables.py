@@ -435,7 +435,7 @@ def test_a_field_of_another_type_is_refused_with_what_to_do(read: Callable[..., 
     filled(read, "incremental")
     fields = ORDERS["json_schema"]["properties"] | {"total": STRING}
     changed = ORDERS | {"json_schema": {"properties": fields}}
-    with pytest.raises(SchemaChanged, match="^orders: the column total is DOUBLE in the database, and VARCHAR now"):
+    with pytest.raises(SchemaChanged, match=r"^orders: the column total is DOUBLE in the database, and VARCHAR now"):
         read(stream=changed)
     with connect_again(read()) as database:
         database.execute('DROP TABLE "orders"')  # as the sentence says
