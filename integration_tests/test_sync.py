@@ -33,7 +33,7 @@ SEED = int(os.environ.get("SEED", "1"))
 KILLS_A_CASE = 3 if KILLS <= 6 else 10
 CASES = range(SEED, SEED + -(-KILLS // KILLS_A_CASE))
 LONGEST = 60  # seconds
-DAYS = {"tickers": ["AAPL", "IBM", "MSFT"], "start_date": "2004-10-01", "end_date": "2005-05-31"}
+DAYS = {"tickers": ["AAPL", "IBM", "MSFT"], "start_date": "2005-01-03", "end_date": "2005-05-31"}
 # A case is played on two days, before AAPL's split and after it: (last day to read, today).
 PLAYED = (("2005-02-25", "2005-02-26"), (DAYS["end_date"], "2005-06-01"))
 
@@ -115,7 +115,7 @@ def test_killed_anywhere_and_run_again_the_tables_are_those_of_an_undisturbed_sy
     for config["end_date"], api.today in PLAYED:
         for _ in range(-(-KILLS_A_CASE // 2)):
             process = killed.start(*options, **config)
-            time.sleep(chance.uniform(0.3, 2.5))
+            time.sleep(chance.uniform(0.3, 2.0))
             if process.poll() is not None:
                 figures["syncs that were through before"] += 1
             elif chance.random() < 0.7:
@@ -129,7 +129,7 @@ def test_killed_anywhere_and_run_again_the_tables_are_those_of_an_undisturbed_sy
     undisturbed.run(**config)
     for stream in STREAMS:
         assert killed.table(stream) == undisturbed.table(stream), stream
-    assert len(killed.table("stock_prices")) > 400
+    assert len(killed.table("stock_prices")) > 300
 
 
 def test_ctrl_c_keeps_what_is_there_and_the_next_sync_goes_on(sync: Callable[[str], Sync], api: SandboxApi) -> None:
@@ -138,19 +138,19 @@ def test_ctrl_c_keeps_what_is_there_and_the_next_sync_goes_on(sync: Callable[[st
     options = ["--streams", "stock_prices,exchanges"]
     process = database.start(*options, num_workers=1)
     deadline = time.monotonic() + LONGEST
-    while len(api.requests) < 40:  # of some 170
+    while len(api.requests) < 30:  # of more than 100
         assert time.monotonic() < deadline
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to both
     stdout, stderr = process.communicate(timeout=LONGEST)
     assert (process.returncode, stderr.startswith("Stopped by SIGINT")) == (130, True)
     kept = len(database.table("stock_prices"))
-    assert 60 < kept < 400
+    assert 40 < kept < 250
     assert f"stock_prices{kept:>11}{kept:>12}" in stdout
     api.requests.clear()
     api.latency = 0
     database.run(*options)
-    assert len(api.requests) < 150
+    assert len(api.requests) < 90
     undisturbed = sync("undisturbed")
     undisturbed.run(*options)
     assert database.table("stock_prices") == undisturbed.table("stock_prices")
