@@ -22,11 +22,11 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
 from typing import Any
 
 import duckdb
@@ -43,7 +43,7 @@ class Connector:
 
     def __init__(self, file: Path, settings: list[str], work: Path) -> None:
         self.exit_code = 0
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Popen[bytes] | None = None
         self._shown: set[str] = set()
         self._file, self._passed = file.resolve(), work / "config.json"
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -55,9 +55,7 @@ class Connector:
         """The answers to a command, each with its line."""
         options = {} if command == "spec" else {"config": self._passed, **files}
         words = [str(ROOT / "main.py"), command, *(f"--{name}={file}" for name, file in options.items())]
-        with subprocess.Popen(
-            [sys.executable, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-        ) as self._process:
+        with Popen([sys.executable, *words], stdin=DEVNULL, stdout=PIPE) as self._process:
             try:
                 for line in self._process.stdout or ():
                     if line.endswith(b"\n"):  # else the connector was killed while it wrote
@@ -77,13 +75,13 @@ class Connector:
     def _hear(self, message: Json) -> None:
         """See to what any command may say. A sentence is shown once: a wrong key fails each stream with the same."""
         match message:
-            case {"trace": {"error": {"message": said}}} | {
-                "log": {"level": "FATAL" | "ERROR" | "WARN", "message": said}
+            case {"trace": {"error": {"message": why}}} | {
+                "log": {"level": "FATAL" | "ERROR" | "WARN", "message": why}
             }:
-                if said not in self._shown:
-                    self._shown.add(said)
+                if why not in self._shown:
+                    self._shown.add(why)
                     # On a terminal: over the connector's line of progress.
-                    print("\r\x1b[K" * sys.stderr.isatty() + said, file=sys.stderr)
+                    print("\r\x1b[K" * sys.stderr.isatty() + why, file=sys.stderr)
             case {"control": {"connectorConfig": {"config": dict(config)}}}:
                 # Saved is what the connector has changed, and not what was set for this run.
                 changed = {name: value for name, value in config.items() if self._config.get(name) != value}
@@ -124,10 +122,9 @@ def read_config(file: Path) -> Json:
 def write_config(file: Path, config: Json) -> None:
     """At any moment either the old config is there or the new one, for the same people to read."""
     new = file.with_name(file.name + ".new")
-    for one in (file, new):
-        one.touch(mode=0o600)
+    new.touch(mode=0o600)
     new.write_text(json.dumps(config, indent=2) + "\n", "utf-8")
-    shutil.copymode(file, new)
+    shutil.copymode(file if file.exists() else new, new)
     new.replace(file)
 
 
@@ -206,7 +203,6 @@ def main(args: argparse.Namespace, stack: ExitStack) -> int:
 if __name__ == "__main__":
     try:
         with ExitStack() as stack:
-            code = main(arguments(), stack)
-        sys.exit(code)
+            sys.exit(main(arguments(), stack))
     except (SchemaChanged, duckdb.Error, OSError) as error:
         sys.exit(str(error))

@@ -27,7 +27,6 @@ Json = dict[str, Any]
 
 BESIDE = "_refresh_of_"  # with this begins the name of a table that a full refresh is filling
 MIN_INTERVAL = 1.0  # seconds between two loads: each costs some milliseconds, however few its rows
-MAX_LINE = 1 << 25  # bytes, more than platforms let pass
 TYPES = {"boolean": "BOOLEAN", "integer": "BIGINT", "number": "DOUBLE", "string": "VARCHAR"}
 TYPES |= {"date": "DATE", "date-time": "TIMESTAMP WITH TIME ZONE", "timestamp_without_timezone": "TIMESTAMP"}
 
@@ -40,7 +39,7 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
     """The database, in which _state says of each table how far its rows go."""
     database = duckdb.connect(str(path))
     database.execute("SET TimeZone = 'UTC'")
-    database.execute('CREATE TABLE IF NOT EXISTS _state ("table" VARCHAR PRIMARY KEY, sync_id BIGINT, state JSON)')
+    database.execute("CREATE TABLE IF NOT EXISTS _state (name VARCHAR PRIMARY KEY, sync_id BIGINT, state JSON)")
     return database
 
 
@@ -67,8 +66,7 @@ class Table:
     def __init__(self, database: duckdb.DuckDBPyConnection, configured: Json, spool: Path) -> None:
         stream = configured["stream"]
         self.name: str = stream["name"]
-        self.configured = configured
-        self.rows_came = 0
+        self.configured, self.rows_came = configured, 0
         self._columns = {name: column_type(field) for name, field in stream["json_schema"]["properties"].items()}
         self._fields = ", ".join(f"{quoted(name)} {kind}" for name, kind in self._columns.items())
         self._key = [quoted(path[0]) for path in stream.get("source_defined_primary_key") or ()]
@@ -79,12 +77,9 @@ class Table:
         self._covered = 0  # bytes of the spool that go with self.state
         self._loaded = time.monotonic()
         self._begin(stream.get("is_resumable", False))
-        ((configured["sync_id"], state),) = self._do(
-            'SELECT sync_id, state FROM _state WHERE "table" = ?', self._filled
-        )
-        self.state: Json | None = (
-            json.loads(state) if state else None
-        )  # the last STATE, from this read or an earlier one
+        ((configured["sync_id"], state),) = self._do("SELECT sync_id, state FROM _state WHERE name = ?", self._filled)
+        # The last STATE, of this read or of an earlier one.
+        self.state: Json | None = json.loads(state) if state else None
 
     def record(self, line: bytes) -> None:
         """A RECORD has come."""
@@ -107,7 +102,7 @@ class Table:
         self._do("BEGIN")
         if self._covered:
             self._replace()
-        self._do('UPDATE _state SET state = ? WHERE "table" = ?', self.state and json.dumps(self.state), self._filled)
+        self._do("UPDATE _state SET state = ? WHERE name = ?", self.state and json.dumps(self.state), self._filled)
         if completed and self._in_full:
             self._take_place()
         self._do("COMMIT")
@@ -137,8 +132,7 @@ class Table:
             self._do("INSERT OR REPLACE INTO _state VALUES (?, ?, NULL)", table, time.time_ns() // 1_000_000)
             there[table] = self._columns
         for name, kind in self._columns.items():
-            found = there[self._filled].get(name)
-            if not found:
+            if not (found := there[self._filled].get(name)):
                 self._do(f"ALTER TABLE {quoted(self.name)} ADD COLUMN {quoted(name)} {kind}")
             elif found != kind:
                 raise SchemaChanged(
@@ -149,9 +143,9 @@ class Table:
 
     def _replace(self) -> None:
         """The spooled rows take the place of those with their keys; of several with one key the last one counts."""
-        lines = "read_json(?, format = 'newline_delimited', columns = {'record': ?}, maximum_object_size = ?)"
+        lines = "read_json(?, format = 'newline_delimited', columns = {'record': ?}, maximum_object_size = 33554432)"
         came = f"CREATE OR REPLACE TEMP TABLE _came AS SELECT unnest(record.data) FROM {lines}"
-        self._do(came, str(self._path), f"STRUCT(data STRUCT({self._fields}))", MAX_LINE)
+        self._do(came, str(self._path), f"STRUCT(data STRUCT({self._fields}))")
         table, last = quoted(self._filled), ""
         if self._key:
             same = " AND ".join(f"filled.{field} IS NOT DISTINCT FROM _came.{field}" for field in self._key)
@@ -164,6 +158,6 @@ class Table:
         """What the full refresh has filled becomes the stream's table, and its state that table's."""
         self._do(f"DROP TABLE {quoted(self.name)}")
         self._do(f"ALTER TABLE {quoted(self._filled)} RENAME TO {quoted(self.name)}")
-        taken = 'SELECT ?, NULL, state FROM _state WHERE "table" = ?'
+        taken = "SELECT ?, NULL, state FROM _state WHERE name = ?"
         self._do(f"INSERT OR REPLACE INTO _state {taken}", self.name, self._filled)
-        self._do('DELETE FROM _state WHERE "table" = ?', self._filled)
+        self._do("DELETE FROM _state WHERE name = ?", self._filled)

@@ -244,7 +244,7 @@ def test_what_is_complete_needs_no_state(read: Callable[..., Read], path: Path) 
 def there_and_state(run: Read) -> tuple[list[tuple[Any, ...]], Row | None]:
     """What somebody else would find in the database now."""
     rows = run.database.execute("SELECT id FROM orders ORDER BY id").fetchall()
-    ((state,),) = run.database.execute("SELECT state FROM _state WHERE \"table\" = 'orders'").fetchall()
+    ((state,),) = run.database.execute("SELECT state FROM _state WHERE name = 'orders'").fetchall()
     return rows, state and json.loads(state)
 
 
