@@ -42,9 +42,8 @@ class Connector:
     """The connector, with its config. Whichever command says it: a warning is shown, a new config is kept."""
 
     def __init__(self, file: Path, settings: list[str], work: Path) -> None:
-        self.exit_code = 0
         self._process: Popen[bytes] | None = None
-        self._shown: set[str] = set()
+        self.exit_code, self._shown = 0, set[str]()
         self._file, self._passed = file.resolve(), work / "config.json"
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
@@ -133,8 +132,8 @@ def configured(catalog: Json, chosen: list[str], in_full: bool) -> list[Json]:
     streams = {stream["name"]: stream for stream in catalog["streams"]}
     if unknown := [name for name in chosen if name not in streams]:
         sys.exit(f"STREAMS: there is no {', '.join(unknown)}; choose from these: {', '.join(streams)}.")
-    cursors = [name for name in streams if "incremental" in streams[name]["supported_sync_modes"] and not in_full]
-    return [{"stream": streams[name], **(INCREMENTAL if name in cursors else IN_FULL)} for name in chosen or streams]
+    able = [name for name in streams if "incremental" in streams[name]["supported_sync_modes"] and not in_full]
+    return [{"stream": streams[name], **(INCREMENTAL if name in able else IN_FULL)} for name in chosen or streams]
 
 
 def read(connector: Connector, tables: dict[str, Table], work: Path) -> None:
@@ -159,8 +158,7 @@ def show(rows: list[tuple[str, ...]]) -> None:
     """A table for people: numbers to the right, words to the left."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        cells = [f"{cell:{side}{width}}" for cell, side, width in zip(row, "<>><<", widths, strict=True)]
-        print("  ".join(cells).rstrip())
+        print("  ".join(f"{one:{side}{width}}" for one, side, width in zip(row, "<>><<", widths, strict=True)).rstrip())
 
 
 def arguments() -> argparse.Namespace:
@@ -196,7 +194,9 @@ def main(args: argparse.Namespace, stack: ExitStack) -> int:
     show([HEAD, *(table.summary() for table in tables.values())])
     python, where = os.path.relpath(sys.executable), os.path.relpath(path)
     print(f"\nIn {where}. To look at it:")
-    print(f"""{python} -c 'import duckdb; duckdb.connect("{where}").sql("FROM {next(iter(tables))}").show()'""")
+    print(
+        f"""{python} -c 'import duckdb; it = duckdb.connect("{where}"); it.sql("FROM {next(iter(tables))}").show()'"""
+    )
     return connector.exit_code
 
 

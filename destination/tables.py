@@ -72,12 +72,12 @@ class Table:
         self._key = [quoted(path[0]) for path in stream.get("source_defined_primary_key") or ()]
         self._cursor = [quoted(field) for field in stream.get("default_cursor_field") or ()]
         self._in_full = configured["sync_mode"] == "full_refresh"
-        self._filled = BESIDE + self.name if self._in_full else self.name  # the table that the rows go into
+        self._into = BESIDE + self.name if self._in_full else self.name  # the table that the rows go into
         self._database, self._path, self._spool = database, spool, spool.open("wb")
         self._covered = 0  # bytes of the spool that go with self.state
         self._loaded = time.monotonic()
         self._begin(stream.get("is_resumable", False))
-        ((configured["sync_id"], state),) = self._do("SELECT sync_id, state FROM _state WHERE name = ?", self._filled)
+        ((configured["sync_id"], state),) = self._do("SELECT sync_id, state FROM _state WHERE name = ?", self._into)
         # The last STATE, of this read or of an earlier one.
         self.state: Json | None = json.loads(state) if state else None
 
@@ -102,7 +102,7 @@ class Table:
         self._do("BEGIN")
         if self._covered:
             self._replace()
-        self._do("UPDATE _state SET state = ? WHERE name = ?", self.state and json.dumps(self.state), self._filled)
+        self._do("UPDATE _state SET state = ? WHERE name = ?", self.state and json.dumps(self.state), self._into)
         if completed and self._in_full:
             self._take_place()
         self._do("COMMIT")
@@ -122,9 +122,9 @@ class Table:
     def _begin(self, resumable: bool) -> None:
         """See to the stream's table, and to the one beside it: a new one has no rows, and so no state."""
         columns = "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ?"
-        there = {table: dict(self._do(columns, table)) for table in (self.name, self._filled)}
-        if self._in_full and not (resumable and there[self._filled] == self._columns):
-            there[self._filled] = {}
+        there = {table: dict(self._do(columns, table)) for table in (self.name, self._into)}
+        if self._in_full and not (resumable and there[self._into] == self._columns):
+            there[self._into] = {}
         self._do("BEGIN")
         for table in [table for table in there if not there[table]]:
             # No PRIMARY KEY: its index costs several times as much as the rows, which are replaced by key anyway.
@@ -132,7 +132,7 @@ class Table:
             self._do("INSERT OR REPLACE INTO _state VALUES (?, ?, NULL)", table, time.time_ns() // 1_000_000)
             there[table] = self._columns
         for name, kind in self._columns.items():
-            if not (found := there[self._filled].get(name)):
+            if not (found := there[self._into].get(name)):
                 self._do(f"ALTER TABLE {quoted(self.name)} ADD COLUMN {quoted(name)} {kind}")
             elif found != kind:
                 raise SchemaChanged(
@@ -146,7 +146,7 @@ class Table:
         lines = "read_json(?, format = 'newline_delimited', columns = {'record': ?}, maximum_object_size = 33554432)"
         came = f"CREATE OR REPLACE TEMP TABLE _came AS SELECT unnest(record.data) FROM {lines}"
         self._do(came, str(self._path), f"STRUCT(data STRUCT({self._fields}))")
-        table, last = quoted(self._filled), ""
+        table, last = quoted(self._into), ""
         if self._key:
             same = " AND ".join(f"filled.{field} IS NOT DISTINCT FROM _came.{field}" for field in self._key)
             self._do(f"DELETE FROM {table} AS filled USING _came WHERE {same}")
@@ -157,7 +157,6 @@ class Table:
     def _take_place(self) -> None:
         """What the full refresh has filled becomes the stream's table, and its state that table's."""
         self._do(f"DROP TABLE {quoted(self.name)}")
-        self._do(f"ALTER TABLE {quoted(self._filled)} RENAME TO {quoted(self.name)}")
-        taken = "SELECT ?, NULL, state FROM _state WHERE name = ?"
-        self._do(f"INSERT OR REPLACE INTO _state {taken}", self.name, self._filled)
-        self._do("DELETE FROM _state WHERE name = ?", self._filled)
+        self._do(f"ALTER TABLE {quoted(self._into)} RENAME TO {quoted(self.name)}")
+        self._do("DELETE FROM _state WHERE name = ?", self.name)
+        self._do("UPDATE _state SET name = ?, sync_id = NULL WHERE name = ?", self.name, self._into)
