@@ -192,11 +192,9 @@ def main(args: argparse.Namespace, stack: ExitStack) -> int:
     tables = {entry["stream"]["name"]: Table(database, entry, work / f"{n}.jsonl") for n, entry in enumerate(entries)}
     read(connector, tables, work)
     show([HEAD, *(table.summary() for table in tables.values())])
-    python, where = os.path.relpath(sys.executable), os.path.relpath(path)
+    python, where, first = os.path.relpath(sys.executable), os.path.relpath(path), next(iter(tables))
     print(f"\nIn {where}. To look at it:")
-    print(
-        f"""{python} -c 'import duckdb; it = duckdb.connect("{where}"); it.sql("FROM {next(iter(tables))}").show()'"""
-    )
+    print(f"""{python} -c 'import duckdb; it = duckdb.connect("{where}"); it.sql("FROM {first}").show()'""")
     return connector.exit_code
 
 

@@ -36,8 +36,8 @@ NO_TEXT = {"true", "false", "null", "yes", "no", "on", "off"}  # YAML takes thes
 SHARED = """
     .ci/run .dockerignore .editorconfig .github/dependabot.yml .github/workflows/*.yml .gitignore
     .pre-commit-config.yaml .vscode/launch.json CONTRIBUTING.md Dockerfile MANIFEST.in Makefile
-    destination/*.py unit_tests/destination/*.py
-    docs/rest-apis.md main.py pyproject.toml requirements.lock requirements.txt secrets/.gitkeep secrets/README.md setup.py
+    destination/*.py unit_tests/destination/*.py docs/rest-apis.md
+    main.py pyproject.toml requirements.lock requirements.txt secrets/.gitkeep secrets/README.md setup.py
     source_stock_ticker/py.typed source_stock_ticker/runtime/**/*.py unit_tests/runtime/**/*.py
     unit_tests/runtime/http/certificates/*
     integration_tests/demo.py integration_tests/sandbox_server.py
