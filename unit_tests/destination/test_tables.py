@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from destination import tables
 from destination.tables import SchemaChanged, Table, column_type, connect
 
 Row = dict[str, Any]
+
+MAX_LINES = 250  # of code in destination/
 
 STRING, NUMBER, INTEGER = {"type": "string"}, {"type": ["null", "number"]}, {"type": ["null", "integer"]}
 ORDERS: Row = {
@@ -82,6 +85,17 @@ def killed(*reads: Read) -> None:
 def there(path: Path, table: str = "orders", columns: str = "id, total") -> list[tuple[Any, ...]]:
     with connect(path) as database:
         return sorted(database.execute(f'SELECT {columns} FROM "{table}"').fetchall())
+
+
+def test_the_destination_is_small_enough_to_read() -> None:
+    files = Path(tables.__file__).parent.glob("*.py")
+    assert sum(lines_of_code(file.read_text("utf-8")) for file in files) <= MAX_LINES
+
+
+def lines_of_code(module: str) -> int:
+    """Those that hold more than a comment or a docstring."""
+    without = re.sub(r'^ *""".*?"""\n', "", module, flags=re.DOTALL | re.MULTILINE)
+    return len(re.findall(r"^ *[^ #\n]", without, re.MULTILINE))
 
 
 # Types
