@@ -65,6 +65,8 @@ class Connector:
                 raise
         code = self._process.returncode
         self.exit_code = code if code >= 0 else 128 - code
+        if code and command != "read":
+            sys.exit(self.exit_code)  # without these answers there is nothing to read; it has said why
 
     def _stop(self, number: int, _: Any) -> None:
         if self._process is None or self._process.poll() is not None:
@@ -185,10 +187,8 @@ def main(args: argparse.Namespace, stack: ExitStack) -> int:
         args.config = Path(shutil.copy(ROOT / "sample_files" / "config_sandbox.json", work / "sandbox.json"))
         args.set.append(f"api_url={sandbox.url}")
     connector = Connector(args.config, args.set, work)
-    catalogs = [message["catalog"] for _, message in connector.run("discover") if "catalog" in message]
-    if connector.exit_code:
-        return connector.exit_code
-    entries = configured(catalogs[0], [name for name in args.streams.split(",") if name], args.full)
+    (catalog,) = [message["catalog"] for _, message in connector.run("discover") if "catalog" in message]
+    entries = configured(catalog, [name for name in args.streams.split(",") if name], args.full)
     tables = {entry["stream"]["name"]: Table(database, entry, work / f"{n}.jsonl") for n, entry in enumerate(entries)}
     read(connector, tables, work)
     show([HEAD, *(table.summary() for table in tables.values())])

@@ -280,9 +280,10 @@ def test_warnings_and_errors_are_shown_once_each(project: Project) -> None:
     assert sorted(stderr.splitlines()) == ["The key is wrong.", "bad", "careful", "of its own"]
 
 
-def test_a_discover_that_fails_ends_the_sync(project: Project) -> None:
-    project.steps["discover"] = [failure("config: days must be a number."), "sys.exit(1)"]
-    assert project.sync(code=1) == ("", "config: days must be a number.\n")
+@pytest.mark.parametrize("command", ["spec", "discover"])
+def test_without_a_spec_or_a_catalog_the_sync_ends(command: str, project: Project) -> None:
+    project.steps[command] = [failure("config: days must be a number."), "sys.exit(3)"]
+    assert project.sync("--set", "days=7", code=3) == ("", "config: days must be a number.\n")
 
 
 def test_a_new_config_is_kept_at_once(project: Project) -> None:
