@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import stat
@@ -99,11 +100,10 @@ class Project:
             "read": [],
         }
 
-    def start(self, *options: str) -> subprocess.Popen[str]:
+    def start(self, *options: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
         (self.folder / "steps.json").write_text(json.dumps(self.steps))
         command = [sys.executable, "destination/sync.py", "--config", "secrets/config.json", *options]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, cwd=self.folder, stdout=pipe, stderr=pipe, encoding="utf-8")
+        return subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=stderr, encoding="utf-8")
 
     def sync(self, *options: str, code: int = 0) -> tuple[str, str]:
         """-> stdout, stderr"""
@@ -150,6 +150,17 @@ def test_rows_come_into_the_database_and_the_next_sync_goes_on(project: Project)
     project.sync()
     assert (project.ids(), project.ids("places")) == ([1, 2], [6])
     assert project.asked("read")["state"] == [state(1)["state"]]
+
+
+def test_the_times_shown_are_utc_wherever_one_lives(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    fields = {"properties": {"id": {"type": "integer"}, "seen": {"type": "string", "format": "date-time"}}}
+    stream = EVENTS | {"json_schema": fields, "default_cursor_field": ["seen"]}
+    project.steps["discover"] = [{"type": "CATALOG", "catalog": {"streams": [stream]}}]
+    row = {"stream": "events", "data": {"id": 1, "seen": "2024-01-31T23:30:00Z"}, "emitted_at": 1}
+    project.steps["read"] = [{"type": "RECORD", "record": row}, complete()]
+    stdout, _ = project.sync()
+    assert "events          1           1  2024-01-31 23:30  2024-01-31 23:30" in stdout
 
 
 def test_the_last_line_is_a_command_that_shows_rows(project: Project) -> None:
@@ -278,6 +289,16 @@ def test_warnings_and_errors_are_shown_once_each(project: Project) -> None:
     project.steps["read"] = [*said, *said, "sys.stderr.write('of its own\\n')", "sys.exit(1)"]
     _, stderr = project.sync(code=1)
     assert sorted(stderr.splitlines()) == ["The key is wrong.", "bad", "careful", "of its own"]
+
+
+def test_on_a_terminal_a_sentence_takes_the_place_of_the_line_of_progress(project: Project) -> None:
+    project.steps["read"] = ["sys.stderr.write('1 row'); sys.stderr.flush()", log("WARN", "careful")]
+    ours, theirs = os.openpty()
+    process = project.start(stderr=theirs)
+    process.communicate(timeout=60)
+    os.close(theirs)
+    assert os.read(ours, 1000) == b"1 row\r\x1b[Kcareful\r\n"
+    os.close(ours)
 
 
 @pytest.mark.parametrize("command", ["spec", "discover"])
