@@ -194,7 +194,8 @@ class Handler(BaseHTTPRequestHandler):
     def send(self, code: int, headers: dict[str, str], body: bytes, pause: float = 0, whole: bool = True) -> None:
         """Sends a response: half of the body, `pause` seconds later the other half, or never if not `whole`."""
         headers = {"Content-Type": "application/json"} | headers
-        if "gzip" in self.headers.get("Accept-Encoding", "") and "Content-Encoding" not in headers:
+        # Nothing stays nothing: behind a 304 a packed nothing would be taken for the next response.
+        if body and "gzip" in self.headers.get("Accept-Encoding", "") and "Content-Encoding" not in headers:
             headers["Content-Encoding"], body = "gzip", gzip.compress(body, 1)
         self.code = code
         self.send_response(code)

@@ -247,8 +247,9 @@ def project(tmp_path: Path) -> Path:
         if renamed not in ("icon.svg", "CHANGELOG.md", "source_cloud_heights/__init__.py"):
             (pattern / renamed).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(tmp_path / "pattern" / renamed, pattern / renamed)
-    sections = {"# source-cloud-heights\n\nClouds.\n\n", "## Streams\n\nTwo.\n"}
-    (pattern / "README.md").write_text("".join(sorted(sections)))
+    for_here = "> The README of a connector made by `make new`. Its links lead somewhere else.\n\n"
+    readme = f"# source-cloud-heights\n\n{for_here}Clouds.\n\n## Streams\n\nTwo.\n"
+    (pattern / "README.md").write_text(readme)
     return project
 
 
@@ -342,7 +343,7 @@ def test_make_help_lists_what_a_copy_can_do(copy: Path, make: Make) -> None:
 def test_the_readme_tells_nobody_to_edit_what_an_update_renews(copy: Path) -> None:
     steps = (copy / "README.md").read_text("utf-8").partition("## Make it yours")[2].partition("\n## ")[0]
     assert re.findall(r"^(\d)\. ", steps, re.MULTILINE) == list("12345678")
-    named = {link for link in re.findall(r"\]\(([^)#]+)\)", steps) if "/runtime/" not in link}
+    named = {link for link in re.findall(r"\]\(([^)#]+)\)", steps) if not re.search("/runtime/|^docs/rest-apis", link)}
     assert {"spec.yaml", "source_open_weather/streams.py", "metadata.yaml"} <= named
     assert named & json.loads((copy / ".made-from.json").read_text("utf-8"))["files"].keys() == set()
 

@@ -385,6 +385,13 @@ def test_responses_are_compressed_when_asked_and_the_connection_is_kept(api: San
             assert line.recv(65536).partition(b"\r\n\r\n")[2].startswith(start)
 
 
+def test_a_body_of_nothing_is_sent_as_nothing(api: SandboxApi) -> None:
+    api.fail_next(("status", 304, {}, b""))  # behind its headers a client looks for the next response
+    with socket.create_connection(("localhost", api.port)) as line:
+        line.sendall(f"GET {SPLITS} HTTP/1.1\r\nAccept-Encoding: gzip\r\n\r\n".encode())
+        assert line.recv(65536).partition(b"\r\n\r\n")[2] == b""
+
+
 def test_it_stops_at_once_and_ends_the_kept_connections() -> None:
     with SandboxApi() as api, requests.Session() as session:
         session.get(api.url + SPLITS, headers=BEARER, timeout=5)

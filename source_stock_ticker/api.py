@@ -267,7 +267,8 @@ def _meaning(response: Response) -> Meaning:
     """What a response means. Some users saw the rate limit's words with another status than 429, as HTTP 200 too."""
     if len(response.body) < MAX_ERROR and "maximum requests per minute" in _error_text(response):
         return Wait()
-    return usual_meaning(response) or (None if response.status == 200 else _refusal(response))
+    usual = usual_meaning(response)
+    return _refusal(response) if isinstance(usual, UnexpectedResponse) else usual
 
 
 def _refusal(response: Response) -> Exception:

@@ -41,6 +41,11 @@ def weekday_before(day: date, count: int) -> date:
     return weekday
 
 
+def calendar_days(weekdays: int) -> int:
+    """How many days so many weekdays are at most, the weekends between them included."""
+    return weekdays + 2 * -(-weekdays // 5)
+
+
 def weekday_from(day: date) -> date:
     """The first weekday from `day` on."""
     while day.weekday() >= SATURDAY:

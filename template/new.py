@@ -34,10 +34,10 @@ MAX_NAME_LENGTH = 30  # characters; with a longer one, lines of code would becom
 NO_TEXT = {"true", "false", "null", "yes", "no", "on", "off"}  # YAML takes these for something else
 # Of this project, and renewed by `make update`.
 SHARED = """
-    .ci/run .dockerignore .editorconfig .github/dependabot.yml .github/workflows/*.yml .gitignore
+    .ci/run .dockerignore .editorconfig .gitattributes .github/dependabot.yml .github/workflows/*.yml .gitignore
     .pre-commit-config.yaml .vscode/launch.json CONTRIBUTING.md Dockerfile MANIFEST.in Makefile
-    destination/*.py unit_tests/destination/*.py docs/rest-apis.md
-    main.py pyproject.toml requirements.lock requirements.txt secrets/.gitkeep secrets/README.md setup.py
+    docs/rest-apis.md main.py pyproject.toml requirements.lock requirements.txt secrets/.gitkeep secrets/README.md
+    destination/*.py unit_tests/destination/*.py setup.py
     source_stock_ticker/py.typed source_stock_ticker/runtime/**/*.py unit_tests/runtime/**/*.py
     unit_tests/runtime/http/certificates/*
     integration_tests/demo.py integration_tests/sandbox_server.py
@@ -81,7 +81,7 @@ EDITS = {
     ],
     "CONTRIBUTING.md": [
         (r" For a weakness in security see.*?issue\.", ""),
-        (r"#how-a-read-flows\) says which file answers which question", "#make-it-yours) says what is where"),
+        (r"#how-a-read-flows\) says which file answers which question", ") says what is where"),
         (r"\| `make acceptance`.*?\n(?=\| `.ci/run)", ""),
         (r"run the commands in the docs and compare what comes out", "compare their tables and links with the code"),
         (r", if users or copiers will", ", if users will"),
@@ -137,7 +137,11 @@ EDITS = {
 }
 # The same for the files of the template and of a pattern.
 TODAY = [(r"(?<= )\d{4}-\d\d-\d\d(?= \||$)", time.strftime("%Y-%m-%d"))]
-EDITS_OF_OWN = {"CHANGELOG.md": TODAY, "docs/integrations/sources/river-levels.md": TODAY}
+EDITS_OF_OWN = {
+    "CHANGELOG.md": TODAY,
+    "README.md": [(r"^> The README of a connector made by[^\n]*\n\n", "")],
+    "docs/integrations/sources/river-levels.md": TODAY,
+}
 
 
 Edits = Mapping[str, list[tuple[str, str]]]
@@ -331,9 +335,12 @@ def main(name: str, folder: str, pattern: str) -> None:
 
 
 def write(place: Path, file: File) -> None:
+    """Whole or not at all, whatever ends the process."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(file.content)
-    shutil.copymode(file.origin, place)
+    draft = place.with_name(f"{place.name}.new")
+    draft.write_bytes(file.content)
+    shutil.copymode(file.origin, draft)
+    draft.replace(place)
 
 
 if __name__ == "__main__":

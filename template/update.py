@@ -67,6 +67,8 @@ def refusal(copy: Path, record: Record) -> str | None:
         return f"FROM: {PROJECT.name} has version {ours}, but this connector is already made from {record.version}."
     if git(copy, "status", "--porcelain", "."):
         return "There are changes that are not committed; commit them first, so that git can undo the update."
+    if (copy / ".git").exists() and git(copy, "status") is None:
+        return "git does not answer here, so nobody knows whether all is committed; see what `git status` says."
     return None
 
 
@@ -78,6 +80,9 @@ def planned(copy: Path, record: Record) -> tuple[Changes, dict[str, str]]:
     for path in sorted(renewed.keys() | recorded.keys()):
         if path in recorded and recorded[path] is None:
             continue  # the copier has taken it over
+        if not (copy / path).resolve().is_relative_to(copy.resolve()):
+            differences[path] = f"{path} leads out of this folder."
+            continue
         have = (copy / path).read_bytes() if (copy / path).exists() else None
         want = with_theirs(path, have, renewed[path].content) if path in renewed else None
         if have == want:
@@ -87,6 +92,14 @@ def planned(copy: Path, record: Record) -> tuple[Changes, dict[str, str]]:
         else:
             differences[path] = difference(path, have or b"", want or b"")
     return changes, differences
+
+
+def left_alone(copy: Path, record: Record) -> list[str]:
+    """The files that the copier has taken over and that differ from the project's."""
+    ours = shared_files(record.name)
+    taken_over = [path for path, hash in sorted(record.hashes.items()) if hash is None and path in ours]
+    there = [path for path in taken_over if (copy / path).exists()]
+    return [path for path in there if (copy / path).read_bytes() != ours[path].content]
 
 
 def with_theirs(path: str, have: bytes | None, want: bytes) -> bytes:
@@ -125,7 +138,9 @@ def main(copy: Path) -> int:
             f"for good: put null in the place of its hash in {MADE_FROM}, and commit."
         )
     renew(copy, record, changes)
-    print(f"{len(changes)} files are renewed. Now the tests:", flush=True)
+    if left := left_alone(copy, record):
+        print(f"Yours, so not renewed; compare them with {PROJECT.name}'s: {', '.join(left)}.")
+    print(f"Renewed: {len(changes)} files. Now the tests:", flush=True)
     failed = subprocess.run(["make", "--no-print-directory", "test"], cwd=copy, check=False).returncode
     print(f"\nWhat is new since version {record.version}:\n\n{news(record.version) or 'Nothing to tell.'}\n")
     print("The tests FAIL. What is new may say why." if failed else "The tests pass. Look at `git diff`, and commit.")

@@ -11,6 +11,7 @@ from source_stock_ticker import trading_days
 from source_stock_ticker.streams.prices.bars import Bar, rows
 from source_stock_ticker.trading_days import (
     BarSize,
+    calendar_days,
     last_weekday,
     new_york_date,
     start_of_day,
@@ -163,3 +164,9 @@ def test_today_is_new_yorks_whatever_the_machines_time_zone(monkeypatch):
 
     monkeypatch.setattr(trading_days, "datetime", Clock)
     assert today_in_new_york() == date(2024, 3, 15)
+
+
+@pytest.mark.parametrize("weekdays", range(1, 25))
+def test_so_many_weekdays_lie_within_so_many_days_wherever_one_begins(weekdays):
+    for day in (date(2024, 3, 4) + timedelta(days=n) for n in range(7)):
+        assert day - timedelta(days=calendar_days(weekdays)) <= weekday_before(day, weekdays)

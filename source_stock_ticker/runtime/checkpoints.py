@@ -41,7 +41,7 @@ class Checkpoints:
         self._records += page.row_count
         self._bytes += len(page)
         done, before = page.next_page_token is None, self._written
-        written = Written(before.first or page.first, page.last or before.last, page.note, done)
+        written = Written(before.first or page.first, page.last or before.last, page.note, done, page.first)
         if self._stream.full_refresh and page.row_count and not done and self._before_slice is None:
             self._before_slice = msgspec.json.encode(state)
         self._stream.checkpoint(state, stream_slice, written)

@@ -16,14 +16,14 @@ The next read begins `lookback` before the second. These rules keep the entry tr
   have any; what lies in the last second is read again.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta, timezone
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
 from .errors import ConfigError, UnexpectedResponse
-from .stream import State, Stream, Unread, Written
+from .stream import Page, State, Stream, Unread, Written
 
 ONE_DAY = timedelta(days=1)
 AWARE = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -41,66 +41,85 @@ class Window(NamedTuple):
     gapless_from: str
 
     def __str__(self) -> str:
-        period = f"{self.since} to {self.until}" if self.until else "" if str(self.parent) else f"since {self.since}"
-        return f"{self.parent} {period}".strip()
+        if not self.until:
+            return str(self.parent) or f"all since {self.since}"
+        return f"{self.parent} {self.since} to {self.until}".strip()
 
 
 class Moment:
     """A cursor of date and time, for an API that gives what is new or has changed since a moment.
 
-    now: of this sync. newest_first: the order in which the API gives the rows; another one is refused. A window's since
+    newest_first: the order in which the API gives the rows; another one is refused. now: of this sync. A window's since
     is written as 2024-03-01T06:00:00Z; `moment` reads it for an API that wants it otherwise.
     """
 
     def __init__(
-        self, start: datetime, now: datetime, lookback: timedelta = timedelta(), newest_first: bool = False
+        self,
+        start: datetime,
+        lookback: timedelta = timedelta(),
+        newest_first: bool = False,
+        now: datetime | None = None,
     ) -> None:
-        self.start, self._now, self._lookback, self._newest_first = rfc3339(start), now, lookback, newest_first
+        self.start, self._lookback, self._newest_first = rfc3339(start), lookback, newest_first
+        self._now = now or datetime.now(timezone.utc)
+        self._page_before: tuple[Window, datetime] | None = None
 
     def place(self, saved: Any) -> str:
-        """A moment of a saved state. Raises ValueError."""
-        return rfc3339(moment(str(saved)))
+        """A moment of a saved state, a day being its midnight. Raises ValueError."""
+        return rfc3339(moment(f"{saved}T00:00:00Z" if len(str(saved)) == len("2024-03-01") else str(saved)))
 
     def windows(self, parent: Any, read: list[str] | None, full_refresh: bool) -> Iterator[Window]:
         """What is to be read of a parent whose entry in the state is `read`."""
         if read is None:
             yield Window(parent, self.start, "", self.start)
         elif not full_refresh:
-            since = max(self.start, rfc3339(moment(read[1]) - self._lookback))
+            since = max(self.start, rfc3339(moment(max(self.start, read[1])) - self._lookback))
             yield Window(parent, since, "", read[0] if self.start <= read[1] else self.start)
 
     def reached(self, window: Window, written: Written, field: str) -> str | None:
         """How far a slice has been written; None: that cannot be said yet. Raises UnexpectedResponse."""
         if written.first is None or written.last is None:
             return None
-        first, last = moment(written.first[field]), moment(written.last[field])
-        if (first < last) if self._newest_first else (first > last):
+        if written.first_of_page is not None:
+            before, last = self._page_before, moment(written.last[field])
+            if before is not None and before[0] is window:
+                self.check([before[1], moment(written.first_of_page[field])], field)
+            self._page_before = window, last
+        newest = written.first if self._newest_first else written.last
+        return None if self._newest_first and not written.done else rfc3339(min(moment(newest[field]), self._now))
+
+    def check(self, moments: Sequence[datetime], field: str) -> None:
+        """Raises UnexpectedResponse if they are not in the promised order: a read that breaks off would lose rows."""
+        if list(moments) != sorted(moments, reverse=self._newest_first):
             order = "newest" if self._newest_first else "oldest"
             raise UnexpectedResponse(f"The API sent rows that do not come {order} first, by {field}.")
-        return None if self._newest_first and not written.done else rfc3339(min(max(first, last), self._now))
 
 
 class Days:
     """A cursor of whole days, for an API that gives a period's rows: windows of at most `window` days, oldest first.
 
-    start, last: the days to read, both included; last must be over. lookback: days whose rows may still be corrected,
-    so that they are read again. A window's since and until are days, both included, written as YYYY-MM-DD.
+    start, last: the days to read, both included; last must be over, by default it is yesterday (UTC). lookback: days
+    whose rows may still be corrected, so that they are read again. A window's since and until are days, both included,
+    written as YYYY-MM-DD.
     """
 
-    def __init__(self, start: date, last: date, window: int, lookback: int = 0) -> None:
+    def __init__(self, start: date, window: int, lookback: int = 0, last: date | None = None) -> None:
+        if window < 1:
+            raise ValueError(f"a window of {window} days")
         self.start = start.isoformat()
-        self._start, self._last, self._window, self._lookback = start, last, timedelta(window), timedelta(lookback)
+        self._start, self._window, self._lookback = start, timedelta(window), timedelta(lookback)
+        self._last = last or datetime.now(timezone.utc).date() - ONE_DAY
 
     def place(self, saved: Any) -> str:
         """A day of a saved state. Raises ValueError."""
-        return date.fromisoformat(str(saved)).isoformat()
+        return min(date.fromisoformat(str(saved)), date.max - ONE_DAY).isoformat()
 
     def windows(self, parent: Any, read: list[str] | None, full_refresh: bool) -> Iterator[Window]:
         """What is to be read of a parent whose entry in the state is `read`."""
         first, gapless_from = self._start, self.start
         if read is not None:
             behind = date.fromisoformat(read[1]) + ONE_DAY
-            first = max(first, behind if full_refresh else behind - self._lookback)
+            first = max(first, behind if full_refresh else max(first, behind) - self._lookback)
             gapless_from = read[0] if self._start <= behind else self.start
         while first <= self._last:
             until = min(first + self._window - ONE_DAY, self._last)
@@ -115,7 +134,8 @@ class Days:
 class CursorStream(Stream[Window]):
     """A stream that reads on by a cursor: a Moment moves by the rows' cursor_field, Days by the windows.
 
-    A subclass sets `cursor` in its __init__ and writes fetch and parse; parents if there are any.
+    A subclass sets `cursor` in its __init__ and writes fetch and parse; parents if there are any. Among several bases
+    this one comes first.
     """
 
     cursor: Moment | Days
@@ -136,21 +156,23 @@ class CursorStream(Stream[Window]):
         return {"read": {parent: entry for parent, entry in read.items() if entry[0] <= self.cursor.start}}
 
     def slices(self, state: State) -> Iterator[Window | Unread]:
+        begun = set()
         for parent in self.parents():
             if isinstance(parent, Unread):
                 yield parent
-            else:
+            elif str(parent) not in begun:  # else a config names it twice
+                begun.add(str(parent))
                 yield from self.cursor.windows(parent, state["read"].get(str(parent)), self.full_refresh)
 
-    def row(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        row = super().row(item)
+    def checked(self, page: Page) -> Page:
         if isinstance(self.cursor, Moment):
+            field = str(self.cursor_field)
             try:
-                moment(row[str(self.cursor_field)])
+                moments = [moment(row[field]) for row in page.rows]
             except ValueError as error:
-                text = f"The API sent {self.name} whose {self.cursor_field} is no moment."
-                raise UnexpectedResponse(text, str(error)) from None
-        return row
+                raise UnexpectedResponse(f"The API sent {self.name} whose {field} is no moment.", str(error)) from None
+            self.cursor.check(moments, field)
+        return page
 
     def group(self, stream_slice: Window) -> object:
         return str(stream_slice.parent)  # an earlier window that fails would be hidden by a later one

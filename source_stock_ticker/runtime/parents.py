@@ -13,11 +13,14 @@ P = TypeVar("P")
 class Parents(Generic[P]):
     """Iterate it: the rows of a stream, each as `make` makes it, in order. One object serves all that need them.
 
+    Left out is what `make` makes None of, and a second parent with the same str(): a list may change while it is read.
     stream: an object of its own, which nobody else reads. A slice of it that fails comes as an Unread: what can be read
     is read, and the child stream says what is missing. Raises what would fail in all slices.
     """
 
-    def __init__(self, stream: Stream[Any], make: Callable[[Any], P], workers: int, logger: logging.Logger) -> None:
+    def __init__(
+        self, stream: Stream[Any], make: Callable[[Any], P | None], workers: int, logger: logging.Logger
+    ) -> None:
         self._stream, self._make, self._workers, self._logger = stream, make, workers, logger
         self._found: list[P | Unread] | None = None  # once all are read
 
@@ -25,13 +28,14 @@ class Parents(Generic[P]):
         if self._found is not None:
             yield from self._found
             return
-        found = []
+        found: dict[str, P | Unread] = {}
         for parent in self._read():
-            found.append(parent)
-            yield parent
-        self._found = found
+            if parent is not None and str(parent) not in found:
+                found[str(parent)] = parent
+                yield parent
+        self._found = list(found.values())
 
-    def _read(self) -> Iterator[P | Unread]:
+    def _read(self) -> Iterator[P | Unread | None]:
         stream = self._stream
         with read_ahead(stream, stream.resume({}), lambda page: page, self._workers, self._logger) as pages:
             for stream_slice, page in pages:

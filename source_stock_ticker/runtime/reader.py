@@ -20,7 +20,7 @@ from typing import Any
 
 from .checkpoints import Checkpoints
 from .encoded_page import EncodedPage, encoded
-from .errors import ConfigError, CredentialsError, IncompleteSync, start_of
+from .errors import ConfigError, CredentialsError, IncompleteSync, SkipSlice, start_of
 from .process.progress import Progress
 from .protocol import messages
 from .protocol.attempts import saved_attempt, unmarked
@@ -32,6 +32,7 @@ from .stream import State, Stream
 WAIT_NOTICE_INTERVAL = 60.0  # seconds between two messages about the rate limit
 SHORT_WAIT = 1.5  # seconds; a shorter wait is not worth a message
 MAX_NAMED_FIELDS = 10  # that the schema does not have
+MAX_NAMED_SKIPPED = 20  # slices that are left out; of more the log says how many
 
 
 def read(
@@ -78,6 +79,7 @@ class StreamRead:
         self._checkpoints = Checkpoints(stream, configured)
         self._progress = Progress(stream.name)
         self._records = 0
+        self._skipped = 0  # slices
         self._nulled: Counter[str] = Counter()
         self._wait_notice_time = float("-inf")
 
@@ -99,7 +101,7 @@ class StreamRead:
         failures: list[tuple[Any, Exception]] = []
         yield from self.read_slices(state, failures)
         self._progress.end(self._records, stream.request_stats())
-        self._tell_of_odd_fields()
+        self._tell_of_oddities()
         if self._checkpoints.has_news(state, done=not failures):
             yield self._checkpoints.message(state, done=not failures)
         if failures:
@@ -116,7 +118,9 @@ class StreamRead:
                 except Exception as error:
                     self._checkpoints.leave_slice(state)
                     if is_skipped(stream, stream_slice, error):
-                        logger.warning("%s: %s is left out. %s", stream.name, stream_slice, error)
+                        self._tell_of_skipped(stream_slice, error)
+                        if not isinstance(error, SkipSlice):  # else a later slice that can be read would hide the gap
+                            pages.leave_out(stream_slice)
                         continue
                     failures.append((stream_slice, error))
                     if stream_slice is None or is_fatal(error):
@@ -151,8 +155,16 @@ class StreamRead:
             reset = time.time() + seconds
             yield messages.stream_status(self._stream.name, "RUNNING", self._configured.namespace, reset)
 
-    def _tell_of_odd_fields(self) -> None:
+    def _tell_of_skipped(self, stream_slice: Any, error: Exception) -> None:
+        self._skipped += 1
+        if self._skipped <= MAX_NAMED_SKIPPED:
+            self._logger.warning("%s: %s is left out. %s", self._stream.name, stream_slice, error)
+
+    def _tell_of_oddities(self) -> None:
         """Once a stream: what was lost, and what the schema does not have yet."""
+        if self._skipped > MAX_NAMED_SKIPPED:
+            more = self._skipped - MAX_NAMED_SKIPPED
+            self._logger.warning("%s: %d more are left out.", self._stream.name, more)
         if self._nulled:
             counts = ", ".join(f"{field}: {count:,}" for field, count in sorted(self._nulled.items()))
             text = "%s: values that do not fit the schema became null (%s); their records say so in meta.changes."

@@ -28,7 +28,7 @@ def read_ahead(
             if response is None:
                 return made_of(Page([]))
             with parse_lock():
-                return made_of(stream.parse(stream_slice, response))
+                return made_of(stream.checked(stream.parse(stream_slice, response)))
 
         return follow(partial(stream.fetch, stream_slice), parse, str(stream_slice), logger)
 

@@ -17,15 +17,16 @@ The methods of a stream run in this order:
 What fails, and what becomes of the rest (group: see `Stream.group`):
 
     raised by fetch or parse             the slice             later slices                          later streams
-    SkipSlice; Unavailable if `listed`   is left out: a WARN   are read                              are read
+    SkipSlice                            is left out: a WARN   are read                              are read
+    Unavailable if `listed`              is left out: a WARN   of its group: left out; others: read  are read
     Unavailable otherwise                ends where it failed  of its group: left out; others: read  are read
     TransientError, UnexpectedResponse   ends where it failed  of its group: left out; others: read  are read
     ConfigError, a bug                   ends where it failed  are left out                          are read
     CredentialsError                     ends where it failed  are left out                          are INCOMPLETE
 
-What `slices` or `resume` raises leaves out all slices that have not been begun. But for the first line, the stream is
-INCOMPLETE and a TRACE ERROR names the slices, its last STATE holds all that was written and nothing that was not, so
-that the next read begins at what failed, and the exit code is 1.
+What `slices` or `resume` raises leaves out all slices that have not been begun. But for the first two lines, the
+stream is INCOMPLETE and a TRACE ERROR names the slices, its last STATE holds all that was written and nothing that was
+not, so that the next read begins at what failed, and the exit code is 1.
 """
 
 import json
@@ -73,13 +74,14 @@ class Page(NamedTuple):
 class Written(NamedTuple):
     """What of a slice has been written so far: its rows from `first` to `last` (None: it had none).
 
-    note: of the page just written. done: it was the slice's last.
+    Of the page just written: note, its first row (None: it had none). done: it was the slice's last.
     """
 
     first: Row | None = None
     last: Row | None = None
     note: Any = None
     done: bool = False
+    first_of_page: Row | None = None
 
 
 class Unread(NamedTuple):
@@ -132,7 +134,7 @@ class Stream(Generic[S]):
         return None if self.cursor_field is None else self.name
 
     def listed(self, stream_slice: S) -> bool:
-        """Whether the API itself listed what the slice is about. Then, if it turns out Unavailable, it is left out."""
+        """Whether the API itself listed what the slice is about. If so, its group is left out if it is Unavailable."""
         return False
 
     def fetch(self, stream_slice: S, page_token: str | None) -> Any:
@@ -149,6 +151,10 @@ class Stream(Generic[S]):
         twice at most.
         """
         raise NotImplementedError
+
+    def checked(self, page: Page) -> Page:
+        """The page that `parse` made. A class of streams may refuse what it could not resume: UnexpectedResponse."""
+        return page
 
     def checkpoint(self, state: State, stream_slice: S, written: Written) -> None:
         """Note in `state` what of the slice has been written so far.

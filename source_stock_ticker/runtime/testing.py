@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 from jsonschema import Draft7Validator
 
-from .errors import ConnectorError
 from .protocol.catalog import ConfiguredStream
 from .reader import StreamRead
+from .slices import is_fatal
 from .stream import Row, State, Stream, Written
 
 
@@ -46,7 +46,7 @@ def read_stream(
     """Read a stream from a saved state, with the runtime's own reader; a stream object serves one read.
 
     full_refresh: read as one, from the state of an earlier attempt; then the checkpoints are those behind whole slices.
-    Raises what ends a stream whatever slice it comes from: a ConfigError, and a bug.
+    Raises what ends a stream whatever slice it comes from: a bug, and a ConfigError but for Unavailable.
     """
     reading = Reading([], [], [], set())
     real_checkpoint = stream.checkpoint
@@ -69,7 +69,7 @@ def read_stream(
             reading.nulled.update(change["field"] for change in record.get("meta", {}).get("changes", ()))
     del stream.checkpoint  # the class's own again
     for stream_slice, error in failures:
-        if not isinstance(error, ConnectorError) or error.failure_type == "config_error":
+        if is_fatal(error):
             raise error
         reading.failed.append("slices" if stream_slice is None else str(stream_slice))
     return reading

@@ -32,7 +32,7 @@ class Changes(CursorStream):
 
     def __init__(self, api: dict[Any, list[dict[str, Any]]], start: datetime = START, **options: Any) -> None:
         self.api, self.newest_first = api, options.get("newest_first", False)
-        self.cursor = Moment(start, NOW, **options)
+        self.cursor = Moment(start, now=NOW, **options)
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": "object", "properties": TYPES, "required": ["parent", "at", "id"]}
@@ -112,6 +112,33 @@ def test_an_order_that_is_not_the_promised_one_is_refused(newest_first):
     assert read_stream(stream).failed == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    "days",
+    [[3, 2, 5, 6], [2, 5, 3, 6], [2, 3, 6, 5], [2, 9, 5, 10]],
+    ids=["on the first page", "over a page's end", "on the second page", "though the last is the newest"],
+)
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_an_order_that_breaks_anywhere_is_refused_before_it_can_lose_a_row(days, newest_first):
+    class AsItComes(Changes):
+        def fetch(self, stream_slice, page_token):
+            start = int(page_token or 0)
+            return self.api["a"][start : start + 2], None if start else "2"
+
+    found = rows("a", *(days[::-1] if newest_first else days))
+    reading = read_stream(AsItComes({"a": found}, newest_first=newest_first))
+    assert reading.failed == ["a"]
+    reached = reading.state["read"].get("a", ["", ""])[1]
+    assert all(row in reading.rows for row in found if row["at"] <= reached)
+
+
+def test_pages_without_rows_are_no_break_in_the_order():
+    class Gappy(Changes):
+        def fetch(self, stream_slice, page_token):
+            return {None: (rows("a", 2, 3), "1"), "1": ([], "2"), "2": (rows("a", 4), None)}[page_token]
+
+    assert read_stream(Gappy({"a": []})).state["read"]["a"][1] == at(4)
+
+
 @pytest.mark.parametrize("written", [at(6, "07:00:00.250Z"), at(6, "07:00:00+00:00"), at(6, "08:00:00.123456+01:00")])
 def test_the_state_has_one_spelling_however_the_api_writes_a_moment(written):
     api = {"a": [{"parent": "a", "at": written, "id": 1}]}
@@ -121,7 +148,7 @@ def test_the_state_has_one_spelling_however_the_api_writes_a_moment(written):
 @pytest.mark.parametrize("written", ["yesterday", "2024-03-02", "2024-3-02T06:00:00Z", "2024-03-02T06:00:00", "9999"])
 def test_a_cursor_that_is_no_moment_is_refused(written):
     with pytest.raises(UnexpectedResponse, match="changes whose at is no moment"):
-        Changes({}).row({"parent": "a", "at": written, "id": 1})
+        Changes({}).checked(Page([{"parent": "a", "at": at(2), "id": 1}, {"parent": "a", "at": written, "id": 2}]))
 
 
 def test_a_clock_that_is_ahead_hides_no_later_row():
@@ -172,12 +199,17 @@ def test_an_unread_among_the_parents_fails_and_holds_back_no_other():
     assert (reading.rows, reading.failed) == (an_api()["a"], ["the changes of x"])
 
 
+def test_a_day_in_a_state_is_its_midnight():
+    read = {"a": ["2024-03-01", "2024-03-05"]}
+    assert Changes({}).resume({"read": read}) == {"read": {"a": [at(1, "00:00:00Z"), at(5, "00:00:00Z")]}}
+
+
 def test_a_slice_is_named_by_its_parent_and_period():
     assert [str(Window(*parts, "")) for parts in [("a", "s", ""), ("a", "s", "u"), ("", "s", "u"), ("", "s", "")]] == [
         "a",
         "a s to u",
         "s to u",
-        "since s",
+        "all since s",
     ]
 
 
@@ -192,7 +224,7 @@ class Spend(Changes):
 
     def __init__(self, api: dict[str, Any], start: int = 1, last: int = 14, window: int = 5, lookback: int = 2) -> None:
         self.api = api
-        self.cursor = Days(date(2024, 3, start), date(2024, 3, last), window, lookback)
+        self.cursor = Days(date(2024, 3, start), window, lookback, date(2024, 3, last))
         self.asked: list[tuple[str, str, str]] = []
 
     def fetch(self, stream_slice: Window, page_token: str | None) -> Any:
@@ -263,11 +295,31 @@ def test_after_a_window_that_fails_the_later_ones_of_its_parent_are_left_out():
         for stream in (Changes({}), Spend({}))
         for read in ([], {"a": "2024"}, {"a": [1, 2]}, {"a": None}, {"a": [at(2)]}, {"a": ["", ""]})
     ]
-    + [(Changes({}), {"a": ["2024-03-01", "2024-03-02"]}), (Spend({}), {"a": [at(1), at(2)]})],
+    + [(Changes({}), {"a": ["2024-03-01", "2024-02-30"]}), (Spend({}), {"a": [at(1), at(2)]})],
 )
 def test_a_state_of_another_source_is_refused(stream, read):
     with pytest.raises(ConfigError, match=f"state: that of {stream.name}"):
         stream.resume({"read": read})
+
+
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_a_state_of_any_year_is_taken(year):
+    read_stream(Changes(an_api(), lookback=timedelta(days=9)), {"read": {"a": [f"{year}-01-01T00:00:00Z"] * 2}})
+    for day in ("01-01", "12-31"):
+        read_stream(Spend({"a": None}), {"read": {"a": ["0001-01-01", f"{year}-{day}"]}})
+
+
+def test_a_parent_that_is_named_twice_is_read_once():
+    class Twice(Changes):
+        def parents(self):
+            return ["a", "a"]
+
+    assert read_stream(Twice(an_api())).rows == an_api()["a"]
+
+
+def test_a_window_without_days_is_refused():
+    with pytest.raises(ValueError, match="window of 0 days"):
+        Days(START.date(), window=0)
 
 
 # Spellings

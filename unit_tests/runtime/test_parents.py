@@ -65,6 +65,16 @@ def test_they_are_read_once_however_many_need_them():
     assert stream.fetched == ["x", "x", "y"]
 
 
+def test_one_that_comes_twice_is_one_parent():
+    assert list(parents(Repositories({"x": [["a", "b"], ["b", "c"]]}))) == ["A", "B", "C"]
+
+
+def test_what_has_no_children_is_left_out():
+    logger = logging.getLogger("airbyte")
+    found = Parents(Repositories(API), lambda row: None if row["id"] == "b" else row["id"], 1, logger)
+    assert list(found) == list(found) == ["a", "c", "d"]
+
+
 def test_several_are_read_at_once():
     api = {name: [[name]] for name in "abcd"}
     assert list(parents(Repositories(api, at_once=4), workers=4)) == list("ABCD")  # each waits for three others

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from source_stock_ticker.runtime.errors import ConfigError, TransientError
+from source_stock_ticker.runtime.errors import ConfigError, TransientError, Unavailable
 from source_stock_ticker.runtime.stream import Page, Stream
 from source_stock_ticker.runtime.testing import Reading, StreamContract, read_stream
 
@@ -63,10 +63,11 @@ def test_a_reading_goes_on_from_a_saved_state_and_leaves_that_as_it_is():
     assert saved == {"last": "a"}
 
 
-def test_a_slice_that_fails_is_named_and_the_others_are_read():
-    reading = read_stream(Letters("a", TransientError("The API is down."), "b"))
+@pytest.mark.parametrize("kind", [TransientError, Unavailable])
+def test_a_slice_that_fails_is_named_and_the_others_are_read(kind):
+    reading = read_stream(Letters("a", kind("It is down."), "b"))
     assert [row["letter"] for row in reading.rows] == ["a", "a", "b", "b"]
-    assert reading.failed == ["The API is down."]
+    assert reading.failed == ["It is down."]
 
 
 def test_a_reading_names_the_fields_that_became_null():

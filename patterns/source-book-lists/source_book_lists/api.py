@@ -14,10 +14,11 @@ wrong credentials, which are HTTP 401.
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from .runtime.errors import CredentialsError, UnexpectedResponse, start_of
-from .runtime.http.auth import Authenticate, basic, in_header, in_parameter, nobody
+from .runtime.http.auth import Authenticate, basic, in_header, in_parameter
 from .runtime.http.client import HttpClient
 from .runtime.http.meaning import Meaning, Wait, usual_meaning
 from .runtime.http.oauth2 import OAuth2
@@ -33,8 +34,8 @@ class BookListsApi:
 
     def __init__(self, config: Mapping[str, Any], logger: logging.Logger, hide: Hide, tries: int = 5) -> None:
         self._url = config.get("api_url", "https://api.book-lists.example").strip()
-        tokens = HttpClient(nobody, logger, tries=tries)
-        authenticate = authentication(config["credentials"], tokens, f"{self._url}/token", hide)
+        tokens = partial(OAuth2, f"{self._url}/token", logger=logger, hide=hide, tries=tries)
+        authenticate = authentication(config["credentials"], tokens)
         self.client = HttpClient(authenticate, logger, tries=tries, meaning=meaning)
 
     def get(self, path: str, **query: Any) -> Response:
@@ -42,17 +43,17 @@ class BookListsApi:
         return self.client.send(Request(self._url + path, query))
 
 
-def authentication(credentials: Mapping[str, str], tokens: HttpClient, url: str, hide: Hide) -> Authenticate:
-    """How the credentials that the user chose get into a request. tokens: asks for tokens at `url`."""
+def authentication(credentials: Mapping[str, str], tokens: Callable[..., OAuth2]) -> Authenticate:
+    """How the credentials that the user chose get into a request."""
     match credentials:
         case {"kind": "header", "api_key": key}:
-            return in_header("X-Library-Key", key.strip())
+            return in_header("X-Library-Key", key)
         case {"kind": "parameter", "api_key": key}:
-            return in_parameter("key", key.strip())
+            return in_parameter("key", key)
         case {"kind": "basic", "user": user, "password": password}:
             return basic(user, password)
     application = {name: credentials[name] for name in ("client_id", "client_secret")}
-    return OAuth2(tokens, url, {"grant_type": "client_credentials", **application}, hide)
+    return tokens(form={"grant_type": "client_credentials", **application})
 
 
 def meaning(response: Response) -> Meaning:

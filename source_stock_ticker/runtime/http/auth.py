@@ -20,7 +20,7 @@ def in_header(name: str, value: str) -> Authenticate:
     """A key in a header: X-Api-Key: value."""
 
     def authenticate(request: PreparedRequest) -> PreparedRequest:
-        request.headers[name] = value
+        request.headers[name] = value.strip()  # people paste a newline along
         return request
 
     return authenticate
@@ -40,7 +40,7 @@ def in_parameter(name: str, value: str) -> Authenticate:
     """A key in the address: ?name=value. Only where the API takes no header: addresses land in the logs of servers."""
 
     def authenticate(request: PreparedRequest) -> PreparedRequest:
-        request.prepare_url(request.url, {name: value})
+        request.prepare_url(request.url, {name: value.strip()})
         return request
 
     return authenticate

@@ -56,7 +56,7 @@ class HttpClient:
         self,
         authenticate: Authenticate,
         logger: logging.Logger,
-        requests_per_minute: float = 0,
+        requests_per_minute: float | None = None,
         tries: int = retries.TRIES,
         meaning: Callable[[Response], Meaning] = usual_meaning,
         limits: Limits = Limits(),  # noqa: B008 - it cannot change
@@ -68,7 +68,9 @@ class HttpClient:
         self._headers = {**requests.utils.default_headers(), "Accept": "application/json"}
         self._of_this_thread = threading.local()
         self._failed_in_a_row = 0
-        self.rate_limit = RateLimit(requests_per_minute / MARGIN, clock)
+        self.rate_limit = RateLimit((requests_per_minute or 0) / MARGIN, clock)
+        # None: the connector has no such option.
+        self._advice = "" if requests_per_minute is None else ", or set requests_per_minute to what your plan allows"
 
     def get(self, url: str) -> Response:
         """The response to GET url; see `send`."""
@@ -117,24 +119,29 @@ class HttpClient:
         if response.status == 401 and renew and not renewed:
             renew(sent)
             return self._try(request, into, renewed=True)
-        try:
-            meaning = self._meaning(response)
-        except UnexpectedResponse:  # the body is not what it should be: whoever parses it says so, and asks again
-            return response
+        meaning = self._what_it_means(response)
         if isinstance(meaning, Exception):
             raise meaning
         if meaning is None:
             return response
         return meaning._replace(seconds=retries.retry_after(response.headers)) if meaning.seconds is None else meaning
 
+    def _what_it_means(self, response: Response) -> Meaning:
+        try:
+            return self._meaning(response)
+        except UnexpectedResponse:
+            pass  # its body makes no sense: if its status does, whoever parses it says so, and it is fetched again
+        except (LookupError, TypeError, ValueError) as error:
+            self._logger.warning("%s: its meaning cannot be told (%r).", response.path, error)
+        return usual_meaning(response)
+
     def _hold(self, asked: float | None, give_up: bool) -> None:
-        wait = retries.QUOTA_WAIT + random.random() if asked is None else max(asked, retries.FIRST_WAIT)
+        wait = retries.QUOTA_WAIT + random.random()
+        if asked is not None:
+            wait = min(max(asked, retries.FIRST_WAIT), retries.MAX_ASKED)
         if give_up or wait > self._limits.max_wait:
-            so_long = "a minute" if asked is None else f"{asked:.0f} s, as it asks for,"
-            raise self._given_up(
-                f"The API's rate limit is reached. Wait {so_long} and try again, "
-                "or set requests_per_minute to what your plan allows."
-            )
+            so_long = "a minute" if asked is None else f"{min(asked, retries.MAX_ASKED):.0f} s, as it asks for,"
+            raise self._given_up(f"The API's rate limit is reached. Wait {so_long} and try again{self._advice}.")
         self._logger.warning("The API's rate limit is reached: waiting %.0f s.", wait)
         self.rate_limit.hold(wait)
 
@@ -158,7 +165,9 @@ class HttpClient:
                     continue
                 body = _body(answer, into, self._limits.max_body)
                 response = Response(answer.status_code, body, request.path, answer.headers, request)
-            size = len(body) if into is None else into.tell()
+            size = len(body) if into is None else len(body) + into.tell()
+            if into is not None:
+                into.seek(0)  # to be read from its start
             self._logger.debug("%s %s", request.method, url, extra={"status": response.status, "bytes": size})
             break
         return response, sent
@@ -167,7 +176,7 @@ class HttpClient:
         # Without a requests.Session: that one looks where a redirect leads and reads its body for that, and puts the
         # password of a ~/.netrc in the place of our key.
         prepared = requests.PreparedRequest()
-        headers = {**self._headers, **request.headers}
+        headers = {**self._headers, **{name: value for name, value in request.headers.items() if value is not None}}
         prepared.prepare(
             request.method, url, headers=headers, data=request.form, json=request.json, auth=self._authenticate
         )
@@ -207,7 +216,10 @@ def _body(answer: requests.Response, into: IO[bytes] | None, max_body: int) -> b
     # read1 gives what is there: of a body that packs 100 MB into 100 KB no more is unpacked than we take.
     while part := answer.raw.read1(1 << 20, decode_content=True):
         if into is not None and answer.ok:
-            into.write(part)
+            try:
+                into.write(part)
+            except OSError as error:
+                raise TransientError(f"The response cannot be put into a file ({error.strerror}).") from None
             continue
         body += part
         if len(body) > max_body:

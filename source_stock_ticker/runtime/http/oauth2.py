@@ -1,42 +1,69 @@
-"""OAuth 2: an access token that is made at run time, and refresh tokens that rotate."""
+"""OAuth 2 (RFC 6749): an access token that is made at run time, and refresh tokens that rotate."""
 
+import logging
+import math
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 from requests import PreparedRequest
 
 from ..errors import ConnectorError, CredentialsError, UnexpectedResponse
+from .auth import Authenticate, nobody
 from .client import HttpClient
+from .meaning import Meaning, usual_meaning
 from .request import Request
 from .response import Response
 
 EARLY = 60.0  # seconds before its end a token is replaced: the API's clock may be ahead, and a request takes time
 
 
-class OAuth2:
-    """An access token that is made at run time (RFC 6749) and replaced before it ends. Threads may share it.
+class Token(msgspec.Struct):
+    """What the token's address answers (section 5.1). expires_in: seconds.
 
-    client: asks the token's address `url`; its own credentials, often `nobody`, are those that go there.
-    form: what is sent: {"grant_type": "client_credentials", "client_id": ..} or {"grant_type": "refresh_token", ..}.
+    Any, for an odd value must not lose the others: the old refresh token may be spent by then.
+    """
+
+    access_token: Any = None
+    expires_in: Any = None
+    refresh_token: Any = None
+
+
+class Refusal(msgspec.Struct):
+    """What it answers otherwise (section 5.2)."""
+
+    error: str
+    error_description: str | None = None
+
+
+class OAuth2:
+    """Puts an access token into requests, and replaces it before it ends or once it is refused. Threads may share it.
+
+    form: what `url` is sent: {"grant_type": "client_credentials", "client_id": ..}, or "refresh_token" and that.
     hide: gets every token before it is used, so that none is ever written.
     save: gets each new refresh token before anything else happens: with most APIs the old one is spent by then, and a
     process that is killed must not lose it.
+    authenticate, tries: of the requests to `url`; some APIs want id and secret by `basic`.
     """
 
     def __init__(
         self,
-        client: HttpClient,
         url: str,
         form: Mapping[str, str],
+        logger: logging.Logger,
         hide: Callable[[str], None],
         save: Callable[[str], None] | None = None,
+        authenticate: Authenticate = nobody,
+        tries: int = 5,
     ) -> None:
-        self._client, self._url, self._form, self._hide, self._save = client, url, dict(form), hide, save
+        self._url, self._form, self._hide, self._save = url, dict(form), hide, save
+        self._client = HttpClient(authenticate, logger, tries=tries, meaning=_meaning)
         self._lock = threading.Lock()  # one thread gets the token, the others wait for it
         self._token, self._ends = "", 0.0  # the token, and when it is to be replaced, on the monotonic clock
-        self._refused: ConnectorError | None = None
+        self._failed: ConnectorError | None = None
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         with self._lock:
@@ -52,41 +79,48 @@ class OAuth2:
                 self._ends = 0.0
 
     def _get_token(self) -> None:
-        if self._refused is not None:  # a refresh token is not spent twice
-            raise self._refused
+        if self._failed is not None:
+            raise self._failed
         # Nobody knows what became of a refresh token whose response is lost; to send it again may end the connection.
         request = Request(self._url, method="POST", form=self._form, repeatable="refresh_token" not in self._form)
         try:
-            answer = self._answer(self._client.send(request))
-        except CredentialsError as error:
-            self._refused = error
+            token = self._client.send(request).json_as(Token)
+        except ConnectorError as error:
+            error.detail = ""  # it may quote the answer, with tokens that nobody has hidden yet
+            if isinstance(error, CredentialsError) or not request.may_be_repeated:
+                self._failed = error  # a refresh token is not spent twice
             raise
-        self._token = answer["access_token"]
-        self._hide(self._token)
-        new = answer.get("refresh_token")
-        if isinstance(new, str) and new != self._form.get("refresh_token"):
-            self._hide(new)
-            self._form["refresh_token"] = new
+        for secret in filter(_is_token, (token.access_token, token.refresh_token)):
+            self._hide(secret)
+        if _is_token(token.refresh_token) and token.refresh_token != self._form.get("refresh_token"):
+            self._form["refresh_token"] = token.refresh_token
             if self._save is not None:
-                self._save(new)
-        lifetime = float(answer.get("expires_in") or "inf")  # without one it holds until the API refuses it
-        self._ends = time.monotonic() + max(lifetime - EARLY, lifetime / 2)
+                self._save(token.refresh_token)
+        if not _is_token(token.access_token):
+            raise UnexpectedResponse(f"The API sent no access token for {request.path}.")
+        self._token = token.access_token
+        lifetime = _seconds(token.expires_in)
+        self._ends = time.monotonic() + max(lifetime - EARLY, lifetime / 2, 1.0)
 
-    def _answer(self, response: Response) -> dict[str, Any]:
-        """What the token's address says. Raises CredentialsError (RFC 6749, 5.2) or UnexpectedResponse."""
-        try:
-            answer = response.json()
-            if response.status in (400, 401, 403):
-                raise self._refusal(answer)
-            if response.status == 200 and isinstance(answer["access_token"], str):
-                float(answer.get("expires_in") or 0)
-                return dict(answer)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            pass
-        raise UnexpectedResponse(f"The API sent no token for {response.path} (HTTP {response.status}).")
 
-    def _refusal(self, answer: Mapping[str, Any]) -> CredentialsError:
-        if answer["error"] == "invalid_grant":
-            return CredentialsError("The API no longer accepts the refresh token; sign in again to get a new one.")
-        said = answer.get("error_description") or answer["error"]
-        return CredentialsError(f'The API gives no token for these credentials; check them. It says: "{said}"')
+def _is_token(value: Any) -> bool:
+    """Whether it can stand in a header."""
+    return isinstance(value, str) and re.fullmatch("[!-~]+", value) is not None
+
+
+def _seconds(lifetime: Any) -> float:
+    """How long a token holds. Where the API does not say so: until it is refused."""
+    try:
+        return float(lifetime) if float(lifetime) > 0 else math.inf
+    except (TypeError, ValueError, OverflowError):
+        return math.inf
+
+
+def _meaning(response: Response) -> Meaning:
+    if response.status not in (400, 401, 403):
+        return usual_meaning(response)
+    refusal = response.json_as(Refusal)
+    if refusal.error == "invalid_grant":
+        return CredentialsError("The API no longer accepts the refresh token; sign in again to get a new one.")
+    said = refusal.error_description or refusal.error
+    return CredentialsError(f'The API gives no token for these credentials; check them. It says: "{said}"')

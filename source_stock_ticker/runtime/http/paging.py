@@ -32,6 +32,8 @@ def follow(
     while True:
         page = _page(fetch, parse, token, what, logger)
         if page.last is not None and (page.first, page.last) == ends:
+            page = _page(fetch, parse, token, what, logger)  # some cache may have served the last one again
+        if page.last is not None and (page.first, page.last) == ends:
             logger.warning("%s: a link leads to the page just read; its rows are not read twice.", what)
             page = page.without_rows()
         unchanged = unchanged + 1 if page.last is None else 0

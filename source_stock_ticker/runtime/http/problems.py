@@ -2,6 +2,8 @@
 
 import re
 
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
+
 # Patterns in the repr() of an exception, and what they mean; {} is the pattern's group. The first match counts. A
 # repr() begins with the exception's class; anything that the server sent comes later.
 # Only the user can fix these, so the next try would fail like the last one.
@@ -45,8 +47,6 @@ PASSING = (
     (" refused", "nothing listens at that address (connection refused)"),
     (r"^\w*Decod\w*Error", "it sent a body that cannot be unpacked"),
 )
-# Then not even a part of the request was sent.
-NEVER_ARRIVED = "ProxyError|NewConnectionError|NameResolutionError|ConnectTimeout|SSLError"
 
 
 def problem(error: Exception) -> tuple[str, bool]:
@@ -61,4 +61,6 @@ def problem(error: Exception) -> tuple[str, bool]:
 
 def never_arrived(error: Exception) -> bool:
     """Whether no connection came about, so that the API cannot have seen the request."""
-    return re.search(NEVER_ARRIVED, repr(error)) is not None
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    # By type: what the repr() of an error says may be the server's words, and TLS may break after the request, too.
+    return isinstance(reason, NewConnectionError | ConnectTimeoutError | ProxyError)

@@ -10,15 +10,16 @@ REPEATABLE = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}  # to send one twice do
 class Request(NamedTuple):
     """What an API is asked.
 
-    query: parameters of the address; those that are None are left out. json, form: the body, at most one of them.
-    repeatable: whether it may be sent again if nobody knows what became of it; None: as its method says. A POST that
-    only searches is repeatable; one that makes something is not.
+    query: parameters of the address; a list is repeated (a=1&a=2), True is true. Of them and of the headers those that
+    are None are left out. json, form: the body, at most one of them. repeatable: whether it may be sent again if nobody
+    knows what became of it; None: as its method says. A POST that only searches is repeatable; one that makes something
+    is not.
     """
 
     url: str
     query: Mapping[str, Any] = {}
     method: str = "GET"
-    headers: Mapping[str, str] = {}
+    headers: Mapping[str, str | None] = {}
     json: Any = None
     form: Mapping[str, Any] | None = None
     repeatable: bool | None = None
@@ -26,7 +27,9 @@ class Request(NamedTuple):
     @property
     def address(self) -> str:
         """The URL with its query."""
-        query = urlencode({name: value for name, value in self.query.items() if value is not None})
+        filled = {name: value for name, value in self.query.items() if value is not None}
+        filled = {name: str(value).lower() if isinstance(value, bool) else value for name, value in filled.items()}
+        query = urlencode(filled, doseq=True)
         return self.url + ("&" if "?" in self.url else "?") * bool(query) + query
 
     @property

@@ -29,6 +29,13 @@ class Response(NamedTuple):
         except msgspec.ValidationError as error:
             raise UnexpectedResponse(f"The API sent a number out of range for {self.path}.", str(error)) from None
 
+    def json_as(self, kind: type[T]) -> T:
+        """What the body holds as that type, such as a msgspec.Struct. Raises UnexpectedResponse."""
+        try:
+            return self.decoded(msgspec.json.Decoder(kind))
+        except msgspec.ValidationError as error:
+            raise UnexpectedResponse(f"The API sent something unexpected for {self.path}: {error}.") from None
+
     def decoded(self, decoder: msgspec.json.Decoder[T]) -> T:
         """The body as the decoder's type. Raises UnexpectedResponse, or for JSON of another type ValidationError."""
         if len(self.body) > MAX_VALUES and self.body.count(b",") > MAX_VALUES:

@@ -41,6 +41,12 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return max((seconds for value in values if (seconds := _seconds(value.strip())) is not None), default=None)
 
 
+def http_date(value: str) -> float:
+    """Seconds since 1970 that an HTTP date says. Raises TypeError, ValueError or OverflowError."""
+    moment = parsedate_to_datetime(value)
+    return moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp()  # HTTP dates are in UTC, said or not
+
+
 def _seconds(value: str) -> float | None:
     """Seconds that a number says, or until the moment that a larger number (since 1970) or an HTTP date says."""
     try:
@@ -49,9 +55,7 @@ def _seconds(value: str) -> float | None:
             if seconds > MAX_SECONDS:
                 seconds = (seconds / 1000 if seconds > MAX_MOMENT else seconds) - time.time()
         else:
-            moment = parsedate_to_datetime(value)
-            # HTTP dates are in UTC, said or not.
-            seconds = moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp() - time.time()
+            seconds = http_date(value) - time.time()
     except (ValueError, TypeError, OverflowError):
         return None
     return min(max(0.0, seconds), MAX_ASKED)

@@ -13,6 +13,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -72,6 +73,7 @@ def _spellings(secrets: set[str]) -> list[str]:
     return sorted(found, key=len, reverse=True)
 
 
+@cache  # with each token that is made at run time all are looked up again
 def _spellings_of(secret: str) -> set[str]:
     raw = secret.encode("utf-8", "surrogatepass")
     in_python = {secret, repr(secret)[1:-1], repr(raw)[2:-1], secret.replace("'", "\\'")}

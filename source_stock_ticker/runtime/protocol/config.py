@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from jsonschema import Draft7Validator
+from jsonschema import Draft7Validator, FormatChecker
 
 from ..errors import ConfigError, start_of
 
@@ -37,7 +37,7 @@ def validated(config: Any, schema: Schema) -> Config:
         raise ConfigError("config: there is no option {}; did you mean {}?".format(*misspelt))
     place = {name: place for place, name in enumerate(schema.get("properties", {}))}
     complaints = sorted(
-        Draft7Validator(schema).iter_errors(filled),
+        Draft7Validator(schema, format_checker=FormatChecker(["date"])).iter_errors(filled),
         key=lambda error: (error.validator != "required", place.get(next(iter(error.path), ""), len(place))),
     )
     if complaints:
@@ -47,11 +47,13 @@ def validated(config: Any, schema: Schema) -> Config:
 
 def _filled(config: Config, schema: Schema) -> Config:
     """The config without what is left blank, in its objects too; a required field may be "", but not null."""
-    required, filled = schema.get("required", []), {}
+    required, filled = schema.get("required", []), dict[str, Any]()
     for name, value in config.items():
         parts = _of(schema, name)
         if isinstance(value, dict) and parts:
             filled[name] = _filled(value, parts[0])
+        elif isinstance(value, list) and parts and isinstance(items := parts[0].get("items"), dict):
+            filled[name] = [_filled(item, items) if isinstance(item, dict) else item for item in value]
         elif value not in ("", None) or (name in required and value is not None):
             filled[name] = value
     return filled
@@ -60,13 +62,17 @@ def _filled(config: Config, schema: Schema) -> Config:
 def _variants(schema: Schema) -> Iterator[Schema]:
     """The schema and, if it is a choice, what may be chosen."""
     yield schema
-    for variant in (*schema.get("oneOf", ()), *schema.get("anyOf", ())):
+    for variant in (*schema.get("oneOf", ()), *schema.get("anyOf", ()), *schema.get("allOf", ())):
         yield from _variants(variant)
 
 
 def _of(schema: Schema, name: Any) -> list[Schema]:
     """What a schema says of a field of an object or an item of a list: more than one thing if it is a choice."""
-    found = (variant.get("properties", {}).get(name) or variant.get("items") for variant in _variants(schema))
+    kinds = ("items", "additionalProperties")
+    found = (
+        variant.get("properties", {}).get(name) or next(filter(None, map(variant.get, kinds)), None)
+        for variant in _variants(schema)
+    )
     return [part for part in found if isinstance(part, dict)]
 
 
@@ -123,9 +129,12 @@ def _demand(rule: str, wanted: Any, schema: Schema) -> str:
             return "must not be blank" if wanted == 1 else f"must have at least {wanted} characters"
         case "minimum" | "maximum":
             return f"must be {wanted} or {'more' if rule == 'minimum' else 'less'}"
-        case "pattern":
-            form = "YYYY-MM-DD" if schema.get("format") == "date" else f"a text that matches {wanted}"
-            return f"must be written as {form}" + "".join(f", for example {e}" for e in schema.get("examples", [])[:1])
+        case "minItems" | "maxItems":
+            return f"must have {wanted} {'or more' if rule == 'minItems' else 'or fewer'} entries"
+        case "pattern" | "format":
+            is_day = schema.get("format") == "date"
+            form = "a day, written as YYYY-MM-DD" if is_day else f"written as a text that matches {wanted}"
+            return f"must be {form}" + "".join(f", for example {e}" for e in schema.get("examples", [])[:1])
         case "oneOf" | "anyOf":
             return _choice(wanted)
     return f"does not fit the spec ({rule})"

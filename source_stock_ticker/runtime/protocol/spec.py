@@ -28,10 +28,10 @@ def read_spec(package: str) -> dict[str, Any]:
 def secrets(value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
     """The values that the spec marks as airbyte_secret, at any depth, whatever else is wrong with the config."""
     is_secret = schema.get("airbyte_secret", False)
-    for variant in schema.get("oneOf", ()):
+    for variant in (*schema.get("oneOf", ()), *schema.get("anyOf", ()), *schema.get("allOf", ())):
         yield from secrets(value, variant)
     for name, part in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        of_part = schema.get("properties", {}).get(name) or schema.get("items") or {}
-        yield from secrets(part, schema if is_secret else of_part)
+        of_part = schema.get("properties", {}).get(name) or schema.get("items") or schema.get("additionalProperties")
+        yield from secrets(part, schema if is_secret else of_part if isinstance(of_part, dict) else {})
     if is_secret and not isinstance(value, dict | list | bool | None):
         yield value

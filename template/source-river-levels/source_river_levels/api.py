@@ -59,6 +59,4 @@ def meaning(response: Response) -> Meaning:
             return ConfigError(f"Your key may not read this (HTTP 403).{quoted}")
         case 404:
             return UnexpectedResponse(f"The API does not know {path} (HTTP 404); is api_url right?{quoted}")
-    # 429, 408 and 5xx are tried again.
-    error = UnexpectedResponse(f"The API answered HTTP {response.status} for {path}.{quoted}")
-    return usual_meaning(response) or error
+    return usual_meaning(response)

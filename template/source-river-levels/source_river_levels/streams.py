@@ -66,7 +66,7 @@ class Readings(CursorStream, TableStream[Window]):
 
     def __init__(self, api: RiverLevelsApi, settings: Settings, logger: logging.Logger) -> None:
         super().__init__(api, settings, logger)
-        self.cursor = Moment(settings.start, settings.now, timedelta(days=settings.lookback_days))
+        self.cursor = Moment(settings.start, timedelta(days=settings.lookback_days), now=settings.now)
 
     def parents(self) -> Iterable[str | Unread]:
         return Parents(Stations(self._api, self._settings, self._logger), itemgetter("id"), WORKERS, self._logger)

@@ -47,7 +47,7 @@ def test_a_response_without_a_list_of_rows_is_not_taken_for_an_empty_one(body):
         (401, CredentialsError, "api_key"),
         (403, ConfigError, "may not read"),
         (404, UnexpectedResponse, "api_url"),
-        (400, UnexpectedResponse, r"HTTP 400 for /stations\. The API says"),
+        (400, UnexpectedResponse, "HTTP 400 for /stations"),
         (429, TransientError, "rate limit"),
         (503, TransientError, "503"),
     ],

@@ -56,7 +56,7 @@ def test_a_429_that_says_nonsense_is_as_one_that_says_nothing(http, client, cloc
 @pytest.mark.parametrize("value", ["86400", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
 def test_a_429_that_wants_an_absurd_silence_ends_at_once_with_what_to_do(http, client, clock, value):
     responds(http, 429, headers={"Retry-After": value})
-    error = failure(client())
+    error = failure(client(requests_per_minute=0))
     assert isinstance(error, TransientError)
     assert "requests_per_minute" in error.message
     assert clock.slept == []
@@ -67,12 +67,15 @@ def test_a_429_that_wants_an_absurd_silence_ends_at_once_with_what_to_do(http, c
     [({}, "a minute"), ({"Retry-After": "3600"}, "3600 s, as it asks for,")],
     ids=["silent", "says"],
 )
-def test_who_does_not_want_to_wait_hears_of_a_429_at_once(http, client, clock, headers, asked):
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [({"requests_per_minute": 0}, ", or set requests_per_minute to what your plan allows"), ({}, "")],
+    ids=["with the option", "without it"],
+)
+def test_who_does_not_want_to_wait_hears_of_a_429_at_once(http, client, clock, headers, asked, options, advice):
     responds(http, 429, headers=headers)
-    assert failure(client(tries=1)).message == (
-        f"The API's rate limit is reached. Wait {asked} and try again, "
-        "or set requests_per_minute to what your plan allows."
-    )
+    text = f"The API's rate limit is reached. Wait {asked} and try again{advice}."
+    assert failure(client(tries=1, **options)).message == text
     assert clock.slept == []
 
 

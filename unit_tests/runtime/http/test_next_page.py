@@ -4,7 +4,13 @@ import pytest
 from letters_server import HOST
 
 from source_stock_ticker.runtime.errors import UnexpectedResponse
-from source_stock_ticker.runtime.http.pages import next_link, next_number, next_offset, own_path
+from source_stock_ticker.runtime.http.pages import (
+    next_cursor,
+    next_link,
+    next_number,
+    next_offset,
+    own_path,
+)
 from source_stock_ticker.runtime.http.request import Request
 from source_stock_ticker.runtime.http.response import Response
 
@@ -14,7 +20,8 @@ def response(query=None, json=None, **headers):
 
 
 @pytest.mark.parametrize(
-    ("query", "rows", "token"), [({}, 10, "2"), ({"page": "2"}, 10, "3"), ({"page": None}, 10, "2"), ({}, 9, None)]
+    ("query", "rows", "token"),
+    [({}, 10, "2"), ({"page": "2"}, 10, "3"), ({"page": None}, 10, "2"), ({"page": 0}, 10, "1"), ({}, 9, None)],
 )
 def test_the_next_number_follows_a_full_page(query, rows, token):
     assert next_number(response(query), rows, 10) == token
@@ -28,11 +35,30 @@ def test_the_next_number_follows_a_full_page(query, rows, token):
         ({"offset": "10"}, 9, None, None),
         ({"offset": "10"}, 9, 20, "19"),
         ({"offset": "10"}, 10, 20, None),
-        ({"offset": "10"}, 0, 20, None),
     ],
 )
 def test_the_next_offset_is_behind_the_page(query, rows, total, token):
     assert next_offset(response(query), rows, 10, total=total) == token
+
+
+def test_an_empty_page_before_the_total_is_refused():
+    with pytest.raises(UnexpectedResponse, match="20 rows"):
+        next_offset(response({"offset": "10"}), 0, total=20)
+
+
+def test_without_size_and_total_the_first_empty_page_is_the_last():
+    assert [next_offset(response(), rows) for rows in (0, 1)] == [None, "1"]
+
+
+@pytest.mark.parametrize(("more", "cursor", "token"), [(True, "x", "x"), (False, "x", None), (False, None, None)])
+def test_a_cursor_counts_if_there_is_more(more, cursor, token):
+    assert next_cursor(more, cursor) == token
+
+
+@pytest.mark.parametrize("cursor", [None, ""])
+def test_more_without_a_cursor_is_refused(cursor):
+    with pytest.raises(UnexpectedResponse, match="more pages"):
+        next_cursor(True, cursor)
 
 
 def test_what_was_sent_may_have_been_in_the_body_under_another_name():
@@ -46,16 +72,33 @@ def test_what_was_sent_may_have_been_in_the_body_under_another_name():
         ('<https://a.example/x?page=1>; rel="prev", <https://a.example/x?page=3>; rel=next', "?page=3"),
         ('<https://a.example/x?page=4>; rel="next last"; title="x"', "?page=4"),
         ('<https://a.example/x?page=1>; rel="prev"', None),
+        ('<https://a.example/x?page=2>; title="a=b"; rel="next"', "?page=2"),
+        ('<https://a.example/x?page=2>; cursor="a=="; title="a;b, <c>"; Rel=NEXT', "?page=2"),
+        ('<https://a.example/x?x=1;y=2,3&page=2>; rel="next"', "?x=1;y=2,3&page=2"),
+        ('<https://a.example/x?page=1>; title="; rel=next"; rel=prev', None),
+        ("</x?page=2>; rel=next", "?page=2"),
+        ("<?page=2>;rel=next", "?page=2"),
         ("", None),
-        ("nonsense", None),
     ],
 )
 def test_a_link_header_names_the_next_page(header, link):
-    assert next_link(response(Link=header)) == (link and f"https://a.example/x{link}")
+    request = Request("https://a.example/x")
+    of = Response(200, b"", "/x", {"Link": header}, request)
+    assert next_link(of, "https://a.example") == (link and f"/x{link}")
+
+
+def test_a_link_header_that_names_no_link_is_refused():
+    with pytest.raises(UnexpectedResponse, match="Link header"):
+        next_link(response(Link="nonsense"), HOST)
+
+
+def test_a_link_header_to_another_host_is_refused():
+    with pytest.raises(UnexpectedResponse, match="another host"):
+        next_link(response(Link='<https://b.example/x>; rel="next"'), "https://a.example")
 
 
 def test_without_a_link_header_it_was_the_last_page():
-    assert next_link(response()) is None
+    assert next_link(response(), HOST) is None
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import requests
 import responses
 from letters_server import HOST, URL
 
-from source_stock_ticker.runtime.errors import CredentialsError, TransientError, UnexpectedResponse
+from source_stock_ticker.runtime.errors import ConnectorError, CredentialsError, TransientError, UnexpectedResponse
 from source_stock_ticker.runtime.http import auth
 from source_stock_ticker.runtime.http.client import HttpClient
 from source_stock_ticker.runtime.http.oauth2 import OAuth2
@@ -47,7 +47,6 @@ class Account:
 
     def client(self, form=CLIENT, tries=1):
         logger = logging.getLogger("airbyte")
-        tokens = HttpClient(auth.nobody, logger, tries=tries)
 
         def hide(secret):
             self.told.append(("hidden", secret))
@@ -55,7 +54,7 @@ class Account:
         def save(token):
             self.told.append(("saved", token))
 
-        return HttpClient(OAuth2(tokens, TOKENS, form, hide, save), logger, tries=tries)
+        return HttpClient(OAuth2(TOKENS, form, logger, hide, save, tries=tries), logger, tries=tries)
 
 
 def test_one_token_serves_many_requests(http):
@@ -81,7 +80,7 @@ def test_a_token_is_replaced_before_it_ends(http, monkeypatch):
         assert account.made == made
 
 
-@pytest.mark.parametrize("lifetime", [None, 0, "3600", 3600.5])
+@pytest.mark.parametrize("lifetime", [None, 0, "0", -1, "", "soon", True, [], "3600", "3600.5", 3600.5])
 def test_the_lifetime_may_be_missing_or_written_oddly(http, lifetime):
     account = Account(http, lifetime=lifetime)
     client = account.client()
@@ -103,7 +102,8 @@ def test_a_refusal_of_the_new_token_too_is_the_callers_to_judge(http):
     account = Account(http)
     client = account.client()
     http.replace("GET", URL, status=401)
-    assert client.get(URL).status == 401
+    with pytest.raises(UnexpectedResponse, match="HTTP 401"):
+        client.get(URL)
     assert account.made == 2
 
 
@@ -141,10 +141,10 @@ def test_the_next_token_is_asked_for_with_the_new_refresh_token(http):
 def test_a_refresh_token_that_stays_is_not_saved_again(http):
     http.post(TOKENS, json={"access_token": "t1", "refresh_token": "r0"})
     http.get(URL)
-    told = []
-    tokens = HttpClient(auth.nobody, logging.getLogger("airbyte"))
-    HttpClient(OAuth2(tokens, TOKENS, REFRESH, told.append, told.append), logging.getLogger("airbyte")).get(URL)
-    assert told == ["t1"]
+    saved = []
+    logger = logging.getLogger("airbyte")
+    HttpClient(OAuth2(TOKENS, REFRESH, logger, print, saved.append), logger).get(URL)
+    assert saved == []
 
 
 def test_a_spent_refresh_token_is_refused_in_a_sentence_and_not_tried_again(http):
@@ -159,13 +159,48 @@ def test_a_spent_refresh_token_is_refused_in_a_sentence_and_not_tried_again(http
 def test_a_refresh_token_whose_response_is_lost_is_not_sent_twice(http):
     Account(http)
     http.replace(responses.Response("POST", TOKENS, body=requests.ConnectionError("reset")))
-    account_client = HttpClient(
-        OAuth2(HttpClient(auth.nobody, logging.getLogger("airbyte")), TOKENS, REFRESH, print),
-        logging.getLogger("airbyte"),
-    )
-    with pytest.raises(TransientError, match="tried once"):
-        account_client.get(URL)
+    logger = logging.getLogger("airbyte")
+    client = HttpClient(OAuth2(TOKENS, REFRESH, logger, print), logger)
+    for _ in range(2):
+        with pytest.raises(TransientError, match="tried once"):
+            client.get(URL)
     assert len(http.calls) == 1
+
+
+@pytest.mark.parametrize("odd", [{"access_token": 7}, {"access_token": "a\nb"}, {"access_token": None}])
+def test_a_new_refresh_token_is_saved_whatever_else_is_odd(http, odd):
+    http.post(TOKENS, json={"refresh_token": "r1", **odd})
+    told = []
+    logger = logging.getLogger("airbyte")
+    with pytest.raises(UnexpectedResponse, match="no access token"):
+        HttpClient(OAuth2(TOKENS, REFRESH, logger, told.append, told.append), logger).get(URL)
+    assert told == ["r1", "r1"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"body": "access_token=t0k3n&refresh_token=t0k3n"},
+        {"body": '{"access_token": "t0k3n", "refresh'},
+        {"status": 403, "json": {"access_token": "t0k3n"}},
+        {"status": 404, "json": {"access_token": "t0k3n"}},
+        {"status": 500, "json": {"access_token": "t0k3n"}},
+        {"status": 302, "headers": {"Location": "/?access_token=t0k3n"}},
+    ],
+)
+def test_an_answer_that_is_refused_is_not_quoted_for_it_may_hold_a_token(http, answer):
+    http.post(TOKENS, **answer)
+    logger = logging.getLogger("airbyte")
+    with pytest.raises(ConnectorError) as refused:
+        HttpClient(OAuth2(TOKENS, REFRESH, logger, print), logger).get(URL)
+    assert "t0k3n" not in refused.value.message + refused.value.detail
+
+
+def test_id_and_secret_may_go_by_basic(http):
+    Account(http)
+    authenticate = OAuth2(TOKENS, CLIENT, logging.getLogger("airbyte"), print, authenticate=auth.basic("me", "s3cret"))
+    authenticate(requests.Request("GET", URL).prepare())
+    assert http.calls[0].request.headers["Authorization"].startswith("Basic ")
 
 
 # Refusals
@@ -180,10 +215,10 @@ def test_wrong_credentials_are_told_in_the_apis_words(http, status):
         account.client().get(URL)
 
 
-@pytest.mark.parametrize("body", ["", "[]", "{}", '{"access_token": 7}', '{"access_token": "t", "expires_in": "soon"}'])
+@pytest.mark.parametrize("body", ["", "[]", "{}", '{"access_token": 7}', '{"access_token": "a b"}'])
 @pytest.mark.parametrize("status", [200, 201, 400])
 def test_an_answer_without_a_token_is_refused(http, status, body):
     account = Account(http)
     http.replace("POST", TOKENS, status=status, body=body)
-    with pytest.raises(UnexpectedResponse, match="for /token"):
+    with pytest.raises(UnexpectedResponse, match="/token"):
         account.client().get(URL)

@@ -5,6 +5,7 @@ import json
 
 import pytest
 import requests
+from broken_connections import BROKEN
 from letters_server import HOST, KEY, URL
 
 from source_stock_ticker.runtime.errors import TransientError, UnexpectedResponse
@@ -22,6 +23,7 @@ ORDER = Request(f"{HOST}/v1/orders", method="POST", form={"letter": "b & c"})
         (f"{HOST}/v1", {"a": 1, "b": None, "c": "x&y"}, f"{HOST}/v1?a=1&c=x%26y"),
         (f"{HOST}/v1?a=1", {"b": 2}, f"{HOST}/v1?a=1&b=2"),
         (f"{HOST}/v1?a=1", {"b": None}, f"{HOST}/v1?a=1"),
+        (f"{HOST}/v1", {"a": ["x", "y"], "b": True}, f"{HOST}/v1?a=x&a=y&b=true"),
     ],
 )
 def test_an_address_is_the_url_and_what_of_the_query_is_not_none(url, query, address):
@@ -59,9 +61,10 @@ def test_a_post_sends_a_form(http, client):
 
 def test_a_request_has_headers_of_its_own(http, client):
     http.get(URL)
-    client().send(Request(URL, headers={"If-None-Match": '"a1"', "Accept": "text/csv"}))
+    client().send(Request(URL, headers={"If-None-Match": '"a1"', "Accept": "text/csv", "If-Modified-Since": None}))
     sent = http.calls[0].request.headers
     assert (sent["If-None-Match"], sent["Accept"]) == ('"a1"', "text/csv")
+    assert "If-Modified-Since" not in sent
 
 
 # What may be sent twice
@@ -85,9 +88,19 @@ def test_a_post_that_makes_something_is_not_sent_twice_when_nobody_knows_what_be
 
 
 def test_a_post_that_surely_did_not_arrive_is_sent_again(http, client):
-    http.post(ORDER.url, body=requests.ConnectionError("NewConnectionError(refused)"))
+    http.post(ORDER.url, body=BROKEN["refused"][0])
     http.post(ORDER.url, body=b"made")
     assert client().send(ORDER).body == b"made"
+
+
+@pytest.mark.parametrize("words", ["NewConnectionError", "ProxyError", "SSLError"])
+def test_what_the_server_says_does_not_make_a_post_one_that_did_not_arrive(http, client, words):
+    http.post(ORDER.url, body=requests.ConnectionError(f"BadStatusLine('{words}')"))
+    http.post(ORDER.url, body=requests.exceptions.SSLError(f"{words} after the request"))
+    for _ in range(2):
+        with pytest.raises(TransientError, match="tried once"):
+            client().send(ORDER)
+    assert len(http.calls) == 2
 
 
 def test_a_post_that_the_rate_limit_held_back_is_sent_again(http, client):
@@ -145,6 +158,7 @@ def test_a_large_body_goes_into_a_file(http, client):
     file = io.BytesIO()
     response = client(limits=Limits(max_body=100)).send(Request(URL), into=file)
     assert (response.status, response.body, file.getvalue()) == (200, b"", b"letters" * 1000)
+    assert file.tell() == 0
 
 
 def test_what_an_earlier_try_has_left_in_the_file_is_gone(http, client):
@@ -155,10 +169,21 @@ def test_what_an_earlier_try_has_left_in_the_file_is_gone(http, client):
     assert file.getvalue() == b"letters"
 
 
+def test_a_file_that_cannot_hold_it_is_told_and_not_tried_again(http, client):
+    class Full(io.BytesIO):
+        def write(self, part):
+            raise OSError(28, "No space left on device")
+
+    http.get(URL, body=b"letters")
+    with pytest.raises(TransientError, match="No space left on device"):
+        client().send(Request(URL), into=Full())
+    assert len(http.calls) == 1
+
+
 def test_what_is_no_success_does_not_go_into_the_file(http, client):
     http.get(URL, status=404, body=b"no such report")
     file = io.BytesIO()
-    assert client().send(Request(URL), into=file).body == b"no such report"
+    assert client(meaning=lambda response: None).send(Request(URL), into=file).body == b"no such report"
     assert file.getvalue() == b""
 
 

@@ -39,6 +39,16 @@ def test_json_of_another_type_is_the_callers_to_judge():
         response(b'[{"letter": 1}]').decoded(LETTERS)
 
 
+def test_a_body_can_be_had_as_a_type():
+    assert response(b'{"letter": "a", "new": 1}').json_as(Letter) == Letter("a")
+
+
+@pytest.mark.parametrize("body", [b'{"letter": 1}', b"{}", b"[]", b"null"])
+def test_a_body_of_another_type_is_told_by_the_path(body):
+    message = refusal(lambda: response(body).json_as(Letter)).message
+    assert message.startswith("The API sent something unexpected for /v1/letters: ")
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -338,3 +338,16 @@ def test_an_unread_slice_fails_with_its_own_name_and_the_others_are_read(run):
     found = run(PartlyListed({"a": [[1]]}))
     assert (found.rows, found.failed) == ([("a", 1)], True)
     assert found.errors[0]["message"].startswith("Not read: the parts of x. The API is down.")
+
+
+@pytest.mark.parametrize(("error", "read"), [(Unavailable("Gone."), ["c"]), (SkipSlice("Empty."), ["b", "c"])])
+def test_no_later_slice_of_a_group_hides_one_that_is_not_to_be_had(run, error, read):
+    parts = {"a": [error], "b": [[1]], "c": [[1]]}
+    found = run(Numbers(parts, groups={"a": "ab", "b": "ab"}, listed=lambda stream_slice: True))
+    assert ([part for part, _ in found.rows], found.failed) == (read, False)
+
+
+def test_of_many_slices_that_are_left_out_twenty_are_named(run, caplog):
+    found = run(Numbers({str(n): [EMPTY] for n in range(23)}))
+    assert not found.failed
+    assert (len(caplog.messages), caplog.messages[-1]) == (21, "numbers: 3 more are left out.")

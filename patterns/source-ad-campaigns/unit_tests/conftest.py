@@ -1,0 +1,57 @@
+"""What the tests of the connector share: the API as the network shows it, a stream made from a config, a read."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+import responses
+
+from source_ad_campaigns import SourceAdCampaigns
+from source_ad_campaigns.runtime import cursors
+from source_ad_campaigns.runtime.testing import Reading, read_stream
+
+CONFIG = {"credentials": {"auth_type": "private_app", "access_token": "a-token"}, "start_date": "2024-01-01"}
+
+
+class Now(datetime):
+    """A clock that stands: yesterday is the 9th of March 2024."""
+
+    @classmethod
+    def now(cls, tz: Any = None) -> datetime:
+        return datetime(2024, 3, 10, 12, tzinfo=timezone.utc)
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that were slept; none of them really passes."""
+    found: list[float] = []
+    monkeypatch.setattr(time, "sleep", found.append)
+    return found
+
+
+@pytest.fixture
+def server(slept: list[float], monkeypatch: pytest.MonkeyPatch) -> Iterator[responses.RequestsMock]:
+    """The API: tests put its responses in. A request without one fails."""
+    monkeypatch.setattr(cursors, "datetime", Now)
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock
+
+
+@pytest.fixture
+def connect() -> Callable[..., Any]:
+    """A function: a class of streams, and words of the config -> that stream."""
+
+    def connect(table: type, **config: Any) -> Any:
+        found = SourceAdCampaigns().streams(logging.getLogger("unit_tests"), {**CONFIG, **config})
+        return next(stream for stream in found if type(stream) is table)
+
+    return connect
+
+
+@pytest.fixture
+def read() -> Callable[..., Reading]:
+    """A function: a stream and a saved state -> its Reading."""
+    return read_stream
