@@ -6,8 +6,9 @@ IMAGE = airbyte/source-stock-ticker:dev
 # An empty file each: the environment is made again only when setup.py is newer than it.
 READY = $(VENV)/.ready
 READY_FOR_TESTS = $(VENV)/.ready-for-tests
+READY_TO_SYNC = $(VENV)/.ready-to-sync
 
-.PHONY: help demo test lint sandbox image lock clean
+.PHONY: help demo sync test lint sandbox image lock clean
 
 help: ## list what can be made (this list)
 	@echo 'In a fresh clone begin with `make demo`. What else there is:'
@@ -16,6 +17,12 @@ help: ## list what can be made (this list)
 
 demo: $(READY) ## run the connector's four commands against the sandbox, without a key
 	@$(VENV)/bin/python integration_tests/demo.py
+
+# STREAMS=a,b  DATABASE=file  FULL=yes  SET="name=value other=@file". Exit codes other than 0 become make's own, 2.
+sync: $(READY_TO_SYNC) ## read into a DuckDB database: the sandbox, or make sync CONFIG=secrets/config.json
+	@$(VENV)/bin/python destination/sync.py $(if $(CONFIG),--config '$(CONFIG)') $(if $(DATABASE),--database '$(DATABASE)') \
+		$(if $(STREAMS),--streams '$(STREAMS)') $(if $(FULL),--full) $(foreach one,$(SET),--set '$(one)') \
+		$(if $(TICKERS),--set 'tickers=@$(TICKERS)')
 
 # A file's tests stay together, since what they share is made once for a file. The order given here is kept, so that
 # the files that take longest come first and no core is left waiting for one of them at the end.
@@ -52,6 +59,11 @@ $(READY): setup.py
 	@echo 'Setting up $(VENV) (once; about half a minute)'
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(READY_TO_SYNC): $(READY)
+	@echo 'Adding DuckDB'
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[sync]'
 	@touch $@
 
 $(READY_FOR_TESTS): $(READY)

@@ -9,6 +9,7 @@ from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
 PACKAGE = "source_stock_ticker"
+DUCKDB = "duckdb>=1.2,<3"  # for destination/
 
 
 def version() -> str:
@@ -65,8 +66,10 @@ setup(
             "types-requests>=2.31,<3",
             "types-jsonschema>=4.17,<5",
             "types-PyYAML>=6,<7",
+            DUCKDB,
             "orjson>=3.9,<4",  # integration_tests/test_benchmarks.py runs the benchmark's lower bound
         ],
+        "sync": [DUCKDB],
         # Airbyte's own packages, for two targets of the Makefile; PyAirbyte (airbyte) asks for a Python before 3.13.
         "acceptance": [
             "airbyte>=0.71,<1",

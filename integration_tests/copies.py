@@ -54,7 +54,7 @@ class Make:
         python.chmod(0o755)
 
     def __call__(self, folder: Path, *words: str, **variables: str) -> Done:
-        for name in (".ready", ".ready-for-tests"):
+        for name in (".ready", ".ready-for-tests", ".ready-to-sync"):
             ready = self._environment / name
             ready.touch()  # newer than the copy's setup.py
             if "update" in words:

@@ -52,12 +52,14 @@ NOT_A_PERSONS = {"CI", "BUILD_NUMBER", "FORCE_COLOR", "PY_COLORS", "PYTEST_ADDOP
 # `make` is only asked whether it knows the target. (Docker commands: see Shell.)
 TARGETS = {"make test", "make lint", "make sandbox", "make help", "make lock"}
 TARGETS |= {"make acceptance", "make image", "make imagetest", "make example"}  # .ci/run runs these
+TARGETS |= {"make sync CONFIG=secrets/config.json"}  # the sandbox's stands for it
 TARGETS |= {"make benchmark", "make benchmark PEERS=yes", "make growth", "make hotpath"}  # test_benchmarks.py: small
 # Scripts on the pages, and the packages without which they are left out. (integration_tests/acceptance has them.)
 ELSEWHERE = {"load.py": "duckdb", "sync.py": "airbyte", "standard_tests": "airbyte_cdk"}
 # The run that this is part of.
 ALL_TESTS = {"python -m pytest -s unit_tests", "python -m pytest -s integration_tests"}
 
+CLOCK = re.compile(r"^make: [Ww]arning: .*\n", re.MULTILINE)  # of the environment's future: see _virtual
 FILE = re.compile(r"(?:^|[.:,)] )(Change|Make|From) (?:[^`]* )?`([^`]+)`[^`]*:$", re.IGNORECASE)
 
 
@@ -223,6 +225,7 @@ class Shell:
         self._exit_code = done.returncode
         assert done.returncode == 2 or not done.stderr, f"{command}\n{done.stderr}"  # Airbyte shows it as errors
         output = self._said = done.stdout + (done.stderr or "")
+        output = CLOCK.sub("", output)
         return output.replace(self._addresses[-1], USUAL_ADDRESS).splitlines()
 
     def edit(self, block: FileBlock) -> None:
@@ -291,7 +294,7 @@ def _virtual(environment: Path) -> Path:
     for name in ("python", "python3"):
         (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
         (programs / name).chmod(0o755)
-    for name in (".ready", ".ready-for-tests"):
+    for name in (".ready", ".ready-for-tests", ".ready-to-sync"):
         (environment / name).touch()
         os.utime(environment / name, (2**32, 2**32))  # newer than any setup.py, so that nothing is installed
     return programs

@@ -23,6 +23,8 @@ FOREIGN = re.compile(
     "stock|ticker|massive|polygon|dividend|aapl|msft|nasdaq|price|trading|new york|river-|river_level|river level", re.I
 )
 GOALS = {"issue-tracker": 150, "ad-campaigns": 250, "book-lists": 150}  # lines of code, spec.yaml included
+# Tests of a copy that are ours but for the name; they run here already.
+NOT_OURS = "-q --ignore=unit_tests/runtime --ignore=unit_tests/destination"
 
 pytestmark = WITH_MAKE
 
@@ -290,7 +292,7 @@ def test_a_patterns_readme_takes_what_it_does_not_say_from_the_templates(project
 @pytest.mark.parametrize("pattern", runpy.run_path(str(NEW))["patterns"]())
 def test_a_copy_of_a_pattern_is_right_at_once(pattern: str, make: Make, tmp_path: Path) -> None:
     assert make_new("open-weather", tmp_path / "copy", pattern).returncode == 0
-    done = make(tmp_path / "copy", "demo", "lint", "test", PYTEST_ADDOPTS="-q --ignore=unit_tests/runtime")
+    done = make(tmp_path / "copy", "demo", "lint", "test", PYTEST_ADDOPTS=NOT_OURS)
     assert done.returncode == 0, done.stdout
 
 
@@ -304,9 +306,15 @@ def test_demo_runs_at_once(copy: Path, make: Make) -> None:
     assert "11 RECORD" in done.stdout
 
 
+def test_it_reads_into_a_database_at_once(copy: Path, make: Make, tmp_path: Path) -> None:
+    for came in ("8", "5"):  # of the second read: its lookback
+        done = make(copy, "sync", f"DATABASE={tmp_path / 'some.duckdb'}")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert re.search(rf"^readings +{came} +8 ", done.stdout, re.MULTILINE), done.stdout
+
+
 def test_its_tests_pass_at_once(copy: Path, make: Make) -> None:
-    # Those of the runtime are ours but for the name; they run here already.
-    done = make(copy, "test", PYTEST_ADDOPTS="-q --ignore=unit_tests/runtime")
+    done = make(copy, "test", PYTEST_ADDOPTS=NOT_OURS)
     assert done.returncode == 0, done.stdout
 
 
@@ -326,7 +334,7 @@ def test_no_name_is_too_short_or_too_long_for_the_style(name: str, tmp_path: Pat
 
 def test_make_help_lists_what_a_copy_can_do(copy: Path, make: Make) -> None:
     listed = re.findall(r"^  make (\w+)", make(copy, "help").stdout, re.MULTILINE)
-    assert listed == ["help", "demo", "test", "lint", "sandbox", "image", "lock", "clean", "update"]
+    assert listed == ["help", "demo", "sync", "test", "lint", "sandbox", "image", "lock", "clean", "update"]
 
 
 # What is left to do

@@ -27,6 +27,8 @@ TESTED = [FIVE_MINUTES, "With your own key", "In docker"]
 ELSEWHERE = {
     "python main.py --help",  # unit_tests/runtime/entrypoint/
     "python integration_tests/sandbox_api.py",  # test_the_sandbox_says_where_it_is
+    "make sync",  # docs/recipes.md and test_sync.py
+    "make sync CONFIG=secrets/config.json",
     "make demo",  # test_the_demo_shows_the_four_commands
     "make new NAME=pokemon DIR=../source-pokemon",  # the tutorial and test_new_connector.py
     "make new",

@@ -1,0 +1,162 @@
+"""Keeps streams as tables of a DuckDB database, each with the state that goes with its rows.
+
+What a destination owes to RECORD and STATE. A STATE says: all that the RECORDs before it hold need not be sent again.
+So it may be kept only together with those rows. If it came into the database before them, a crash in between would lose
+them for good; if after them, they would come twice. Here both go in one transaction, and the state in the database is
+true at any moment, whatever is killed:
+
+    RECORD     its line goes into a file, the spool: a database takes rows by the thousand far faster than singly
+    STATE      covers the lines so far; with this STATE or a later one they are loaded:
+                   BEGIN; the rows replace those with their keys; the STATE replaces the one before it; COMMIT
+    COMPLETE   all has been read: the rest is loaded, and a full refresh takes its table's place
+    the end    lines that no STATE has covered are thrown away: the next read sends them again
+
+A full refresh must not empty a table before it has read the whole of another. So it fills a table beside it, with a
+state of its own, and changes places at COMPLETE. If it fails, that table stays, and the next attempt has the same
+sync_id, by which the connector knows that its state still counts. (A stream that is not resumable begins again.)
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+Json = dict[str, Any]
+
+BESIDE = "_refresh_of_"  # with this begins the name of a table that a full refresh is filling
+MIN_INTERVAL = 1.0  # seconds between two loads: each costs some milliseconds, however few its rows
+TYPES = {"boolean": "BOOLEAN", "integer": "BIGINT", "number": "DOUBLE", "string": "VARCHAR"}
+TYPES |= {"date": "DATE", "date-time": "TIMESTAMP WITH TIME ZONE", "timestamp_without_timezone": "TIMESTAMP"}
+
+
+class SchemaChanged(Exception):
+    """A column cannot take what the connector now sends."""
+
+
+def connect(path: Path) -> duckdb.DuckDBPyConnection:
+    """The database, in which _state says of each table how far its rows go."""
+    database = duckdb.connect(str(path))
+    database.execute("SET TimeZone = 'UTC'")
+    database.execute("CREATE TABLE IF NOT EXISTS _state (name VARCHAR PRIMARY KEY, sync_id BIGINT, state JSON)")
+    return database
+
+
+def column_type(schema: Json) -> str:
+    """The type of a column for values of a JSON Schema; what has parts, or several types, stays JSON."""
+    said = schema.get("type", [])
+    kinds = [kind for kind in ([said] if isinstance(said, str) else said) if kind != "null"]
+    names = (schema.get("airbyte_type"), schema.get("format"), *kinds) if len(kinds) == 1 else ()
+    return next((TYPES[name] for name in names if name in TYPES), "JSON")
+
+
+def quoted(name: str) -> str:
+    """A name as SQL has it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+class Table:
+    """One stream of the configured catalog, in the database.
+
+    A table that is made anew has no state. So whoever drops one has the stream read from its start. What fails between
+    BEGIN and COMMIT ends the program, and the database takes back all that came after BEGIN.
+    """
+
+    def __init__(self, database: duckdb.DuckDBPyConnection, configured: Json, spool: Path) -> None:
+        stream = configured["stream"]
+        self.name: str = stream["name"]
+        self.configured, self.rows_came = configured, 0
+        self._columns = {name: column_type(field) for name, field in stream["json_schema"]["properties"].items()}
+        self._fields = ", ".join(f"{quoted(name)} {kind}" for name, kind in self._columns.items())
+        self._key = [quoted(path[0]) for path in stream.get("source_defined_primary_key") or ()]
+        self._cursor = [quoted(field) for field in stream.get("default_cursor_field") or ()]
+        self._in_full = configured["sync_mode"] == "full_refresh"
+        self._into = BESIDE + self.name if self._in_full else self.name  # the table that the rows go into
+        self._database, self._path, self._spool = database, spool, spool.open("wb")
+        self._covered = 0  # bytes of the spool that go with self.state
+        self._loaded = time.monotonic()
+        self._begin(stream.get("is_resumable", False))
+        ((configured["sync_id"], state),) = self._do("SELECT sync_id, state FROM _state WHERE name = ?", self._into)
+        # The last STATE, of this read or of an earlier one.
+        self.state: Json | None = json.loads(state) if state else None
+
+    def record(self, line: bytes) -> None:
+        """A RECORD has come."""
+        self._spool.write(line)
+
+    def checkpoint(self, state: Json) -> None:
+        """A STATE has come."""
+        self.state, self._covered = state, self._spool.tell()
+        if time.monotonic() - self._loaded >= MIN_INTERVAL:
+            self.load()
+
+    def complete(self) -> None:
+        """The stream has been read to its end."""
+        self._covered = self._spool.tell()
+        self.load(completed=True)
+
+    def load(self, completed: bool = False) -> None:
+        """Put what a STATE has covered into the database, with that STATE, and throw the rest of the spool away."""
+        self._spool.truncate(self._covered)
+        self._do("BEGIN")
+        if self._covered:
+            self._replace()
+        self._do("UPDATE _state SET state = ? WHERE name = ?", self.state and json.dumps(self.state), self._into)
+        if completed and self._in_full:
+            self._take_place()
+        self._do("COMMIT")
+        self._spool.seek(0)
+        self._spool.truncate()
+        self._covered, self._loaded = 0, time.monotonic()
+
+    def summary(self) -> tuple[str, ...]:
+        """The stream, how many rows came, how many are there, and from where to where they go by the cursor."""
+        ends = [f"left({end}({field})::VARCHAR, 16)" for field in self._cursor[:1] for end in ("min", "max")]
+        ((rows, *found),) = self._do(f"SELECT {', '.join(['count(*)', *ends])} FROM {quoted(self.name)}")
+        return self.name, f"{self.rows_came:,}", f"{rows:,}", *(end or "" for end in found or ("", ""))
+
+    def _do(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self._database.execute(sql, values).fetchall()
+
+    def _begin(self, resumable: bool) -> None:
+        """See to the stream's table, and to the one beside it: a new one has no rows, and so no state."""
+        columns = "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ?"
+        there = {table: dict(self._do(columns, table)) for table in (self.name, self._into)}
+        if self._in_full and not (resumable and there[self._into] == self._columns):
+            there[self._into] = {}
+        self._do("BEGIN")
+        for table in [table for table in there if not there[table]]:
+            # No PRIMARY KEY: its index costs several times as much as the rows, which are replaced by key anyway.
+            self._do(f"CREATE OR REPLACE TABLE {quoted(table)} ({self._fields})")
+            self._do("INSERT OR REPLACE INTO _state VALUES (?, ?, NULL)", table, time.time_ns() // 1_000_000)
+            there[table] = self._columns
+        for name, kind in self._columns.items():
+            if not (found := there[self._into].get(name)):
+                self._do(f"ALTER TABLE {quoted(self.name)} ADD COLUMN {quoted(name)} {kind}")
+            elif found != kind:
+                raise SchemaChanged(
+                    f"{self.name}: the column {name} is {found} in the database, and {kind} now. Drop or rename the "
+                    f"table (DROP TABLE {quoted(self.name)}), and the next sync reads the stream from its start."
+                )
+        self._do("COMMIT")
+
+    def _replace(self) -> None:
+        """The spooled rows take the place of those with their keys; of several with one key the last one counts."""
+        lines = "read_json(?, format = 'newline_delimited', columns = {'record': ?}, maximum_object_size = 33554432)"
+        came = f"CREATE OR REPLACE TEMP TABLE _came AS SELECT unnest(record.data) FROM {lines}"
+        self._do(came, str(self._path), f"STRUCT(data STRUCT({self._fields}))")
+        table, last = quoted(self._into), ""
+        if self._key:
+            same = " AND ".join(f"filled.{field} IS NOT DISTINCT FROM _came.{field}" for field in self._key)
+            self._do(f"DELETE FROM {table} AS filled USING _came WHERE {same}")
+            last = f"QUALIFY row_number() OVER (PARTITION BY {', '.join(self._key)} ORDER BY rowid DESC) = 1"
+        ((rows,),) = self._do(f"INSERT INTO {table} BY NAME SELECT * FROM _came {last}")
+        self.rows_came += rows
+
+    def _take_place(self) -> None:
+        """What the full refresh has filled becomes the stream's table, and its state that table's."""
+        self._do(f"DROP TABLE {quoted(self.name)}")
+        self._do(f"ALTER TABLE {quoted(self._into)} RENAME TO {quoted(self.name)}")
+        self._do("DELETE FROM _state WHERE name = ?", self.name)
+        self._do("UPDATE _state SET name = ?, sync_id = NULL WHERE name = ?", self.name, self._into)

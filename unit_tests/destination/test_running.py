@@ -1,0 +1,393 @@
+"""destination/sync.py: how it runs a connector, here one that says what the test wants."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+Row = dict[str, Any]
+
+CONNECTOR = """
+import json, os, sys, time
+from pathlib import Path
+
+here = Path(__file__).parent
+command, *words = sys.argv[1:]
+files = {name: json.loads(Path(path).read_text()) for name, path in (word[2:].split("=", 1) for word in words)}
+with (here / "asked.jsonl").open("a") as asked:
+    asked.write(json.dumps({"command": command, **files}) + chr(10))
+for step in json.loads((here / "steps.json").read_text())[command]:
+    if isinstance(step, str):
+        exec(step)
+    else:
+        print(json.dumps(step), flush=True)
+"""
+OPTIONS = {
+    "api_key": {"type": "string"},
+    "places": {"type": "array", "items": {"type": "string"}},
+    "numbers": {"type": ["array", "null"], "items": {"type": "integer"}},
+    "since": {"type": "string", "format": "date"},
+    "days": {"type": "integer"},
+    "share": {"type": "number"},
+    "all": {"type": "boolean"},
+    "window": {"type": "object"},
+}
+FIELDS = {"properties": {"id": {"type": "integer"}}}
+EVENTS: Row = {
+    "name": "events",
+    "json_schema": FIELDS,
+    "supported_sync_modes": ["full_refresh", "incremental"],
+    "source_defined_primary_key": [["id"]],
+    "is_resumable": True,
+}
+PLACES: Row = {"name": "places", "json_schema": FIELDS, "supported_sync_modes": ["full_refresh"]}
+WAIT = "(here / 'waiting').touch(); time.sleep(60)"
+
+
+def record(id: int, stream: str = "events") -> Row:
+    return {"type": "RECORD", "record": {"stream": stream, "data": {"id": id}, "emitted_at": 1}}
+
+
+def state(last: int, stream: str = "events") -> Row:
+    body = {"stream_descriptor": {"name": stream}, "stream_state": {"last": last}}
+    return {"type": "STATE", "state": {"type": "STREAM", "stream": body, "sourceStats": {"recordCount": 1.0}}}
+
+
+def complete(stream: str = "events") -> Row:
+    body = {"stream_descriptor": {"name": stream}, "status": "COMPLETE"}
+    return {"type": "TRACE", "trace": {"type": "STREAM_STATUS", "emitted_at": 1.0, "stream_status": body}}
+
+
+def log(level: str, text: str) -> Row:
+    return {"type": "LOG", "log": {"level": level, "message": text}}
+
+
+def failure(text: str) -> Row:
+    return {"type": "TRACE", "trace": {"type": "ERROR", "emitted_at": 1.0, "error": {"message": text}}}
+
+
+def new_config(**config: Any) -> Row:
+    body = {"type": "CONNECTOR_CONFIG", "emitted_at": 1.0, "connectorConfig": {"config": config}}
+    return {"type": "CONTROL", "control": body}
+
+
+class Project:
+    """A folder with destination/, a connector and a config."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copytree(ROOT / "destination", folder / "destination", ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / "secrets").mkdir()
+        (folder / "main.py").write_text(CONNECTOR)
+        self.config = folder / "secrets" / "config.json"
+        self.database = folder / "secrets" / "config.duckdb"
+        self.config.write_text('{"api_key": "k"}')
+        self.steps: dict[str, list[Any]] = {
+            "spec": [{"type": "SPEC", "spec": {"connectionSpecification": {"properties": OPTIONS}}}],
+            "discover": [{"type": "CATALOG", "catalog": {"streams": [EVENTS, PLACES]}}],
+            "read": [],
+        }
+
+    def start(self, *options: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
+        (self.folder / "steps.json").write_text(json.dumps(self.steps))
+        command = [sys.executable, "destination/sync.py", "--config", "secrets/config.json", *options]
+        return subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=stderr, encoding="utf-8")
+
+    def sync(self, *options: str, code: int = 0) -> tuple[str, str]:
+        """-> stdout, stderr"""
+        process = self.start(*options)
+        said = process.communicate(timeout=60)
+        assert process.returncode == code, said
+        return said
+
+    def asked(self, command: str) -> Row:
+        """What the connector was given when it was last asked for that."""
+        asked = [json.loads(line) for line in (self.folder / "asked.jsonl").read_text().splitlines()]
+        return [one for one in asked if one["command"] == command][-1]
+
+    def ids(self, stream: str = "events") -> list[int]:
+        with duckdb.connect(str(self.database)) as database:
+            return [id for (id,) in database.execute(f"SELECT id FROM {stream} ORDER BY id").fetchall()]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+# What comes in
+
+
+def test_rows_come_into_the_database_and_the_next_sync_goes_on(project: Project) -> None:
+    project.steps["read"] = [
+        record(1),
+        state(1),
+        complete(),
+        record(5, "places"),
+        state(0, "places"),
+        complete("places"),
+    ]
+    stdout, stderr = project.sync()
+    assert stderr == ""
+    assert stdout.splitlines()[:3] == [
+        "stream  rows came  rows there  from (UTC)  to (UTC)",
+        "events          1           1",
+        "places          1           1",
+    ]
+    project.steps["read"] = [record(2), state(2), complete(), record(6, "places"), complete("places")]
+    project.sync()
+    assert (project.ids(), project.ids("places")) == ([1, 2], [6])
+    assert project.asked("read")["state"] == [state(1)["state"]]
+
+
+def test_the_times_shown_are_utc_wherever_one_lives(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    fields = {"properties": {"id": {"type": "integer"}, "seen": {"type": "string", "format": "date-time"}}}
+    stream = EVENTS | {"json_schema": fields, "default_cursor_field": ["seen"]}
+    project.steps["discover"] = [{"type": "CATALOG", "catalog": {"streams": [stream]}}]
+    row = {"stream": "events", "data": {"id": 1, "seen": "2024-01-31T23:30:00Z"}, "emitted_at": 1}
+    project.steps["read"] = [{"type": "RECORD", "record": row}, complete()]
+    stdout, _ = project.sync()
+    assert "events          1           1  2024-01-31 23:30  2024-01-31 23:30" in stdout
+
+
+def test_the_last_line_is_a_command_that_shows_rows(project: Project) -> None:
+    project.steps["read"] = [record(1234), state(1), complete()]
+    stdout, _ = project.sync()
+    shown = subprocess.check_output(["sh", "-c", stdout.splitlines()[-1]], cwd=project.folder, encoding="utf-8")
+    assert "1234" in shown
+
+
+def test_the_catalog_of_the_read_is_as_airbyte_writes_it(project: Project) -> None:
+    project.sync()
+    events, places = project.asked("read")["catalog"]["streams"]
+    assert events["stream"] == EVENTS
+    assert (events["sync_mode"], events["destination_sync_mode"]) == ("incremental", "append_dedup")
+    assert (places["sync_mode"], places["destination_sync_mode"]) == ("full_refresh", "overwrite")
+    assert places["sync_id"] > 0
+
+
+def test_streams_can_be_chosen_and_read_in_full(project: Project) -> None:
+    project.sync("--streams", "places")
+    assert [one["stream"]["name"] for one in project.asked("read")["catalog"]["streams"]] == ["places"]
+    project.sync("--streams", "places,events", "--full")
+    chosen = [(one["stream"]["name"], one["sync_mode"]) for one in project.asked("read")["catalog"]["streams"]]
+    assert chosen == [("places", "full_refresh"), ("events", "full_refresh")]
+
+
+def test_a_second_attempt_of_a_full_refresh_has_its_state_and_sync_id(project: Project) -> None:
+    project.steps["read"] = [record(1), state(1), "sys.exit(1)"]
+    project.sync("--full", code=1)
+    first = project.asked("read")
+    assert (first["state"], project.ids()) == ([], [])
+    project.steps["read"] = [record(2), state(2), complete()]
+    project.sync("--full")
+    second = project.asked("read")
+    assert second["state"] == [state(1)["state"]]
+    assert second["catalog"]["streams"][0]["sync_id"] == first["catalog"]["streams"][0]["sync_id"]
+    assert project.ids() == [1, 2]
+
+
+def test_the_database_may_be_elsewhere(project: Project) -> None:
+    project.sync("--database", "here.duckdb")
+    assert (project.folder / "here.duckdb").exists()
+    assert not project.database.exists()
+
+
+# Options
+
+
+def test_options_have_the_type_that_the_spec_says(project: Project) -> None:
+    (project.folder / "places.txt").write_text("Rome\n\n San Marino \nOslo\n")
+    (project.folder / "key").write_text("from a file\n")
+    words = ["api_key=@key", "places=@places.txt", "numbers=1,2", "since=2024-01-01", "days=7", "share=0.5", "all=true"]
+    project.sync(*(word for one in [*words, 'window={"a": 1}'] for word in ("--set", one)))
+    assert project.asked("discover")["config"] == project.asked("read")["config"]
+    assert project.asked("read")["config"] == {
+        "api_key": "from a file",
+        "places": ["Rome", "San Marino", "Oslo"],
+        "numbers": [1, 2],
+        "since": "2024-01-01",
+        "days": 7,
+        "share": 0.5,
+        "all": True,
+        "window": {"a": 1},
+    }
+    assert json.loads(project.config.read_text()) == {"api_key": "k"}
+
+
+def test_a_list_may_be_given_in_the_line_or_be_empty(project: Project) -> None:
+    project.sync("--set", "places=Rome, Oslo", "--set", "numbers=")
+    assert project.asked("read")["config"] == {"api_key": "k", "places": ["Rome", "Oslo"], "numbers": []}
+
+
+def test_a_value_of_another_type_is_the_connectors_to_refuse(project: Project) -> None:
+    project.sync("--set", "days=many", "--set", "since=2024")
+    assert project.asked("read")["config"] == {"api_key": "k", "days": "many", "since": "2024"}
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--set", "day=1"], "SET: there is no option day; choose from these: api_key, places, "),
+        (["--set", "places=@none"], "No such file or directory: 'none'"),
+        (["--streams", "event"], "STREAMS: there is no event; choose from these: events, places."),
+        (["--config", "none.json"], "CONFIG: none.json is no file that holds a JSON object"),
+        (["--config", "main.py"], "CONFIG: main.py is no file that holds a JSON object"),
+        (["--database", "none/x.duckdb"], "none/x.duckdb"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(options: list[str], sentence: str, project: Project) -> None:
+    stdout, stderr = project.sync(*options, code=1)
+    assert stdout == ""
+    assert sentence in stderr
+    assert "Traceback" not in stderr
+
+
+def test_a_column_of_another_type_is_told_in_a_sentence(project: Project) -> None:
+    project.sync()
+    schema = {"properties": {"id": {"type": "string"}}}
+    project.steps["discover"] = [{"type": "CATALOG", "catalog": {"streams": [EVENTS | {"json_schema": schema}]}}]
+    _, stderr = project.sync(code=1)
+    assert stderr.startswith("events: the column id is BIGINT in the database, and VARCHAR now.")
+
+
+def test_a_database_that_another_sync_uses_is_left_alone(project: Project) -> None:
+    project.steps["read"] = [record(1), state(1), WAIT]
+    first = waiting(project)
+    _, stderr = project.sync(code=1)
+    assert "lock" in stderr
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=60)
+    assert project.ids() == [1]
+
+
+# What the connector says beside
+
+
+def test_warnings_and_errors_are_shown_once_each(project: Project) -> None:
+    said = [
+        log("INFO", "quiet"),
+        log("WARN", "careful"),
+        log("ERROR", "bad"),
+        failure("The key is wrong."),
+        log("DEBUG", "x"),
+    ]
+    project.steps["discover"] = [log("INFO", "quiet"), *project.steps["discover"]]
+    project.steps["read"] = [*said, *said, "sys.stderr.write('of its own\\n')", "sys.exit(1)"]
+    _, stderr = project.sync(code=1)
+    assert sorted(stderr.splitlines()) == ["The key is wrong.", "bad", "careful", "of its own"]
+
+
+def test_on_a_terminal_a_sentence_takes_the_place_of_the_line_of_progress(project: Project) -> None:
+    project.steps["read"] = ["sys.stderr.write('1 row'); sys.stderr.flush()", log("WARN", "careful")]
+    ours, theirs = os.openpty()
+    process = project.start(stderr=theirs)
+    process.communicate(timeout=60)
+    os.close(theirs)
+    assert os.read(ours, 1000) == b"1 row\r\x1b[Kcareful\r\n"
+    os.close(ours)
+
+
+@pytest.mark.parametrize("command", ["spec", "discover"])
+def test_without_a_spec_or_a_catalog_the_sync_ends(command: str, project: Project) -> None:
+    project.steps[command] = [failure("config: days must be a number."), "sys.exit(3)"]
+    assert project.sync("--set", "days=7", code=3) == ("", "config: days must be a number.\n")
+
+
+def test_a_new_config_is_kept_at_once(project: Project) -> None:
+    project.config.chmod(0o640)
+    kept = project.folder / "kept.json"
+    project.config.rename(kept)
+    project.config.symlink_to(kept)
+    project.steps["discover"].insert(0, new_config(api_key="second", days=7))
+    until_saved = "while 'third' not in (here / 'kept.json').read_text(): time.sleep(0.01)"
+    project.steps["read"] = [new_config(api_key="third", days=7, more=1), until_saved, "os.kill(os.getppid(), 9)"]
+    project.sync("--set", "days=7", code=-9)
+    assert project.asked("discover")["config"] == {"api_key": "k", "days": 7}
+    assert project.asked("read")["config"] == {"api_key": "second", "days": 7}
+    assert json.loads(kept.read_text()) == {"api_key": "third", "more": 1}
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o640
+    assert project.config.is_symlink()
+
+
+# How it ends
+
+
+def waiting(project: Project) -> subprocess.Popen[str]:
+    """A sync whose connector has come to WAIT."""
+    process = project.start()
+    deadline = time.monotonic() + 30
+    while not (project.folder / "waiting").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_ends_the_connector_and_keeps_what_is_covered(number: int, code: int, project: Project) -> None:
+    last_words = "import signal; signal.signal({}, lambda *_: (print({!r}), sys.stdout.flush(), os._exit({})))"
+    said = "\n".join(json.dumps(one) for one in (record(3), state(3), record(4)))
+    project.steps["read"] = [last_words.format(int(number), said, code), record(1), state(1), record(2), WAIT]
+    process = waiting(project)
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stderr) == (code, "")
+    assert "events          3           3" in stdout
+    assert project.ids() == [1, 2, 3]
+
+
+def test_a_connector_that_dies_by_the_signal_has_its_exit_code(project: Project) -> None:
+    project.steps["read"] = [record(1), state(1), "import signal; signal.signal(2, signal.SIG_DFL)", WAIT]
+    process = waiting(project)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert project.ids() == [1]
+
+
+def test_a_line_that_is_cut_is_left_out(project: Project) -> None:
+    cut = "sys.stdout.write({!r}); sys.stdout.flush(); os.kill(os.getpid(), 9)"
+    project.steps["read"] = [record(1), state(1), cut.format(json.dumps(state(2)))]
+    _, stderr = project.sync(code=137)
+    assert stderr == ""
+    assert project.ids() == [1]
+    project.sync(code=137)
+    assert project.asked("read")["state"] == [state(1)["state"]]
+
+
+def test_rows_that_the_database_refuses_end_the_connector_too(project: Project) -> None:
+    wrong = record(1)
+    wrong["record"]["data"]["id"] = "one"
+    project.steps["read"] = [record(0), state(0), "time.sleep(1.1)", wrong, state(1), record(2), state(2), WAIT]
+    started = time.monotonic()
+    _, stderr = project.sync(code=1)
+    assert time.monotonic() - started < 30
+    assert "one" in stderr
+    assert "Traceback" not in stderr
+    assert project.ids() == []
+
+
+def test_what_a_sync_works_with_is_for_its_owner_alone_and_goes_away(project: Project) -> None:
+    work = project.folder / "secrets" / "config.duckdb.work"
+    work.mkdir(mode=0o755)
+    (work / "left.jsonl").write_text("by a sync that was killed")
+    project.steps["read"] = [
+        "work = here / 'secrets' / 'config.duckdb.work'",
+        "(here / 'seen').write_text(f'{work.stat().st_mode & 0o777:o} {(work / \"left.jsonl\").exists()}')",
+    ]
+    project.sync()
+    assert (project.folder / "seen").read_text() == "700 False"
+    assert sorted(file.name for file in work.parent.iterdir()) == ["config.duckdb", "config.json"]
