@@ -1,5 +1,7 @@
 """Writes messages to stdout: whole lines, one buffer, no secrets. Nothing else in the connector prints.
 
+A person at a terminal who does not see stdout is told of the problems among them (progress.py).
+
 A signal that comes while a line is being written takes effect once it is whole, or after two seconds (signals.py).
 """
 
@@ -9,7 +11,7 @@ import threading
 from collections.abc import Iterable
 
 from ..protocol import messages
-from .progress import tell
+from .progress import TERMINAL
 from .secret_filter import SecretFilter
 from .signals import MAX_LAST_WORDS, StopSignals
 
@@ -57,7 +59,9 @@ class Output:
         with self._lock:
             if self._size + len(message) > BUFFER:
                 self.flush()  # so that a large message is written from where it is, without a copy
-            self._waiting.append(self._secret_filter.lines(message, is_data))
+            masked = self._secret_filter.lines(message, is_data)
+            self._waiting.append(masked)
+            TERMINAL.tell_of(masked)
             self._size += len(message)
             if self._size >= BUFFER or not is_data:
                 self.flush()
@@ -90,4 +94,5 @@ class Output:
             text = f"Stopped by {signal_name}; a read goes on from its last STATE, if it has written one."
             self._waiting.append(self._secret_filter.lines(messages.log("WARN", text)))
             self._write_out()
-            tell(f"\n{text}\n")
+            TERMINAL.end()
+            TERMINAL.say(text)

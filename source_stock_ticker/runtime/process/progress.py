@@ -1,21 +1,73 @@
-"""Shows a person at a terminal how a read goes on: one line on stderr, written over and over.
+"""Shows a person at a terminal how a read goes on: one line on stderr, written over and over; above it what goes wrong.
 
 Only where a person sees it and no program reads it: stderr a terminal, stdout a file or a pipe.
 """
 
+import json
 import os
 import time
 
+from ..errors import counted
 from ..http.rate_limit import RequestStats
 
 INTERVAL = 0.2  # seconds between updates of the line
 CLEAR = "\r\x1b[K"  # to the start of the line, and what is there wiped out
+PROBLEMS = {"WARN": "warning", "ERROR": "error", "FATAL": "error"}  # levels of a LOG, as a person calls them
+MAY_TELL = (b'{"type":"LOG"', b'{"type":"TRACE"', b'{"type":"CONNECTION_STATUS"')  # how the lines of problems begin
 
 
-def tell(text: str) -> None:
-    """Write to the terminal of the person who watches, if there is one."""
-    if os.isatty(2) and not os.isatty(1):
-        os.write(2, text.encode())
+class Terminal:
+    """stderr, if a person watches it."""
+
+    def __init__(self) -> None:
+        self._line = ""  # the one that is written over
+
+    @property
+    def is_watched(self) -> bool:
+        return os.isatty(2) and not os.isatty(1)
+
+    def show(self, line: str) -> None:
+        """Write this over the line that stands there."""
+        if self.is_watched:
+            width = os.get_terminal_size(2).columns  # 0: it does not know; a longer line could not be wiped out
+            self._line = line[: width - 1] if width else line
+            self._write(self._line)
+
+    def say(self, text: str) -> None:
+        """Leave a line behind, above the one that is written over."""
+        if self.is_watched:
+            # What the API worded must not move the cursor.
+            printable = "".join(character if character.isprintable() else " " for character in text)
+            self._write(f"{printable}\n{self._line}")
+
+    def end(self, line: str = "") -> None:
+        """Leave this behind in the place of the line that is written over, or that line itself."""
+        line, self._line = line or self._line, ""
+        if line:
+            self.say(line)
+
+    def tell_of(self, message: bytes) -> None:
+        """Say what a message for the platform says went wrong. It has passed the secret filter."""
+        if message.startswith(MAY_TELL) and self.is_watched and (problem := problem_in(message)):
+            self.say(problem)
+
+    def _write(self, text: str) -> None:
+        os.write(2, (CLEAR + text).encode(errors="replace"))
+
+
+TERMINAL = Terminal()
+
+
+def problem_in(message: bytes) -> str | None:
+    """What a message says went wrong, as a sentence; None if it says nothing of the kind."""
+    match json.loads(message):
+        case {"log": {"level": level, "message": text}} if level in PROBLEMS:
+            return f"{PROBLEMS[level]}: {text}"
+        case {"trace": {"error": {"message": text, "stream_descriptor": {"name": stream}}}}:
+            return f"error: {stream}: {text}"
+        case {"trace": {"error": {"message": text}}} | {"connectionStatus": {"message": text}}:
+            return f"error: {text}"
+    return None
 
 
 class Progress:
@@ -35,15 +87,11 @@ class Progress:
             if stats.seconds_left:
                 minutes, seconds = divmod(round(stats.seconds_left), 60)
                 text += f", about {f'{minutes} min' if minutes > 1 else f'{minutes * 60 + seconds} s'} left"
-            tell(CLEAR + text)
+            TERMINAL.show(text)
 
     def end(self, rows: int, stats: RequestStats) -> None:
         """Leave a last line behind."""
-        tell(f"{CLEAR}{self._counts(rows, stats)}\n")
+        TERMINAL.end(self._counts(rows, stats))
 
     def _counts(self, rows: int, stats: RequestStats) -> str:
-        return f"{self._stream}: {_counted(rows, 'row')}, {_counted(stats.requests, 'request')}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+        return f"{self._stream}: {counted(rows, 'row')}, {counted(stats.requests, 'request')}"
