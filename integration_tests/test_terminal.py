@@ -25,7 +25,7 @@ def seen(connector: Connector) -> Callable[..., list[str]]:
     def seen(command: str = "read", streams: tuple[str, ...] = READ, **config: Any) -> list[str]:
         files = ["--config", connector.config(**config)]
         if command == "read":
-            files += ["--catalog", connector.file(connector.catalog(streams, "incremental"))]
+            files += ["--catalog", connector.file(connector.catalog(streams, "full_refresh"))]
         ours, terminal = pty.openpty()
         process = subprocess.Popen(
             [sys.executable, str(ROOT / "main.py"), command, *files], stdout=subprocess.DEVNULL, stderr=terminal

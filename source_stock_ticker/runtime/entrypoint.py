@@ -15,6 +15,7 @@ from .process.logs import start_logging
 from .process.memory import tune_memory
 from .process.output import CannotWrite, Output
 from .protocol import messages
+from .protocol.files import STDIN
 from .protocol.spec import read_spec
 
 # Name, what it writes, the files that it takes, and how one types them.
@@ -30,7 +31,7 @@ COMMANDS = (
     ),
 )
 FILES = {
-    "config": "your config: JSON, its fields are those that spec shows",
+    "config": "your config: JSON, its fields are those that spec shows; - reads it from stdin",
     "catalog": "which streams to read, and how: a configured catalog, as in sample_files/",
     "state": "where to go on: STATE lines of an earlier read (or all its output); without it, from the start",
 }
@@ -104,6 +105,8 @@ def _arguments(version: str, argv: Sequence[str] | None) -> argparse.Namespace:
         (commands.choices.get(args.command) or parser).error(f"there is no option {unknown[0]}")
     if args.command is None:
         parser.error("which command? Choose spec, check, discover or read")
+    if sum(vars(args).get(file) in STDIN for file in FILES) > 1:
+        commands.choices[args.command].error("one file only can be stdin")
     return args
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from tiny_connector import ROOT, SCHEMA
@@ -66,6 +67,18 @@ def test_files_are_looked_for_in_the_folder_of_the_caller(run, config):
     assert run("check", "--config", "config.json").of_type("connectionStatus") == [{"status": "SUCCEEDED"}]
 
 
+@pytest.mark.parametrize("option", ["--config", "--catalog", "--state"])
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+def test_each_file_may_come_from_stdin(start, finish, folder, config, tmp_path, option, name):
+    (tmp_path / "state.json").write_text("[]", "utf-8")
+    files = {"--config": Path(config()), "--catalog": folder / "catalog.json", "--state": tmp_path / "state.json"}
+    with files[option].open("rb") as stdin:
+        arguments = [str(word) for file in {**files, option: name}.items() for word in file]
+        found = finish(start("read", *arguments, stdin=stdin))
+    assert found.rows == [1, 2, 3]
+    assert (found.stderr, found.exit_code) == ("", 0)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [[], ["nonsense"], ["check"], ["read", "--config", "x"], ["spec", "--nonsense"], ["spec", "--config", "x"]],
@@ -83,6 +96,12 @@ def test_a_wrong_command_line_has_exit_code_2_and_no_message(run, arguments):
         ([], "which command? Choose spec, check, discover or read.", "spec"),
         (["sync"], "invalid choice: 'sync'", "spec"),
         (["spec", "--nonsense"], "main.py spec: there is no option --nonsense.", "spec"),
+        (["read", "--config", "-", "--catalog", "/dev/stdin"], "one file only can be stdin.", "read --config secrets/"),
+        (
+            ["read", "--config", "x", "--catalog", "-", "--state=-"],
+            "one file only can be stdin.",
+            "read --config secrets/",
+        ),
         (["check"], "required: --config", "check --config secrets/config.json"),
         (["read", "--config", "x"], "required: --catalog", "read --config secrets/config.json --catalog "),
     ],
