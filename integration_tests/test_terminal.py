@@ -45,8 +45,7 @@ def seen(connector: Connector) -> Callable[..., list[str]]:
 
 
 def test_a_read_that_goes_well_leaves_a_line_for_each_stream(seen: Callable[..., list[str]]) -> None:
-    lines = seen()
-    assert [line.partition(":")[0] for line in lines] == list(READ)
+    assert seen() == ["stock_prices: 62 rows, 2 requests", "exchanges: 10 rows, 1 request"]
 
 
 def test_a_wrong_key_is_told_once_a_stream(seen: Callable[..., list[str]]) -> None:

@@ -88,7 +88,7 @@ OWNERS = {
 FOREIGN_WORDS = ["stock", "ticker", "massive", "polygon"]
 # The five files that explain the runtime, and how many lines may be read where.
 LESSON = ["stream", "source", "entrypoint", "reader", "errors"]
-MAX_LINES_OF_THE_LESSON, MAX_LINES_OF_THE_RUNTIME, MAX_LINES = 715, 3_590, 5_640
+MAX_LINES_OF_THE_LESSON, MAX_LINES_OF_THE_RUNTIME, MAX_LINES = 715, 3_590, 5_642
 
 
 def name_of(file: Path) -> str:

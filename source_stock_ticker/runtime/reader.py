@@ -76,7 +76,7 @@ class StreamRead:
     def __init__(self, stream: Stream[Any], configured: ConfiguredStream, workers: int, logger: logging.Logger) -> None:
         self._stream, self._configured, self._workers, self._logger = stream, configured, workers, logger
         self._checkpoints = Checkpoints(stream, configured)
-        self._progress = Progress(stream.name)
+        self._progress = Progress(stream.name, stream.request_stats().requests)
         self._records = 0
         self._nulled: Counter[str] = Counter()
         self._wait_notice_time = float("-inf")

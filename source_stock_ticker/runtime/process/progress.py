@@ -71,10 +71,10 @@ def problem_in(message: bytes) -> str | None:
 
 
 class Progress:
-    """The line of one stream."""
+    """The line of one stream. made_before: requests that the streams before it have made."""
 
-    def __init__(self, stream: str) -> None:
-        self._stream = stream
+    def __init__(self, stream: str, made_before: int) -> None:
+        self._stream, self._made_before = stream, made_before
         self._shown = float("-inf")
 
     def show(self, rows: int, stats: RequestStats) -> None:
@@ -94,4 +94,5 @@ class Progress:
         TERMINAL.end(self._counts(rows, stats))
 
     def _counts(self, rows: int, stats: RequestStats) -> str:
-        return f"{self._stream}: {counted(rows, 'row')}, {counted(stats.requests, 'request')}"
+        requests = stats.requests - self._made_before
+        return f"{self._stream}: {counted(rows, 'row')}, {counted(requests, 'request')}"

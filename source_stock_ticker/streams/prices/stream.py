@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import UNSET
 
 from ...api import ROWS, Body, NotFound, StockApi, TooOld, lower, read_body
-from ...runtime.errors import ConfigError, CredentialsError, UnexpectedResponse
+from ...runtime.errors import ConfigError, CredentialsError, UnexpectedResponse, counted
 from ...runtime.http.response import Response
 from ...runtime.stream import Page, State, Written
 from ...settings import MARKET, Settings, is_ticker
@@ -200,8 +200,8 @@ class StockPrices(TableStream[PriceSlice]):
         if 2 * others > len(found):
             raise UnexpectedResponse(f"The API sent bars of other days than were asked for, for {response.path}.")
         if others:
-            text = "stock_prices: %d bars of %s are of days that were not asked for; left out."
-            self._logger.warning(text, others, stream_slice.ticker)
+            text = "stock_prices: left out %s of %s, of days that were not asked for."
+            self._logger.warning(text, counted(others, "bar"), stream_slice.ticker)
         return [row for row in found if low <= row.date and is_over(row)]
 
     def _parse_day(self, stream_slice: DaySlice, response: Response) -> Page:
@@ -212,8 +212,8 @@ class StockPrices(TableStream[PriceSlice]):
         named = [bar for bar in results if is_ticker(bar.get("T"))]
         if len(named) < len(results):
             # Users saw such rows come: they are nobody's, and the others are good.
-            unnamed = len(results) - len(named)
-            self._logger.warning("stock_prices: %d bars of %s have no ticker; left out.", unnamed, day)
+            unnamed = counted(len(results) - len(named), "bar")
+            self._logger.warning("stock_prices: left out %s of %s, without a ticker.", unnamed, day)
         bars = {bar["T"]: bar for bar in reversed(named)}  # of a ticker that the API repeats the first bar is kept
         if MARKET in first_days:
             wanted = sorted(bars.keys() - others)

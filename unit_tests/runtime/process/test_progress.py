@@ -26,7 +26,7 @@ from source_stock_ticker.runtime.process.progress import INTERVAL, Progress
 from source_stock_ticker.runtime.protocol import messages
 output = Output()
 logger = start_logging(output, debug=True)
-progress = Progress("numbers")
+progress = Progress("numbers", made_before=0)
 """
 END = "progress.end(3, RequestStats(2))"
 
@@ -70,6 +70,11 @@ def test_the_line_tells_rows_and_requests_and_how_long_it_takes(rows, stats, lin
     assert first.split(" [")[0].rstrip() == line
 
 
+def test_the_requests_are_those_of_the_stream():
+    text = shown("progress = Progress('numbers', 7); progress.show(3, RequestStats(9))\n" + END.replace("2", "10"))
+    assert looks(text) == ["numbers: 3 rows, 2 requests", "numbers: 3 rows, 3 requests"]
+
+
 def test_at_the_end_a_last_line_stays_without_what_is_no_longer_true():
     text = shown("progress.end(3, RequestStats(2, seconds_to_wait=12, seconds_left=60))")
     assert looks(text)[-1].split(" [")[0].rstrip() == "numbers: 3 rows, 2 requests"
@@ -99,9 +104,13 @@ class Numbers(Stream):
         return looked.wait(5)
     def parse(self, stream_slice, response):
         return Page([{"id": 1}])
+    asked = 0
     def request_stats(self):
+        self.asked += 1
+        if self.asked == 1:
+            return RequestStats(7)
         looked.set()
-        return RequestStats(1, seconds_to_wait=12)
+        return RequestStats(8, seconds_to_wait=12)
 list(read([Numbers()], [ConfiguredStream("numbers", None, False)], {}, 1, logging.getLogger()))
 """)
     assert looks(text)[0].rstrip() == "numbers: 0 rows, 1 request, waiting 12 s for the rate limit"
