@@ -86,7 +86,6 @@ class StockApi:
         self.last_day = date.max
         self._base = base_url
         self._logger = logger
-        self._expected: int | None = None  # number of the last request that is expected
         self._max_filter = MAX_FILTER  # characters; less once an address was too long
         tries = TRIES if patient else 1
         self._client = HttpClient(bearer(key), logger, requests_per_minute, tries, _meaning)
@@ -169,13 +168,9 @@ class StockApi:
         except NotYet:
             return None
 
-    def expect(self, requests: int) -> None:
-        """So many requests are still to be made."""
-        self._expected = self._client.rate_limit.given + requests
-
     def request_stats(self) -> RequestStats:
-        """How the requests go; once their number is known, also how long they still take."""
-        return self._client.rate_limit.stats(self._expected)
+        """How the requests go."""
+        return self._client.rate_limit.stats()
 
     def next_path(self, body: Body[Any]) -> str | None:
         """Path and query of the page after this one; None on the last page. Raises UnexpectedResponse.

@@ -35,6 +35,8 @@ FILES = {
     "catalog": "which streams to read, and how: a configured catalog, as in sample_files/",
     "state": "where to go on: STATE lines of an earlier read (or all its output); without it, from the start",
 }
+PLAN: dict[str, Any] = {"dest": "command", "action": "store_const", "const": "plan", "default": argparse.SUPPRESS}
+PLAN["help"] = "read nothing, but say how many requests it takes, and how long"
 EXIT_CODES = """exit codes: 0 done (a check that answers FAILED too), 1 failed, 2 the command line is wrong,
 130 stopped by Ctrl-C, 143 by SIGTERM, 141 nobody read on"""
 
@@ -99,6 +101,8 @@ def _arguments(version: str, argv: Sequence[str] | None) -> argparse.Namespace:
         command.say_examples([example])
         for file in files:
             command.add_argument(f"--{file}", required=file != "state", metavar="FILE", help=FILES[file])
+        if name == "read":
+            command.add_argument("--plan", **PLAN)
         command.add_argument("--debug", action="store_true", help="log more: every request, and what the source adds")
     args, unknown = parser.parse_known_args(argv)
     if unknown:
@@ -106,7 +110,7 @@ def _arguments(version: str, argv: Sequence[str] | None) -> argparse.Namespace:
     if args.command is None:
         parser.error("which command? Choose spec, check, discover or read")
     if sum(vars(args).get(file) in STDIN for file in FILES) > 1:
-        commands.choices[args.command].error("one file only can be stdin")
+        commands.choices["read"].error("one file only can be stdin")
     return args
 
 

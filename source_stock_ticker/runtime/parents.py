@@ -33,7 +33,8 @@ class Parents(Generic[P]):
 
     def _read(self) -> Iterator[P | Unread]:
         stream = self._stream
-        with read_ahead(stream, stream.resume({}), lambda page: page, self._workers, self._logger) as pages:
+        slices = stream.slices(stream.resume({}))
+        with read_ahead(stream, slices, lambda page: page, self._workers, self._logger) as pages:
             for stream_slice, page in pages:
                 if not isinstance(page, Exception):
                     yield from map(self._make, page.rows if page else ())

@@ -7,6 +7,7 @@ from msgspec.json import Decoder
 
 from ..api import ROWS, Body, UnknownTicker, lower, path_of, read_body
 from ..runtime.errors import ConfigError, UnexpectedResponse
+from ..runtime.forecast import Forecast
 from ..runtime.http.response import Response
 from ..runtime.stream import Page, State
 from .table import TableStream
@@ -20,6 +21,7 @@ class Exchanges(TableStream[str]):
 
     name = "exchanges"
     path = "/v3/reference/exchanges"
+    has_pages = False
     primary_key = ("id", "name")
 
     def query(self, stream_slice: str) -> dict[str, Any]:
@@ -34,6 +36,7 @@ class MarketHolidays(TableStream[str]):
 
     name = "market_holidays"
     path = "/v1/marketstatus/upcoming"
+    has_pages = False
     primary_key = ("exchange", "date")
 
     def parse(self, stream_slice: str, response: Response) -> Page:
@@ -89,6 +92,10 @@ class TickerDetails(TableStream[str]):
 
     name = "ticker_details"
     primary_key = ("ticker",)
+    has_pages = False
+
+    def forecast(self, state: State) -> Forecast:
+        return super().forecast(state)._replace(rows=len(self._settings.tickers))
 
     def slices(self, state: State) -> Iterator[str]:
         if not self._settings.tickers:

@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 
 from ..api import StockApi
 from ..runtime.errors import ConfigError
+from ..runtime.forecast import Forecast
 from ..runtime.http.rate_limit import RequestStats
 from ..runtime.http.response import Response
-from ..runtime.stream import Page, Stream
+from ..runtime.stream import Page, State, Stream
 from ..settings import Settings
 
 S = TypeVar("S")
@@ -19,6 +20,7 @@ class TableStream(Stream[S]):
 
     schema_folder = Path(__file__).parent.parent / "schemas"
     path: str
+    has_pages = True  # whether a slice may take more than one request
 
     def __init__(self, api: StockApi, settings: Settings, logger: logging.Logger) -> None:
         self._api = api
@@ -27,6 +29,9 @@ class TableStream(Stream[S]):
 
     def request_stats(self) -> RequestStats:
         return self._api.request_stats()
+
+    def forecast(self, state: State) -> Forecast:
+        return Forecast(sum(1 for _ in self.slices(state)), exact=not self.has_pages)
 
     def query(self, stream_slice: S) -> dict[str, Any]:
         """The parameters of a slice's first page; the links to further pages hold them already."""

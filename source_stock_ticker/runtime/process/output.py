@@ -1,7 +1,5 @@
 """Writes messages to stdout: whole lines, one buffer, no secrets. Nothing else in the connector prints.
 
-A person at a terminal who does not see stdout is told of the problems among them (progress.py).
-
 A signal that comes while a line is being written takes effect once it is whole, or after two seconds (signals.py).
 """
 

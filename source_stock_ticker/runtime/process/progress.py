@@ -8,6 +8,7 @@ import os
 import time
 
 from ..errors import counted
+from ..forecast import NOTHING
 from ..http.rate_limit import RequestStats
 
 INTERVAL = 0.2  # seconds between updates of the line
@@ -40,16 +41,23 @@ class Terminal:
             printable = "".join(character if character.isprintable() else " " for character in text)
             self._write(f"{printable}\n{self._line}")
 
-    def end(self, line: str = "") -> None:
-        """Leave this behind in the place of the line that is written over, or that line itself."""
-        line, self._line = line or self._line, ""
-        if line:
-            self.say(line)
+    def end(self) -> None:
+        """Leave the line that is written over behind."""
+        if self._line:
+            self._line = ""
+            os.write(2, b"\n")
 
     def tell_of(self, message: bytes) -> None:
         """Say what a message for the platform says went wrong. It has passed the secret filter."""
-        if message.startswith(MAY_TELL) and self.is_watched and (problem := problem_in(message)):
-            self.say(problem)
+        if not (message.startswith(MAY_TELL) and self.is_watched):
+            return
+        match json.loads(message):
+            case {"log": {"level": level, "message": text}} if level in PROBLEMS:
+                self.say(f"{PROBLEMS[level]}: {text}")
+            case {"trace": {"error": {"message": text, "stream_descriptor": {"name": stream}}}}:
+                self.say(f"error: {stream}: {text}")
+            case {"trace": {"error": {"message": text}}} | {"connectionStatus": {"message": text}}:
+                self.say(f"error: {text}")
 
     def _write(self, text: str) -> None:
         os.write(2, (CLEAR + text).encode(errors="replace"))
@@ -58,22 +66,11 @@ class Terminal:
 TERMINAL = Terminal()
 
 
-def problem_in(message: bytes) -> str | None:
-    """What a message says went wrong, as a sentence; None if it says nothing of the kind."""
-    match json.loads(message):
-        case {"log": {"level": level, "message": text}} if level in PROBLEMS:
-            return f"{PROBLEMS[level]}: {text}"
-        case {"trace": {"error": {"message": text, "stream_descriptor": {"name": stream}}}}:
-            return f"error: {stream}: {text}"
-        case {"trace": {"error": {"message": text}}} | {"connectionStatus": {"message": text}}:
-            return f"error: {text}"
-    return None
-
-
 class Progress:
     """The line of one stream. made_before: requests that the streams before it have made."""
 
     def __init__(self, stream: str, made_before: int) -> None:
+        self.forecast = NOTHING  # until more is known
         self._stream, self._made_before = stream, made_before
         self._shown = float("-inf")
 
@@ -81,18 +78,17 @@ class Progress:
         """Rows written so far, and how the requests go."""
         if time.monotonic() - self._shown >= INTERVAL:
             self._shown = time.monotonic()
-            text = self._counts(rows, stats)
+            made, total = stats.requests - self._made_before, self.forecast.requests
+            of = "" if made >= total else f"{made:,} of " if self.forecast.exact else f"{made:,} of at least "
+            text = f"{self._stream}: {counted(rows, 'row')}, {of}{counted(max(made, total), 'request')}"
+            if left := self.forecast.time_left(made, stats.interval):
+                text += f", {left} left"
             if stats.seconds_to_wait:
                 text += f", waiting {stats.seconds_to_wait:.0f} s for the rate limit"
-            if stats.seconds_left:
-                minutes, seconds = divmod(round(stats.seconds_left), 60)
-                text += f", about {f'{minutes} min' if minutes > 1 else f'{minutes * 60 + seconds} s'} left"
             TERMINAL.show(text)
 
     def end(self, rows: int, stats: RequestStats) -> None:
         """Leave a last line behind."""
-        TERMINAL.end(self._counts(rows, stats))
-
-    def _counts(self, rows: int, stats: RequestStats) -> str:
-        requests = stats.requests - self._made_before
-        return f"{self._stream}: {counted(rows, 'row')}, {counted(requests, 'request')}"
+        requests = counted(stats.requests - self._made_before, "request")
+        TERMINAL.show(f"{self._stream}: {counted(rows, 'row')}, {requests}")
+        TERMINAL.end()

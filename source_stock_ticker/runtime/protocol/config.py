@@ -17,7 +17,7 @@ from ..errors import ConfigError, start_of
 Config = dict[str, Any]
 Schema = Mapping[str, Any]
 SHORTEST_OPTION = 3  # letters; a shorter key is too vague to be a misspelt option
-VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Z][A-Z0-9_]*")
+VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Z][A-Z0-9_]*")  # not looked for in lists: some shares are called $SPX
 NOT_FILLED_IN = (
     "{}: this is the name of a variable, and nothing puts its value in here. Write the value into the file, mount the "
     "file as a secret, or fill it in on the way (envsubst < config.json) and give it to stdin (--config -)."
@@ -41,8 +41,6 @@ def validated(config: Any, schema: Schema) -> Config:
     filled = _filled(config, schema)
     if misspelt := _misspelt(filled, schema):
         raise ConfigError("config: there is no option {}; did you mean {}?".format(*misspelt))
-    if option := _not_filled_in(filled, schema):
-        raise ConfigError(NOT_FILLED_IN.format(option))
     place = {name: place for place, name in enumerate(schema.get("properties", {}))}
     complaints = sorted(
         Draft7Validator(schema, format_checker=FormatChecker(["date"])).iter_errors(filled),
@@ -60,6 +58,8 @@ def _filled(config: Config, schema: Schema) -> Config:
         parts = _of(schema, name)
         if isinstance(value, dict) and parts:
             filled[name] = _filled(value, parts[0])
+        elif parts and isinstance(value, str) and VARIABLE.fullmatch(value.strip()):
+            raise ConfigError(NOT_FILLED_IN.format(name))
         elif value not in ("", None) or (name in required and value is not None):
             filled[name] = value
     return filled
@@ -89,17 +89,6 @@ def _meant(error: Any) -> Any:
             break
         error = min(meant[0], key=lambda inner: inner.validator != "required")
     return error
-
-
-def _not_filled_in(config: Config, schema: Schema) -> str | None:
-    """The option whose whole value is ${NAME} or $NAME. (Not the items of a list: some shares are called $SPX.)"""
-    for name, value in config.items():
-        parts = _of(schema, name)
-        if parts and isinstance(value, str) and VARIABLE.fullmatch(value.strip()):
-            return name
-        if isinstance(value, dict) and (inner := _not_filled_in(value, {"anyOf": parts})):
-            return f"{name}.{inner}"
-    return None
 
 
 def _misspelt(config: Config, schema: Schema) -> tuple[str, str] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import ConfigError
 
-STDIN = ("-", "/dev/stdin")  # the second cannot be opened if it is a socket
+STDIN = {"-": "stdin", "/dev/stdin": "stdin"}  # the second cannot be opened if it is a socket
 MAX_DEPTH = 100  # lists and objects inside each other
 
 
@@ -17,15 +17,15 @@ def read_text(path: str, what: str) -> str:
         with open(0, "rb", closefd=False) if path in STDIN else Path(path).open("rb") as file:
             return file.read().decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ConfigError(f"{what}: {_shown(path)} is not UTF-8 text.") from None
+        raise ConfigError(f"{what}: {STDIN.get(path, path)} is not UTF-8 text.") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it cannot be opened"
-        raise ConfigError(f"{what}: {_shown(path)} cannot be read ({reason}).") from None
+        raise ConfigError(f"{what}: {STDIN.get(path, path)} cannot be read ({reason}).") from None
 
 
 def read_json(path: str, what: str) -> Any:
     """The JSON in a file. Raises ConfigError."""
-    text, shown = read_text(path, what), _shown(path)
+    text, shown = read_text(path, what), STDIN.get(path, path)
     if not text.strip():
         raise ConfigError(f"{what}: {shown} is empty.")
     try:
@@ -37,10 +37,6 @@ def read_json(path: str, what: str) -> Any:
     if is_deep(value):
         raise ConfigError(f"{what}: {shown} is nested too deeply.")
     return value
-
-
-def _shown(path: str) -> str:
-    return "stdin" if path in STDIN else path
 
 
 def is_deep(value: Any) -> bool:

@@ -56,6 +56,24 @@ def test_read_goes_on_from_the_output_of_an_earlier_read(run, read_of, tmp_path)
     assert run(*read_of(), "--state", str(saved)).rows == [3]
 
 
+def test_a_plan_reads_nothing(run, read_of):
+    found = run(*read_of(), "--plan")
+    assert [log["message"] for log in found.of_type("log")] == [
+        "numbers: at least 1 request.",
+        "In all: at least 1 request.",
+    ]
+    assert len(found.messages) == 2
+    assert (found.stderr, found.exit_code) == ("", 0)
+
+
+def test_a_plan_of_what_cannot_be_read_fails(run, config, tmp_path):
+    catalog = tmp_path / "catalog.json"
+    catalog.write_text(json.dumps({"streams": [{"stream": {"name": "letters"}, "sync_mode": "full_refresh"}]}), "utf-8")
+    found = run("read", "--plan", "--config", config(), "--catalog", str(catalog))
+    assert found.error["message"] == "catalog: there is no stream letters; this source has numbers."
+    assert found.exit_code == 1
+
+
 def test_options_come_in_any_order_and_with_an_equals_sign(run, folder, config, tmp_path):
     (tmp_path / "state.json").write_text("[]", "utf-8")
     found = run("read", "--debug", "--state=state.json", f"--catalog={folder / 'catalog.json'}", f"--config={config()}")
@@ -81,7 +99,15 @@ def test_each_file_may_come_from_stdin(start, finish, folder, config, tmp_path, 
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["nonsense"], ["check"], ["read", "--config", "x"], ["spec", "--nonsense"], ["spec", "--config", "x"]],
+    [
+        [],
+        ["nonsense"],
+        ["check"],
+        ["read", "--config", "x"],
+        ["spec", "--nonsense"],
+        ["spec", "--config", "x"],
+        ["check", "--plan"],
+    ],
     ids=" ".join,
 )
 def test_a_wrong_command_line_has_exit_code_2_and_no_message(run, arguments):
@@ -108,7 +134,7 @@ def test_a_wrong_command_line_has_exit_code_2_and_no_message(run, arguments):
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_a_wrong_command_line_is_told_how_a_right_one_looks(run, arguments, told, example):
-    usage, sentence, right, more = run(*arguments).stderr.splitlines()
+    usage, *_, sentence, right, more = run(*arguments).stderr.splitlines()
     assert usage.startswith("usage: main.py")
     assert told in sentence
     assert right.startswith(f"For example: python main.py {example}")

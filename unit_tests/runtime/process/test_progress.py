@@ -20,6 +20,7 @@ SCRIPT = """
 import time
 from source_stock_ticker.runtime.http.rate_limit import RequestStats
 from source_stock_ticker.runtime.errors import TransientError
+from source_stock_ticker.runtime.forecast import Forecast
 from source_stock_ticker.runtime.process.logs import start_logging
 from source_stock_ticker.runtime.process.output import Output
 from source_stock_ticker.runtime.process.progress import INTERVAL, Progress
@@ -60,14 +61,28 @@ def looks(text):
         (12345, "requests=1", "numbers: 12,345 rows, 1 request"),
         (1, "requests=1234", "numbers: 1 row, 1,234 requests"),
         (3, "requests=2, seconds_to_wait=11.6", "numbers: 3 rows, 2 requests, waiting 12 s for the rate limit"),
-        (3, "requests=2, seconds_left=65", "numbers: 3 rows, 2 requests, about 65 s left"),
-        (3, "requests=2, expected=9, seconds_left=150", "numbers: 3 rows, 2 requests, about 2 min left"),
-        (3, "requests=2, expected=2, seconds_left=0", "numbers: 3 rows, 2 requests"),
     ],
 )
 def test_the_line_tells_rows_and_requests_and_how_long_it_takes(rows, stats, line):
     first = looks(shown(f"progress.show({rows}, RequestStats({stats}))"))[0]
     assert first.split(" [")[0].rstrip() == line
+
+
+@pytest.mark.parametrize(
+    ("forecast", "stats", "line"),
+    [
+        ("9, True", "2, interval=1", "numbers: 3 rows, 2 of 9 requests, about 7 s left"),
+        ("1234, True", "2, interval=12", "numbers: 3 rows, 2 of 1,234 requests, about 246 min left"),
+        ("9, False", "2, interval=12", "numbers: 3 rows, 2 of at least 9 requests, at least 84 s left"),
+        ("9, True", "2", "numbers: 3 rows, 2 of 9 requests"),
+        ("9, True", "2, 11.6, 1", "numbers: 3 rows, 2 of 9 requests, about 7 s left, waiting 12 s for the rate limit"),
+        ("2, True", "2, interval=1", "numbers: 3 rows, 2 requests"),
+        ("2, False", "3, interval=1", "numbers: 3 rows, 3 requests"),
+    ],
+)
+def test_where_it_is_known_the_line_tells_of_how_many_requests_and_how_long_they_take(forecast, stats, line):
+    text = shown(f"progress.forecast = Forecast({forecast}); progress.show(3, RequestStats({stats}))\n" + END)
+    assert looks(text) == [line, "numbers: 3 rows, 2 requests"]
 
 
 def test_the_requests_are_those_of_the_stream():
@@ -76,7 +91,7 @@ def test_the_requests_are_those_of_the_stream():
 
 
 def test_at_the_end_a_last_line_stays_without_what_is_no_longer_true():
-    text = shown("progress.end(3, RequestStats(2, seconds_to_wait=12, seconds_left=60))")
+    text = shown("progress.end(3, RequestStats(2, seconds_to_wait=12, interval=60))")
     assert looks(text)[-1].split(" [")[0].rstrip() == "numbers: 3 rows, 2 requests"
     assert text.endswith("\n")
 
@@ -109,7 +124,8 @@ class Numbers(Stream):
         self.asked += 1
         if self.asked == 1:
             return RequestStats(7)
-        looked.set()
+        if self.asked > 2:  # at the begin of the slices too
+            looked.set()
         return RequestStats(8, seconds_to_wait=12)
 list(read([Numbers()], [ConfiguredStream("numbers", None, False)], {}, 1, logging.getLogger()))
 """)
