@@ -21,7 +21,6 @@ class Exchanges(TableStream[str]):
 
     name = "exchanges"
     path = "/v3/reference/exchanges"
-    has_pages = False
     primary_key = ("id", "name")
 
     def query(self, stream_slice: str) -> dict[str, Any]:
@@ -36,7 +35,6 @@ class MarketHolidays(TableStream[str]):
 
     name = "market_holidays"
     path = "/v1/marketstatus/upcoming"
-    has_pages = False
     primary_key = ("exchange", "date")
 
     def parse(self, stream_slice: str, response: Response) -> Page:
@@ -67,6 +65,7 @@ class Tickers(TableStream[TickerList]):
 
     name = "tickers"
     path = "/v3/reference/tickers"
+    has_pages = True
 
     def slices(self, state: State) -> Iterator[TickerList]:
         alone = 0 < len(self._settings.tickers) <= MAX_TICKERS_ALONE
@@ -92,7 +91,6 @@ class TickerDetails(TableStream[str]):
 
     name = "ticker_details"
     primary_key = ("ticker",)
-    has_pages = False
 
     def forecast(self, state: State) -> Forecast:
         return super().forecast(state)._replace(rows=len(self._settings.tickers))

@@ -20,7 +20,7 @@ class TableStream(Stream[S]):
 
     schema_folder = Path(__file__).parent.parent / "schemas"
     path: str
-    has_pages = True  # whether a slice may take more than one request
+    has_pages = False  # whether a slice may take more than one request
 
     def __init__(self, api: StockApi, settings: Settings, logger: logging.Logger) -> None:
         self._api = api
