@@ -19,7 +19,6 @@ from .runtime.http.client import HttpClient
 from .runtime.http.meaning import Meaning, Wait, usual_meaning
 from .runtime.http.pages import own_path
 from .runtime.http.paging import follow
-from .runtime.http.rate_limit import RequestStats
 from .runtime.http.response import Response
 from .runtime.http.retries import TRIES
 from .runtime.protocol.row_type import with_usual_numbers
@@ -88,12 +87,12 @@ class StockApi:
         self._logger = logger
         self._max_filter = MAX_FILTER  # characters; less once an address was too long
         tries = TRIES if patient else 1
-        self._client = HttpClient(bearer(key), logger, requests_per_minute, tries, _meaning)
+        self.client = HttpClient(bearer(key), logger, requests_per_minute, tries, _meaning)
 
     def get(self, path: str, query: Mapping[str, Any] | None = None, next_path: str | None = None) -> Response:
         """The response to GET path?query, or to that of a further page (see `next_path`)."""
         address = next_path or path + (f"?{urlencode(query)}" if query else "")
-        return self._client.get(self._base + address)
+        return self.client.get(self._base + address)
 
     def rows(
         self,
@@ -167,10 +166,6 @@ class StockApi:
             return self.get(path, {"adjusted": lower(adjusted), "include_otc": "true"})
         except NotYet:
             return None
-
-    def request_stats(self) -> RequestStats:
-        """How the requests go."""
-        return self._client.rate_limit.stats()
 
     def next_path(self, body: Body[Any]) -> str | None:
         """Path and query of the page after this one; None on the last page. Raises UnexpectedResponse.

@@ -82,7 +82,7 @@ def test_the_api_tells_how_many_requests_it_has_made_and_how_far_apart(server, s
     api = StockApi(BASE, "my-key", LOGGER, requests_per_minute=6)
     api.get("/v1/things")
     api.get("/v1/things")
-    assert (api.request_stats().requests, api.request_stats().interval) == (2, pytest.approx(10.1))
+    assert (api.client.rate_limit.given, api.client.rate_limit.interval) == (2, pytest.approx(10.1))
 
 
 # Refusals

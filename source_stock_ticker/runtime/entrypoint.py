@@ -35,8 +35,6 @@ FILES = {
     "catalog": "which streams to read, and how: a configured catalog, as in sample_files/",
     "state": "where to go on: STATE lines of an earlier read (or all its output); without it, from the start",
 }
-PLAN: dict[str, Any] = {"dest": "command", "action": "store_const", "const": "plan", "default": argparse.SUPPRESS}
-PLAN["help"] = "read nothing, but say how many requests it takes, and how long"
 EXIT_CODES = """exit codes: 0 done (a check that answers FAILED too), 1 failed, 2 the command line is wrong,
 130 stopped by Ctrl-C, 143 by SIGTERM, 141 nobody read on"""
 
@@ -87,7 +85,7 @@ def _messages(source: str, args: argparse.Namespace, output: Output) -> Iterator
         return
     logger = start_logging(output, args.debug)
     connector = getattr(importlib.import_module(module), name)()
-    yield from connector.run(args.command, vars(args), logger, output)
+    yield from connector.run("plan" if "plan" in args and args.plan else args.command, vars(args), logger, output)
 
 
 def _arguments(version: str, argv: Sequence[str] | None) -> argparse.Namespace:
@@ -102,7 +100,7 @@ def _arguments(version: str, argv: Sequence[str] | None) -> argparse.Namespace:
         for file in files:
             command.add_argument(f"--{file}", required=file != "state", metavar="FILE", help=FILES[file])
         if name == "read":
-            command.add_argument("--plan", **PLAN)
+            command.add_argument("--plan", action="store_true", help="read nothing; say how many requests it takes")
         command.add_argument("--debug", action="store_true", help="log more: every request, and what the source adds")
     args, unknown = parser.parse_known_args(argv)
     if unknown:

@@ -4,8 +4,6 @@ from typing import NamedTuple
 
 from .errors import counted
 
-MANY_SECONDS = 100  # and more are told in minutes
-
 
 class Forecast(NamedTuple):
     """requests: how many a read makes in all. exact: False if there may be more, because nobody knows all the pages.
@@ -27,7 +25,7 @@ class Forecast(NamedTuple):
     def time_left(self, made: int, interval: float) -> str:
         """How long it takes when so many requests are made: about 5 min; "" if that is no time, or nobody knows."""
         seconds = round(max(0, self.requests - made) * interval)
-        shown = f"{seconds} s" if seconds < MANY_SECONDS else f"{seconds / 60:,.0f} min"
+        shown = f"{seconds} s" if seconds < 100 else f"{seconds / 60:,.0f} min"
         return f"{'about' if self.exact else 'at least'} {shown}" if seconds else ""
 
     def plus(self, other: "Forecast") -> "Forecast":

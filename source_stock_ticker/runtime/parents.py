@@ -33,8 +33,7 @@ class Parents(Generic[P]):
 
     def _read(self) -> Iterator[P | Unread]:
         stream = self._stream
-        slices = stream.slices(stream.resume({}))
-        with read_ahead(stream, slices, lambda page: page, self._workers, self._logger) as pages:
+        with read_ahead(stream, stream.slices(stream.resume({})), lambda p: p, self._workers, self._logger) as pages:
             for stream_slice, page in pages:
                 if not isinstance(page, Exception):
                     yield from map(self._make, page.rows if page else ())

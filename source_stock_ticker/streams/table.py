@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 from ..api import StockApi
 from ..runtime.errors import ConfigError
 from ..runtime.forecast import Forecast
-from ..runtime.http.rate_limit import RequestStats
 from ..runtime.http.response import Response
 from ..runtime.stream import Page, State, Stream
 from ..settings import Settings
@@ -23,12 +22,9 @@ class TableStream(Stream[S]):
     has_pages = False  # whether a slice may take more than one request
 
     def __init__(self, api: StockApi, settings: Settings, logger: logging.Logger) -> None:
-        self._api = api
+        self._api, self.client = api, api.client
         self._settings = settings
         self._logger = logger
-
-    def request_stats(self) -> RequestStats:
-        return self._api.request_stats()
 
     def forecast(self, state: State) -> Forecast:
         return Forecast(sum(1 for _ in self.slices(state)), exact=not self.has_pages)

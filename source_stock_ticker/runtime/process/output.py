@@ -7,6 +7,7 @@ import os
 import select
 import threading
 from collections.abc import Iterable
+from contextlib import nullcontext
 
 from ..protocol import messages
 from .progress import TERMINAL
@@ -66,13 +67,10 @@ class Output:
 
     def flush(self) -> None:
         """Write what waits. Raises CannotWrite, in the main thread: a worker is no place to end the process."""
-        if threading.current_thread() is not threading.main_thread():
-            with self._lock:
-                self._write_out()
-            return
-        with self._lock, self.signals.held_back():
+        is_main = threading.current_thread() is threading.main_thread()
+        with self._lock, self.signals.held_back() if is_main else nullcontext():
             self._write_out()
-        if self._broken is not None:
+        if is_main and self._broken is not None:
             raise CannotWrite(self._broken)
 
     def _write_out(self) -> None:

@@ -20,8 +20,7 @@ MAY_TELL = (b'{"type":"LOG"', b'{"type":"TRACE"', b'{"type":"CONNECTION_STATUS"'
 class Terminal:
     """stderr, if a person watches it."""
 
-    def __init__(self) -> None:
-        self._line = ""  # the one that is written over
+    _line = ""  # the one that is written over
 
     @property
     def is_watched(self) -> bool:
@@ -32,14 +31,14 @@ class Terminal:
         if self.is_watched:
             width = os.get_terminal_size(2).columns  # 0: it does not know; a longer line could not be wiped out
             self._line = line[: width - 1] if width else line
-            self._write(self._line)
+            os.write(2, f"{CLEAR}{self._line}".encode(errors="replace"))
 
     def say(self, text: str) -> None:
         """Leave a line behind, above the one that is written over."""
         if self.is_watched:
             # What the API worded must not move the cursor.
             printable = "".join(character if character.isprintable() else " " for character in text)
-            self._write(f"{printable}\n{self._line}")
+            os.write(2, f"{CLEAR}{printable}\n{self._line}".encode(errors="replace"))
 
     def end(self) -> None:
         """Leave the line that is written over behind."""
@@ -58,9 +57,6 @@ class Terminal:
                 self.say(f"error: {stream}: {text}")
             case {"trace": {"error": {"message": text}}} | {"connectionStatus": {"message": text}}:
                 self.say(f"error: {text}")
-
-    def _write(self, text: str) -> None:
-        os.write(2, (CLEAR + text).encode(errors="replace"))
 
 
 TERMINAL = Terminal()

@@ -66,11 +66,11 @@ class StockPrices(TableStream[PriceSlice]):
 
     def forecast(self, state: State) -> Forecast:
         """Makes the slices already: their number depends on the splits."""
-        size, last_day, made = self._settings.bar_size, self._settings.last_day, self._api.request_stats().requests
+        size, last_day, made = self._settings.bar_size, self._settings.last_day, self.request_stats().requests
         self._slices = list(self._planned_slices(state))
         firsts = {piece.ticker: piece.first for piece in self._slices if isinstance(piece, TickerSlice)}
         days = [piece for piece in self._slices if isinstance(piece, DaySlice)]
-        requests = self._api.request_stats().requests - made + len(firsts) + len(days)
+        requests = self.request_stats().requests - made + len(firsts) + len(days)
         firsts |= days[0].first_days if days else {}
         if size.is_intraday or MARKET in firsts:  # nobody knows how many bars that is, nor, of minutes, how many pages
             return Forecast(requests, exact=not size.is_intraday)
@@ -82,10 +82,10 @@ class StockPrices(TableStream[PriceSlice]):
         settings, is_first = self._settings, all(through is None for _, through in state["read"].values())
         market = weekdays_between(settings.start_date, settings.last_day)
         market += pages_of_the_market(settings.start_date, settings.today) if settings.adjusted else 0
-        if not (is_first and 0 < market <= NEAR * requests and settings.bar_size.timespan == "day"):
-            return ""
-        tickers = counted(len(settings.tickers), "ticker")
-        return f"The whole market would cost about {counted(market, 'request')}, these {tickers} cost {requests:,}."
+        if is_first and 0 < market <= NEAR * requests and settings.bar_size.timespan == "day":
+            these = f"these {counted(len(settings.tickers), 'ticker')} cost {requests:,}"
+            return f"The whole market would cost about {counted(market, 'request')}, {these}."
+        return ""
 
     def slices(self, state: State) -> Iterator[PriceSlice]:
         return iter(self._slices or self._planned_slices(state))
