@@ -19,7 +19,7 @@ Schema = Mapping[str, Any]
 SHORTEST_OPTION = 3  # letters; a shorter key is too vague to be a misspelt option
 VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Z][A-Z0-9_]*")  # not looked for in lists: some shares are called $SPX
 NOT_FILLED_IN = """{}: this is the name of a variable, and nothing puts its value in here. Write the value into the \
-file, mount the file as a secret, or fill it in on the way (envsubst < config.json) and give it to stdin (--config -)."""
+file, mount the file as a secret, or fill it in on the way (envsubst < config.json), into stdin (--config -)."""
 KINDS = {
     "string": "a text",
     "integer": "a whole number",
