@@ -165,7 +165,7 @@ def test_a_second_time_there_is_nothing_to_renew(old_copy: Path, update: Update)
     assert update(old_copy).returncode == 0
     before = content(old_copy)
     done = update(old_copy)
-    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "Files renewed: 0. Now the tests:")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "0 files are renewed. Now the tests:")
     assert "[0.2.0]" not in done.stdout
     assert content(old_copy) == before
 

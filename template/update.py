@@ -125,7 +125,7 @@ def main(copy: Path) -> int:
             f"for good: put null in the place of its hash in {MADE_FROM}, and commit."
         )
     renew(copy, record, changes)
-    print(f"Files renewed: {len(changes)}. Now the tests:", flush=True)
+    print(f"{len(changes)} files are renewed. Now the tests:", flush=True)
     failed = subprocess.run(["make", "--no-print-directory", "test"], cwd=copy, check=False).returncode
     print(f"\nWhat is new since version {record.version}:\n\n{news(record.version) or 'Nothing to tell.'}\n")
     print("The tests FAIL. What is new may say why." if failed else "The tests pass. Look at `git diff`, and commit.")

@@ -89,7 +89,7 @@ OWNERS = {
 FOREIGN_WORDS = ["stock", "ticker", "massive", "polygon"]
 # The five files that explain the runtime, and how many lines may be read where.
 LESSON = ["stream", "source", "entrypoint", "reader", "errors"]
-MAX_LINES_OF_THE_LESSON, MAX_LINES_OF_THE_RUNTIME, MAX_LINES = 750, 3_630, 5_710
+MAX_LINES_OF_THE_LESSON, MAX_LINES_OF_THE_RUNTIME, MAX_LINES = 750, 3_631, 5_710
 
 
 def name_of(file: Path) -> str:

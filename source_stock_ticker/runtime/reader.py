@@ -65,7 +65,7 @@ def read(
             state = saved.get((configured.name, configured.namespace), {})
             reading = StreamRead(stream, configured, workers, logger)
             yield from reading.run(state, plan)
-            total, interval = total.plus(reading.progress.forecast), stream.request_stats().interval
+            total, interval = total.plus(reading.forecast), stream.request_stats().interval
             yield status(configured.name, "COMPLETE", configured.namespace)
         except Exception as error:
             failed.append(configured.name)
@@ -84,7 +84,8 @@ class StreamRead:
     def __init__(self, stream: Stream[Any], configured: ConfiguredStream, workers: int, logger: logging.Logger) -> None:
         self._stream, self._configured, self._workers, self._logger = stream, configured, workers, logger
         self._checkpoints = Checkpoints(stream, configured)
-        self.progress = Progress(stream.name, stream.request_stats().requests)
+        self._progress = Progress(stream.name, stream.request_stats().requests)
+        self.forecast = NOTHING  # until it is known
         self._records = 0
         self._nulled: Counter[str] = Counter()
         self._wait_notice_time = float("-inf")
@@ -110,7 +111,7 @@ class StreamRead:
             return
         failures: list[tuple[Any, Exception]] = []
         yield from self.read_slices(state, failures)
-        self.progress.end(self._records, stream.request_stats())
+        self._progress.end(self._records, stream.request_stats())
         self._tell_of_odd_fields()
         if self._checkpoints.has_news(state, done=not failures):
             yield self._checkpoints.message(state, done=not failures)
@@ -148,7 +149,7 @@ class StreamRead:
 
     def _foretell(self, state: State, shortest: float = 0.0) -> None:
         """Find out what a read from `state` costs, and say so if it takes so many seconds or more."""
-        forecast = self.progress.forecast = self._stream.forecast(state)
+        forecast = self.forecast = self._progress.forecast = self._stream.forecast(state)
         interval = self._stream.request_stats().interval
         if forecast.requests * interval >= shortest:
             self._logger.info("%s: %s", self._stream.name, forecast.told(interval))
@@ -159,19 +160,19 @@ class StreamRead:
             raise page
         if page.row_count and not self._records:
             yield messages.stream_status(self._stream.name, "RUNNING", self._configured.namespace)
-            if rows := self.progress.forecast.rows:
+            if rows := self.forecast.rows:
                 yield messages.estimate(self._stream.name, rows, self._configured.namespace)
         yield from page.lines
         self._records += page.row_count
         self._nulled += page.nulled
-        self.progress.show(self._records, self._stream.request_stats())
+        self._progress.show(self._records, self._stream.request_stats())
         self._checkpoints.note(state, stream_slice, page)
 
     def _waiting(self) -> Iterator[bytes]:
         """Nothing to write for now: push out what is written, and say so if it is the rate limit that we wait for."""
         yield messages.FLUSH
         stats = self._stream.request_stats()
-        self.progress.show(self._records, stats)
+        self._progress.show(self._records, stats)
         seconds = stats.seconds_to_wait
         if seconds > SHORT_WAIT and time.monotonic() - self._wait_notice_time > WAIT_NOTICE_INTERVAL:
             self._wait_notice_time = time.monotonic()
