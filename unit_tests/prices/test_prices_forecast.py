@@ -31,6 +31,7 @@ SAVED = {
     "from the start": {},
     "read yesterday": {"AAPL": [START, "2024-03-13"], "MSFT": [START, "2024-03-13"]},
     "one of two": {"AAPL": [START, "2024-03-08"]},
+    "the market, before": {"*": [START, "2024-03-12"]},
     "all is read": {"AAPL": [START, "2024-03-14"], "MSFT": [START, "2024-03-14"]},
 }
 
@@ -49,9 +50,7 @@ def test_a_read_makes_as_many_requests_as_were_foretold(connect, read, config, r
         lists = len(market.requests)
         assert lists <= 1
         market.requests.clear()
-        reading = connect(StockPrices, **config)
-        reading.full_refresh = full_refresh
-        read(reading, saved)
+        read(connect(StockPrices, **config), saved, full_refresh=full_refresh)
     assert (forecast.requests, forecast.exact) == (len(market.requests), True)
 
 
