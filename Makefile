@@ -3,6 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 IMAGE = airbyte/source-stock-ticker:dev
 
+# pip's own complaint is long, and does not say this.
+INSTALL = -m pip install --quiet --disable-pip-version-check
+OR_SAY_WHY = || { echo 'pip could not install what is needed (see above). It asks the Python package index, once:' \
+	'without a network it cannot. HTTPS_PROXY names a proxy, PIP_INDEX_URL another index.'; exit 1; }
+
 # An empty file each: the environment is made again only when setup.py is newer than it.
 READY = $(VENV)/.ready
 READY_FOR_TESTS = $(VENV)/.ready-for-tests
@@ -44,7 +49,7 @@ lock: ## renew requirements.lock, from which the image is installed (needs Pytho
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' || \
 		{ echo 'The image has Python 3.13, so name one: make lock PYTHON=python3.13'; exit 1; }
 	@$(PYTHON) -m venv $(VENV)-lock
-	@$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check 'pip-tools>=7.4,<8'
+	@$(VENV)-lock/bin/python $(INSTALL) 'pip-tools>=7.4,<8' $(OR_SAY_WHY)
 	@CUSTOM_COMPILE_COMMAND='make lock' $(VENV)-lock/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --output-file requirements.lock setup.py
 
@@ -58,7 +63,7 @@ $(READY): setup.py
 		{ echo 'The connector needs Python 3.10 or newer; name one: make PYTHON=python3.12 ...'; exit 1; }
 	@echo 'Setting up $(VENV) (once; about half a minute)'
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(VENV)/bin/python $(INSTALL) --editable . $(OR_SAY_WHY)
 	@touch $@
 
 $(READY_TO_SYNC): $(READY)
@@ -68,7 +73,7 @@ $(READY_TO_SYNC): $(READY)
 
 $(READY_FOR_TESTS): $(READY)
 	@echo 'Adding what the tests need'
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[tests]'
+	@$(VENV)/bin/python $(INSTALL) --editable '.[tests]' $(OR_SAY_WHY)
 	@touch $@
 
 # What only this project has: the Makefile of a connector made by `make new` ends above this line.
@@ -112,7 +117,7 @@ endif
 $(READY_FOR_BENCHMARKS): setup.py
 	@echo 'Setting up $(VENV)-benchmarks (once; about half a minute)'
 	@$(PYTHON) -m venv $(VENV)-benchmarks
-	@$(VENV)-benchmarks/bin/python -m pip install --quiet --disable-pip-version-check '.[benchmarks]'
+	@$(VENV)-benchmarks/bin/python $(INSTALL) '.[benchmarks]' $(OR_SAY_WHY)
 	@touch $@
 
 # Environments apart, for Airbyte's packages are large and not for every Python.
@@ -121,5 +126,5 @@ $(VENV)-%/.ready: setup.py
 		{ echo 'PyAirbyte needs Python 3.10, 3.11 or 3.12; name one: make PYTHON=python3.12 ...'; exit 1; }
 	@echo 'Setting up $(VENV)-$* (once; about two minutes and 900 MB)'
 	@$(PYTHON) -m venv $(VENV)-$*
-	@$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@$(VENV)-$*/bin/python $(INSTALL) --editable '.[$*]' $(OR_SAY_WHY)
 	@touch $@

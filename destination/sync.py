@@ -79,10 +79,10 @@ class Connector:
             case {"trace": {"error": {"message": why}}} | {
                 "log": {"level": "FATAL" | "ERROR" | "WARN", "message": why}
             }:
-                if why not in self._shown:
+                # On a terminal the connector shows it itself.
+                if why not in self._shown and not sys.stderr.isatty():
                     self._shown.add(why)
-                    # On a terminal: over the connector's line of progress.
-                    print("\r\x1b[K" * sys.stderr.isatty() + why, file=sys.stderr)
+                    print(why, file=sys.stderr)
             case {"control": {"connectorConfig": {"config": dict(config)}}}:
                 # Saved is what the connector has changed, and not what was set for this run.
                 changed = {name: value for name, value in config.items() if self._config.get(name) != value}

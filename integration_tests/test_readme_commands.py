@@ -115,6 +115,22 @@ def test_the_launch_settings_of_the_editor_run(ready: Shell, tmp_path: Path) -> 
 
 
 @WITH_MAKE
+@pytest.mark.parametrize("command", ["make demo", "make test", "make benchmark", "make acceptance", "make example"])
+def test_make_says_what_pip_needs_when_it_fails(command: str, tmp_path: Path) -> None:
+    pip = tmp_path / "pip"
+    pip.write_text("#!/bin/sh\necho 'ERROR: No matching distribution found' >&2; exit 1\n")
+    pip.chmod(0o755)
+    python = tmp_path / "python"  # makes an environment whose pip finds no network
+    python.write_text(f'#!/bin/sh\ncase $2 in venv) mkdir -p "$3/bin" && ln -sf {pip} "$3/bin/python";; esac\n')
+    python.chmod(0o755)
+    variables = [f"PYTHON={python}", f"VENV={tmp_path / 'venv'}"]
+    done = subprocess.run([*command.split(), *variables], cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 2
+    assert "No matching distribution" in done.stderr
+    assert "It asks the Python package index, once: without a network it cannot." in done.stdout.splitlines()[-1]
+
+
+@WITH_MAKE
 @pytest.mark.parametrize("command", sorted(TARGETS))
 def test_make_knows_its_targets(command: str) -> None:
     subprocess.run([*command.split(), "--dry-run"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL, timeout=60)

@@ -171,6 +171,24 @@ def test_the_key_does_not_get_out_even_if_the_server_sends_it_back(connector: Co
     assert "****" in connector.read("--debug", api_key=key).error()["message"]
 
 
+@pytest.mark.parametrize(("key", "status"), [("sandbox-key", "SUCCEEDED"), ("a-wrong-key-12345678", "FAILED")])
+def test_the_config_may_come_from_stdin_and_its_key_is_kept_secret_all_the_same(
+    connector: Connector, key: str, status: str
+) -> None:
+    config = Path(connector.config(api_key=key)).read_bytes()
+    command = [sys.executable, str(ROOT / "main.py"), "check", "--debug", "--config", "-"]
+    done = subprocess.run(command, input=config, capture_output=True, check=True)
+    assert f'"status":"{status}"' in done.stdout.decode()
+    assert key not in (done.stdout + done.stderr).decode()
+
+
+def test_a_variable_that_nobody_filled_in_is_told_before_any_request(connector: Connector, api: SandboxApi) -> None:
+    status, message = connector.check(api_key="${MASSIVE_API_KEY}").status()
+    assert status == "FAILED"
+    assert message.startswith("api_key: this is the name of a variable")
+    assert api.calls() == []
+
+
 def test_the_key_travels_in_a_header_only(connector: Connector, api: SandboxApi) -> None:
     api.page_size = 20
     connector.read(streams=STREAMS)

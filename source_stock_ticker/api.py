@@ -19,7 +19,6 @@ from .runtime.http.client import HttpClient
 from .runtime.http.meaning import Meaning, Wait, usual_meaning
 from .runtime.http.pages import own_path
 from .runtime.http.paging import follow
-from .runtime.http.rate_limit import RequestStats
 from .runtime.http.response import Response
 from .runtime.http.retries import TRIES
 from .runtime.protocol.row_type import with_usual_numbers
@@ -86,15 +85,14 @@ class StockApi:
         self.last_day = date.max
         self._base = base_url
         self._logger = logger
-        self._expected: int | None = None  # number of the last request that is expected
         self._max_filter = MAX_FILTER  # characters; less once an address was too long
         tries = TRIES if patient else 1
-        self._client = HttpClient(bearer(key), logger, requests_per_minute, tries, _meaning)
+        self.client = HttpClient(bearer(key), logger, requests_per_minute, tries, _meaning)
 
     def get(self, path: str, query: Mapping[str, Any] | None = None, next_path: str | None = None) -> Response:
         """The response to GET path?query, or to that of a further page (see `next_path`)."""
         address = next_path or path + (f"?{urlencode(query)}" if query else "")
-        return self._client.get(self._base + address)
+        return self.client.get(self._base + address)
 
     def rows(
         self,
@@ -168,14 +166,6 @@ class StockApi:
             return self.get(path, {"adjusted": lower(adjusted), "include_otc": "true"})
         except NotYet:
             return None
-
-    def expect(self, requests: int) -> None:
-        """So many requests are still to be made."""
-        self._expected = self._client.rate_limit.given + requests
-
-    def request_stats(self) -> RequestStats:
-        """How the requests go; once their number is known, also how long they still take."""
-        return self._client.rate_limit.stats(self._expected)
 
     def next_path(self, body: Body[Any]) -> str | None:
         """Path and query of the page after this one; None on the last page. Raises UnexpectedResponse.

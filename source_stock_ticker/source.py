@@ -80,7 +80,7 @@ def _may_be_listed(api: StockApi, ticker: str, logger: logging.Logger) -> bool:
 
 def _is_listed(api: StockApi, ticker: str, active: bool) -> bool:
     """Whether the API's list of active or delisted tickers has this one. Raises ConnectorError if it does not say."""
-    if api.request_stats().requests >= CHECK_REQUESTS:
+    if api.client.rate_limit.given >= CHECK_REQUESTS:
         raise TransientError(f"A check makes {CHECK_REQUESTS} requests at most.")
     response = api.get(Tickers.path, {"ticker": ticker, "active": lower(active)})
     found = {str(row.get("ticker")) for row in read_body(response, ROWS).results or ()}

@@ -77,18 +77,12 @@ def test_a_path_in_our_address_stays_before_every_path(server):
     assert len(server.calls) == 1
 
 
-@pytest.mark.parametrize(("expected", "seconds_left"), [(4, pytest.approx(30.3)), (0, 0)])
-def test_the_api_tells_how_long_the_planned_requests_still_take(server, slept, expected, seconds_left):
+def test_the_api_tells_how_many_requests_it_has_made_and_how_far_apart(server, slept):
     server.get(f"{BASE}/v1/things", json={})
     api = StockApi(BASE, "my-key", LOGGER, requests_per_minute=6)
     api.get("/v1/things")
-    api.expect(expected)
     api.get("/v1/things")
-    assert (api.request_stats().requests, api.request_stats().seconds_left) == (2, seconds_left)
-
-
-def test_without_a_number_expected_nobody_knows_how_long_the_requests_still_take(api):
-    assert (api.request_stats().expected, api.request_stats().seconds_left) == (None, None)
+    assert (api.client.rate_limit.given, api.client.rate_limit.interval) == (2, pytest.approx(10.1))
 
 
 # Refusals

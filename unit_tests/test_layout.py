@@ -46,7 +46,7 @@ FLOORS = [
     },
     {"runtime.protocol.attempts", "runtime.protocol.records", "runtime.protocol.state"},
     {"runtime.protocol.catalog", "runtime.protocol.config", "runtime.protocol.messages", "runtime.protocol.row_type"},
-    {"runtime.protocol.files", "runtime.protocol.spec"},
+    {"runtime.forecast", "runtime.protocol.files", "runtime.protocol.spec"},
     {"runtime.errors"},
 ]
 FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
@@ -55,6 +55,7 @@ OPEN_TO_THE_CONNECTOR = {
     "runtime.cursors",
     "runtime.entrypoint",
     "runtime.errors",
+    "runtime.forecast",
     "runtime.http.auth",
     "runtime.http.client",
     "runtime.http.meaning",
@@ -88,7 +89,7 @@ OWNERS = {
 FOREIGN_WORDS = ["stock", "ticker", "massive", "polygon"]
 # The five files that explain the runtime, and how many lines may be read where.
 LESSON = ["stream", "source", "entrypoint", "reader", "errors"]
-MAX_LINES_OF_THE_LESSON, MAX_LINES_OF_THE_RUNTIME, MAX_LINES = 718, 3_615, 5_664
+MAX_LINES_OF_THE_LESSON, MAX_LINES_OF_THE_RUNTIME, MAX_LINES = 762, 3_748, 5_823
 
 
 def name_of(file: Path) -> str:

@@ -15,6 +15,7 @@ from .process.logs import start_logging
 from .process.memory import tune_memory
 from .process.output import CannotWrite, Output
 from .protocol import messages
+from .protocol.files import STDIN
 from .protocol.spec import read_spec
 
 # Name, what it writes, the files that it takes, and how one types them.
@@ -30,7 +31,7 @@ COMMANDS = (
     ),
 )
 FILES = {
-    "config": "your config: JSON, its fields are those that spec shows",
+    "config": "your config: JSON, its fields are those that spec shows; - reads it from stdin",
     "catalog": "which streams to read, and how: a configured catalog, as in sample_files/",
     "state": "where to go on: STATE lines of an earlier read (or all its output); without it, from the start",
 }
@@ -84,7 +85,7 @@ def _messages(source: str, args: argparse.Namespace, output: Output) -> Iterator
         return
     logger = start_logging(output, args.debug)
     connector = getattr(importlib.import_module(module), name)()
-    yield from connector.run(args.command, vars(args), logger, output)
+    yield from connector.run("plan" if "plan" in args and args.plan else args.command, vars(args), logger, output)
 
 
 def _arguments(version: str, argv: Sequence[str] | None) -> argparse.Namespace:
@@ -98,12 +99,16 @@ def _arguments(version: str, argv: Sequence[str] | None) -> argparse.Namespace:
         command.say_examples([example])
         for file in files:
             command.add_argument(f"--{file}", required=file != "state", metavar="FILE", help=FILES[file])
+        if name == "read":
+            command.add_argument("--plan", action="store_true", help="read nothing; say how many requests it takes")
         command.add_argument("--debug", action="store_true", help="log more: every request, and what the source adds")
     args, unknown = parser.parse_known_args(argv)
     if unknown:
         (commands.choices.get(args.command) or parser).error(f"there is no option {unknown[0]}")
     if args.command is None:
         parser.error("which command? Choose spec, check, discover or read")
+    if sum(vars(args).get(file) in STDIN for file in FILES) > 1:
+        commands.choices["read"].error("one file only can be stdin")
     return args
 
 

@@ -76,6 +76,11 @@ def start_of(text: str, length: int = 200) -> str:
     return text if len(text) <= length else " ".join(text[:length].split(" ")[:-1]) + "..."
 
 
+def counted(number: int, what: str) -> str:
+    """1 row, 1,234 rows."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def without_stack(error: Exception) -> Exception:
     """The same error; one of ours without its stack, which nobody is shown and which keeps the response in memory."""
     if isinstance(error, ConnectorError):

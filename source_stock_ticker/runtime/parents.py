@@ -37,7 +37,7 @@ class Parents(Generic[P]):
 
     def _read(self) -> Iterator[P | Unread | None]:
         stream = self._stream
-        with read_ahead(stream, stream.resume({}), lambda page: page, self._workers, self._logger) as pages:
+        with read_ahead(stream, stream.slices(stream.resume({})), lambda p: p, self._workers, self._logger) as pages:
             for stream_slice, page in pages:
                 if not isinstance(page, Exception):
                     yield from map(self._make, page.rows if page else ())

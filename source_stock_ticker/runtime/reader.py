@@ -21,6 +21,7 @@ from typing import Any
 from .checkpoints import Checkpoints
 from .encoded_page import EncodedPage, encoded
 from .errors import ConfigError, CredentialsError, IncompleteSync, SkipSlice, start_of
+from .forecast import NOTHING
 from .process.progress import Progress
 from .protocol import messages
 from .protocol.attempts import saved_attempt, unmarked
@@ -30,6 +31,7 @@ from .slices import combined, is_fatal, is_skipped, read_ahead
 from .stream import State, Stream
 
 WAIT_NOTICE_INTERVAL = 60.0  # seconds between two messages about the rate limit
+LONG_READ = 125.0  # seconds; what a shorter read costs is not worth a message
 SHORT_WAIT = 1.5  # seconds; a shorter wait is not worth a message
 MAX_NAMED_FIELDS = 10  # that the schema does not have
 MAX_NAMED_SKIPPED = 20  # slices that are left out; of more the log says how many
@@ -41,17 +43,19 @@ def read(
     saved: SavedStates,
     workers: int,
     logger: logging.Logger,
+    plan: bool = False,
 ) -> Iterator[bytes]:
     """The messages of a read, in order; messages.FLUSH says that the next one will take a while.
 
-    Raises IncompleteSync after the last message if a stream did not complete.
+    plan: only say what a read would cost. Raises IncompleteSync after the last message if a stream did not complete.
     """
     by_name = {stream.name: stream for stream in streams}
-    failed = []
+    status = (lambda *_: messages.FLUSH) if plan else messages.stream_status
+    failed, total, interval = [], NOTHING, 0.0
     refused: CredentialsError | None = None
     for configured in catalog:
         stream = by_name.get(configured.name)
-        yield messages.stream_status(configured.name, "STARTED", configured.namespace)
+        yield status(configured.name, "STARTED", configured.namespace)
         try:
             if refused is not None:
                 raise refused
@@ -60,13 +64,17 @@ def read(
                     f"catalog: there is no stream {configured.name}; this source has {', '.join(by_name)}."
                 )
             state = saved.get((configured.name, configured.namespace), {})
-            yield from StreamRead(stream, configured, workers, logger).run(state)
-            yield messages.stream_status(configured.name, "COMPLETE", configured.namespace)
+            reading = StreamRead(stream, configured, workers, logger)
+            yield from reading.run(state, plan)
+            total, interval = total.plus(reading.forecast), stream.request_stats().interval
+            yield status(configured.name, "COMPLETE", configured.namespace)
         except Exception as error:
             failed.append(configured.name)
             refused = error if isinstance(error, CredentialsError) else refused
-            yield messages.stream_status(configured.name, "INCOMPLETE", configured.namespace)
+            yield status(configured.name, "INCOMPLETE", configured.namespace)
             yield messages.error(error, configured.name, configured.namespace)
+    if plan:
+        logger.info("In all: %s", total.told(interval))
     if failed:
         raise IncompleteSync(", ".join(failed))
 
@@ -77,13 +85,14 @@ class StreamRead:
     def __init__(self, stream: Stream[Any], configured: ConfiguredStream, workers: int, logger: logging.Logger) -> None:
         self._stream, self._configured, self._workers, self._logger = stream, configured, workers, logger
         self._checkpoints = Checkpoints(stream, configured)
-        self._progress = Progress(stream.name)
+        self._progress = Progress(stream.name, stream.request_stats().requests)
+        self.forecast = NOTHING  # until it is known
         self._records = 0
         self._skipped = 0  # slices
         self._nulled: Counter[str] = Counter()
         self._wait_notice_time = float("-inf")
 
-    def run(self, saved: State) -> Iterator[bytes]:
+    def run(self, saved: State, plan: bool = False) -> Iterator[bytes]:
         """All between STARTED and COMPLETE. Raises, after the last STATE, what made it incomplete."""
         stream, configured = self._stream, self._configured
         stream.full_refresh = not configured.incremental
@@ -95,9 +104,13 @@ class StreamRead:
             saved, finished = saved_attempt(saved, configured.sync_id)
             if finished:
                 self._logger.info("%s: an earlier attempt of this full refresh has read everything.", stream.name)
-                yield self._checkpoints.message(saved, done=True)
+                if not plan:
+                    yield self._checkpoints.message(saved, done=True)
                 return
         state = stream.resume(copy.deepcopy(saved) if stream.cursor_field else {})
+        if plan:
+            self._foretell(state)
+            return
         failures: list[tuple[Any, Exception]] = []
         yield from self.read_slices(state, failures)
         self._progress.end(self._records, stream.request_stats())
@@ -111,7 +124,7 @@ class StreamRead:
         """The lines of all slices, and a STATE when it is due; what failed is added to `failures`."""
         stream, logger = self._stream, self._logger
         make = partial(encoded, configured=self._configured)
-        with read_ahead(stream, copy.deepcopy(state), make, self._workers, logger) as pages:
+        with read_ahead(stream, self._slices(copy.deepcopy(state)), make, self._workers, logger) as pages:
             for stream_slice, page in pages:
                 try:
                     yield from self._waiting() if page is None else self._write(stream_slice, page, state)
@@ -131,12 +144,26 @@ class StreamRead:
                 if self._checkpoints.is_due(state):
                     yield self._checkpoints.message(state)
 
+    def _slices(self, state: State) -> Iterator[Any]:
+        """In a worker thread: what there is to read."""
+        self._foretell(state, LONG_READ)
+        yield from self._stream.slices(state)
+
+    def _foretell(self, state: State, shortest: float = 0.0) -> None:
+        """Find out what a read from `state` costs, and say so if it takes so many seconds or more."""
+        forecast = self.forecast = self._progress.forecast = self._stream.forecast(state)
+        interval = self._stream.request_stats().interval
+        if forecast.requests * interval >= shortest:
+            self._logger.info("%s: %s", self._stream.name, forecast.told(interval))
+
     def _write(self, stream_slice: Any, page: EncodedPage | Exception, state: State) -> Iterator[bytes]:
         """The page's lines; then the stream notes in `state` what has been written. Raises what ended the slice."""
         if isinstance(page, Exception):
             raise page
         if page.row_count and not self._records:
             yield messages.stream_status(self._stream.name, "RUNNING", self._configured.namespace)
+            if rows := self.forecast.rows:
+                yield messages.estimate(self._stream.name, rows, self._configured.namespace)
         yield from page.lines
         self._records += page.row_count
         self._nulled += page.nulled

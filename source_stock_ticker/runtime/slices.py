@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 from .errors import ConfigError, ConnectorError, SkipSlice, TransientError, Unavailable
 from .http.paging import follow
 from .process.prefetch import ParseLock, Prefetcher
-from .stream import Page, State, Stream, Unread
+from .stream import Page, Stream, Unread
 
 MAX_NAMED_FAILURES = 5  # slices that an error message names; of more it says how many
 P = TypeVar("P", bound=Any)  # see Prefetcher and follow
 
 
 def read_ahead(
-    stream: Stream[Any], state: State, made_of: Callable[[Page], P], workers: int, logger: logging.Logger
+    stream: Stream[Any], slices: Iterator[Any], made_of: Callable[[Page], P], workers: int, logger: logging.Logger
 ) -> Prefetcher[Any, P]:
     """The pages of all slices, each as `made_of` makes it of a Page, in the order of the slices; see Prefetcher."""
 
@@ -35,7 +35,7 @@ def read_ahead(
     def group(stream_slice: Any) -> object:
         return None if isinstance(stream_slice, Unread) else stream.group(stream_slice)
 
-    return Prefetcher(stream.slices(state), pages, group, workers)
+    return Prefetcher(slices, pages, group, workers)
 
 
 def is_skipped(stream: Stream[Any], stream_slice: Any, error: Exception) -> bool:

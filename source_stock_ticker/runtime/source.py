@@ -66,14 +66,15 @@ class Source:
         config: Mapping[str, Any],
         catalog: Sequence[ConfiguredStream],
         state: SavedStates,
+        plan: bool = False,
     ) -> Iterator[bytes]:
         """The messages of a read, in order. Raises IncompleteSync at the end if a stream did not complete."""
-        return reader.read(self.streams(logger, config), catalog, state, self.workers(config), logger)
+        return reader.read(self.streams(logger, config), catalog, state, self.workers(config), logger, plan)
 
     def run(
         self, command: str, files: Mapping[str, str | None], logger: logging.Logger, output: Output
     ) -> Iterator[bytes]:
-        """The messages of check, discover or read; files: the paths given as --config, --catalog and --state.
+        """The messages of check, discover, read or plan; files: the paths given as --config, --catalog and --state.
 
         Raises ConnectorError, IncompleteSync, or whatever a bug raises.
         """
@@ -93,7 +94,7 @@ class Source:
             if not catalog:
                 logger.warning("catalog: it names no stream, so there is nothing to read.")
             state = {} if files["state"] is None else self._state(files["state"], logger, config, catalog)
-            yield from self.read(logger, config, catalog, state)
+            yield from self.read(logger, config, catalog, state, command == "plan")
 
     def _config(self, files: Mapping[str, str | None]) -> Config:
         """The valid config. From here on no secret of it can get to stdout."""

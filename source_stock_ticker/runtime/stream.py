@@ -9,6 +9,7 @@
 The methods of a stream run in this order:
 
     state = resume(saved state)
+    forecast(state)                     in a worker thread
     for slice in slices(state):         in a worker thread, ahead of the writing
         response = fetch(slice, None)   in a worker thread; several slices at once
         page = parse(slice, response)   in a worker thread, one at a time; then fetch with its next_page_token
@@ -38,6 +39,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 
 from .errors import UnexpectedResponse
+from .forecast import Forecast
 from .http.client import HttpClient
 from .http.rate_limit import RequestStats
 from .protocol.row_type import RowType
@@ -115,6 +117,10 @@ class Stream(Generic[S]):
         attempt of the same full refresh, whose state never ends inside a slice (see protocol/attempts.py).
         """
         return saved
+
+    def forecast(self, state: State) -> Forecast:
+        """What a read from `state` costs, as far as is known. Makes no requests but those that it saves `slices`."""
+        return Forecast()
 
     def slices(self, state: State) -> Iterator[S | Unread]:
         """What there is to read. May make requests; `state` is a copy of what `resume` gave.

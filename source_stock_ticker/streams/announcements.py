@@ -10,8 +10,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from ..api import StockApi
+from ..api import StockApi, cut
 from ..runtime.errors import UnexpectedResponse
+from ..runtime.forecast import Forecast
 from ..runtime.stream import Page, State, Written
 from ..settings import Settings
 from ..trading_days import A_YEAR
@@ -71,6 +72,9 @@ class AnnouncedStream(TableStream[Announced]):
         except (AttributeError, OverflowError, TypeError, ValueError) as error:
             raise not_ours(self.name, error) from None
         return {"read_at": saved["read_at"], "fingerprints": kept}
+
+    def forecast(self, state: State) -> Forecast:
+        return Forecast(0 if self._is_far_ahead(state) else max(1, len(list(cut(self._settings.tickers)))))
 
     def slices(self, state: State) -> Iterator[Announced]:
         if self._is_far_ahead(state):

@@ -34,6 +34,7 @@ class News(CursorStream, TableStream[Window]):
 
     name = "news"
     path = "/v2/reference/news"
+    has_pages = True
     primary_key = ("id",)
     cursor_field = "published_utc"
 

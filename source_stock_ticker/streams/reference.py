@@ -7,6 +7,7 @@ from msgspec.json import Decoder
 
 from ..api import ROWS, Body, UnknownTicker, lower, path_of, read_body
 from ..runtime.errors import ConfigError, UnexpectedResponse
+from ..runtime.forecast import Forecast
 from ..runtime.http.response import Response
 from ..runtime.stream import Page, State
 from .table import TableStream
@@ -64,6 +65,7 @@ class Tickers(TableStream[TickerList]):
 
     name = "tickers"
     path = "/v3/reference/tickers"
+    has_pages = True
 
     def slices(self, state: State) -> Iterator[TickerList]:
         alone = 0 < len(self._settings.tickers) <= MAX_TICKERS_ALONE
@@ -89,6 +91,9 @@ class TickerDetails(TableStream[str]):
 
     name = "ticker_details"
     primary_key = ("ticker",)
+
+    def forecast(self, state: State) -> Forecast:
+        return super().forecast(state)._replace(rows=len(self._settings.tickers))
 
     def slices(self, state: State) -> Iterator[str]:
         if not self._settings.tickers:

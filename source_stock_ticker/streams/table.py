@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 from ..api import StockApi
 from ..runtime.errors import ConfigError
-from ..runtime.http.rate_limit import RequestStats
+from ..runtime.forecast import Forecast
 from ..runtime.http.response import Response
-from ..runtime.stream import Page, Stream
+from ..runtime.stream import Page, State, Stream
 from ..settings import Settings
 
 S = TypeVar("S")
@@ -19,14 +19,15 @@ class TableStream(Stream[S]):
 
     schema_folder = Path(__file__).parent.parent / "schemas"
     path: str
+    has_pages = False  # whether a slice may take more than one request
 
     def __init__(self, api: StockApi, settings: Settings, logger: logging.Logger) -> None:
-        self._api = api
+        self._api, self.client = api, api.client
         self._settings = settings
         self._logger = logger
 
-    def request_stats(self) -> RequestStats:
-        return self._api.request_stats()
+    def forecast(self, state: State) -> Forecast:
+        return Forecast(sum(1 for _ in self.slices(state)), exact=not self.has_pages)
 
     def query(self, stream_slice: S) -> dict[str, Any]:
         """The parameters of a slice's first page; the links to further pages hold them already."""

@@ -1,6 +1,5 @@
 """What a sync of the prices asks for, and how few requests that takes."""
 
-import logging
 from datetime import date
 
 import pytest
@@ -146,29 +145,3 @@ def test_a_days_request_asks_for_the_tickers_over_the_counter_too(server, connec
     server.get(path, json={"status": "OK"}, match=[responses.matchers.query_param_matcher(wanted)])
     day = DaySlice(date(2024, 3, 14), {"*": date(2024, 3, 14)}, frozenset(), True)
     assert connect(StockPrices, tickers=[]).fetch(day, None) is not None
-
-
-def test_a_long_sync_is_announced_with_the_time_it_takes(connect, market, caplog):
-    caplog.set_level(logging.INFO)
-    stream = connect(StockPrices, tickers=[f"T{n}" for n in range(15)], adjusted=False, requests_per_minute=5)
-    list(stream.slices(stream.resume({})))
-    assert "15 requests" in caplog.text
-    assert "3 minutes" in caplog.text
-
-
-@pytest.mark.parametrize(("tickers", "is_announced"), [(10, False), (11, True)])
-def test_a_sync_of_two_minutes_is_not_announced_and_a_longer_one_is(connect, market, caplog, tickers, is_announced):
-    caplog.set_level(logging.INFO)
-    config = {"tickers": [f"T{n}" for n in range(tickers)], "start_date": "2023-12-01", "requests_per_minute": 5}
-    stream = connect(StockPrices, adjusted=False, **config)
-    list(stream.slices(stream.resume({})))
-    assert bool(caplog.messages) is is_announced
-
-
-def test_who_watches_a_sync_sees_of_how_many_requests_it_has_made_how_many(connect, read, market):
-    stream = connect(StockPrices, tickers=["AAPL", "MSFT"])
-    list(stream.slices(stream.resume({})))
-    before = stream.request_stats()
-    read(stream)
-    after = stream.request_stats()
-    assert (before.requests, before.expected, after.requests, after.expected) == (1, 3, 4, 4)

@@ -94,6 +94,46 @@ def test_whoever_watches_a_read_sees_how_many_requests_it_has_made(server, conne
     assert stream.request_stats().requests == len(server.calls) > 0
 
 
+KNOWN = {"ticker_details": (1, 1), "exchanges": (1, None), "market_holidays": (1, None)}  # requests, rows
+
+
+@EACH_TABLE
+def test_a_read_makes_at_least_the_requests_that_were_foretold(server, connect, read, table, path, body, rows):
+    server.get(API + path, json=body)
+    stream = connect(table)
+    forecast = stream.forecast(stream.resume({}))
+    assert len(server.calls) == 0
+    read(connect(table))
+    assert forecast.requests == len(server.calls)
+    assert forecast.exact is (table.name in KNOWN)
+    assert (forecast.requests, forecast.rows) == KNOWN.get(table.name, (forecast.requests, None))
+
+
+@pytest.mark.parametrize(
+    ("table", "tickers", "requests"),
+    [
+        (News, ["AAPL", "MSFT", "NVDA"], 3),
+        (News, [], 1),
+        (Tickers, ["AAPL", "MSFT", "NVDA"], 6),
+        (Tickers, [], 4),
+        (TickerDetails, ["AAPL", "MSFT", "NVDA"], 3),
+        (Dividends, ["AAPL", "MSFT", "NVDA"], 1),
+        (Dividends, [f"TICKER{n}" for n in range(1000)], 2),
+        (Splits, [], 1),
+    ],
+)
+def test_what_a_table_costs_depends_on_the_tickers(connect, table, tickers, requests):
+    stream = connect(table, tickers=tickers)
+    assert stream.forecast(stream.resume({})).requests == requests
+
+
+@pytest.mark.parametrize("table", [Dividends, Splits])
+def test_announcements_that_are_not_asked_for_cost_nothing(connect, table):
+    stream = connect(table)
+    state = stream.resume({"read_at": "2999-01-01T00:00:00.000000Z", "fingerprints": {}})
+    assert stream.forecast(state).requests == 0
+
+
 @pytest.mark.parametrize("table", [Exchanges, MarketHolidays, News, Dividends])
 def test_a_table_that_does_not_exist_is_no_empty_table(server, connect, read, table):
     server.get(re.compile(API), status=404, body="404 page not found")

@@ -15,14 +15,12 @@ class Clock(Protocol):
 class RequestStats(NamedTuple):
     """How the requests go, for whoever watches a sync.
 
-    requests: sent so far. expected: their number in the end, if it is known. seconds_to_wait: until the rate limit
-    lets the next one go. seconds_left: at least so long until all expected ones are sent.
+    requests: sent so far. seconds_to_wait: until the rate limit lets the next one go. interval: seconds between two.
     """
 
     requests: int = 0
-    expected: int | None = None
     seconds_to_wait: float = 0.0
-    seconds_left: float | None = None
+    interval: float = 0.0
 
 
 class RateLimit:
@@ -65,7 +63,6 @@ class RateLimit:
         with self._lock:
             return max(0.0, min(self._turns) - self._clock.monotonic()) if self._turns else 0.0
 
-    def stats(self, expected: int | None = None) -> RequestStats:
-        """How the requests go; expected: how many there will have been, from the first one on."""
-        left = None if expected is None else max(0, expected - self.given) * self.interval
-        return RequestStats(self.given, expected, self.seconds_to_wait(), left)
+    def stats(self) -> RequestStats:
+        """How the requests go."""
+        return RequestStats(self.given, self.seconds_to_wait(), self.interval)

@@ -7,9 +7,10 @@ import os
 import select
 import threading
 from collections.abc import Iterable
+from contextlib import nullcontext
 
 from ..protocol import messages
-from .progress import tell
+from .progress import TERMINAL
 from .secret_filter import SecretFilter
 from .signals import MAX_LAST_WORDS, StopSignals
 
@@ -57,20 +58,19 @@ class Output:
         with self._lock:
             if self._size + len(message) > BUFFER:
                 self.flush()  # so that a large message is written from where it is, without a copy
-            self._waiting.append(self._secret_filter.lines(message, is_data))
+            masked = self._secret_filter.lines(message, is_data)
+            self._waiting.append(masked)
+            TERMINAL.tell_of(masked)
             self._size += len(message)
             if self._size >= BUFFER or not is_data:
                 self.flush()
 
     def flush(self) -> None:
         """Write what waits. Raises CannotWrite, in the main thread: a worker is no place to end the process."""
-        if threading.current_thread() is not threading.main_thread():
-            with self._lock:
-                self._write_out()
-            return
-        with self._lock, self.signals.held_back():
+        is_main = threading.current_thread() is threading.main_thread()
+        with self._lock, self.signals.held_back() if is_main else nullcontext():
             self._write_out()
-        if self._broken is not None:
+        if is_main and self._broken is not None:
             raise CannotWrite(self._broken)
 
     def _write_out(self) -> None:
@@ -90,4 +90,5 @@ class Output:
             text = f"Stopped by {signal_name}; a read goes on from its last STATE, if it has written one."
             self._waiting.append(self._secret_filter.lines(messages.log("WARN", text)))
             self._write_out()
-            tell(f"\n{text}\n")
+            TERMINAL.end()
+            TERMINAL.say(text)

@@ -5,6 +5,7 @@ change, and never shows the value of a secret.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -16,6 +17,9 @@ from ..errors import ConfigError, start_of
 Config = dict[str, Any]
 Schema = Mapping[str, Any]
 SHORTEST_OPTION = 3  # letters; a shorter key is too vague to be a misspelt option
+VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Z][A-Z0-9_]*")  # not looked for in lists: some shares are called $SPX
+NOT_FILLED_IN = """{}: this is the name of a variable, and nothing puts its value in here. Write the value into the \
+file, mount the file as a secret, or fill it in on the way (envsubst < config.json), into stdin (--config -)."""
 KINDS = {
     "string": "a text",
     "integer": "a whole number",
@@ -54,6 +58,8 @@ def _filled(config: Config, schema: Schema) -> Config:
             filled[name] = _filled(value, parts[0])
         elif isinstance(value, list) and parts and isinstance(items := parts[0].get("items"), dict):
             filled[name] = [_filled(item, items) if isinstance(item, dict) else item for item in value]
+        elif parts and isinstance(value, str) and VARIABLE.fullmatch(value.strip()):
+            raise ConfigError(NOT_FILLED_IN.format(name))
         elif value not in ("", None) or (name in required and value is not None):
             filled[name] = value
     return filled

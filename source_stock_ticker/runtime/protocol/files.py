@@ -1,4 +1,4 @@
-"""Reads the files that the user names as --config, --catalog and --state."""
+"""Reads the files that the user names as --config, --catalog and --state; one of them may be stdin."""
 
 import json
 from itertools import chain
@@ -7,33 +7,35 @@ from typing import Any
 
 from ..errors import ConfigError
 
+STDIN = {"-": "stdin", "/dev/stdin": "stdin"}  # the second cannot be opened if it is a socket
 MAX_DEPTH = 100  # lists and objects inside each other
 
 
 def read_text(path: str, what: str) -> str:
     """The text of a file; `what` names its option in messages. Raises ConfigError."""
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        with open(0, "rb", closefd=False) if path in STDIN else Path(path).open("rb") as file:
+            return file.read().decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ConfigError(f"{what}: {path} is not UTF-8 text.") from None
+        raise ConfigError(f"{what}: {STDIN.get(path, path)} is not UTF-8 text.") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it cannot be opened"
-        raise ConfigError(f"{what}: {path} cannot be read ({reason}).") from None
+        raise ConfigError(f"{what}: {STDIN.get(path, path)} cannot be read ({reason}).") from None
 
 
 def read_json(path: str, what: str) -> Any:
     """The JSON in a file. Raises ConfigError."""
-    text = read_text(path, what)
+    text, shown = read_text(path, what), STDIN.get(path, path)
     if not text.strip():
-        raise ConfigError(f"{what}: {path} is empty.")
+        raise ConfigError(f"{what}: {shown} is empty.")
     try:
         value = json.loads(text)
     except ValueError as error:  # says what and where, and shows nothing of the content
-        raise ConfigError(f"{what}: {path} is not JSON ({error}).") from None
+        raise ConfigError(f"{what}: {shown} is not JSON ({error}).") from None
     except RecursionError:
-        raise ConfigError(f"{what}: {path} is nested too deeply.") from None
+        raise ConfigError(f"{what}: {shown} is nested too deeply.") from None
     if is_deep(value):
-        raise ConfigError(f"{what}: {path} is nested too deeply.")
+        raise ConfigError(f"{what}: {shown} is nested too deeply.")
     return value
 
 

@@ -80,6 +80,11 @@ def stream_status(stream: str, status: str, namespace: str | None = None, quota_
     return _trace("STREAM_STATUS", {"stream_status": body})
 
 
+def estimate(stream: str, rows: int, namespace: str | None = None) -> bytes:
+    """TRACE ESTIMATE: about how many RECORDs of the stream will come in all."""
+    return _trace("ESTIMATE", {"estimate": {**_descriptor(stream, namespace), "type": "STREAM", "row_estimate": rows}})
+
+
 def error(error: Exception, stream: str | None = None, namespace: str | None = None) -> bytes:
     """TRACE ERROR for any exception; one that is not a ConnectorError is a bug, and only developers see its stack."""
     if isinstance(error, ConnectorError):

@@ -72,10 +72,14 @@ def listed_splits(api: StockApi, settings: Settings, from_day: str, logger: logg
         return list(api.rows(PATH, {**of_tickers, **query}, read_row, RAW_ROWS))
 
     filters = len(list(cut(settings.tickers)))
-    years = (settings.today - date.fromisoformat(from_day)).days / 365
-    by_filter = 0 < filters <= 1 + years * SPLITS_A_YEAR / SPLITS_A_PAGE
+    by_filter = 0 < filters <= pages_of_the_market(date.fromisoformat(from_day), settings.today)
     rows = chain.from_iterable(api.by_filter(settings.tickers, ask)) if by_filter else ask({})
     return splits_by_ticker(rows, logger)
+
+
+def pages_of_the_market(from_day: date, today: date) -> int:
+    """How many pages the list of all stocks' splits has, about."""
+    return 1 + int((today - from_day).days / 365 * SPLITS_A_YEAR / SPLITS_A_PAGE)
 
 
 def compared(

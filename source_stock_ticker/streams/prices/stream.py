@@ -11,7 +11,8 @@ from typing import Any
 from msgspec import UNSET
 
 from ...api import ROWS, Body, NotFound, StockApi, TooOld, lower, read_body
-from ...runtime.errors import ConfigError, CredentialsError, UnexpectedResponse
+from ...runtime.errors import ConfigError, CredentialsError, UnexpectedResponse, counted
+from ...runtime.forecast import Forecast
 from ...runtime.http.response import Response
 from ...runtime.stream import Page, State, Written
 from ...settings import MARKET, Settings, is_ticker
@@ -21,11 +22,12 @@ from .bars import Price, read_bars, rows, rows_of_day, unknown_keys
 from .coverage import NEVER, Coverage
 from .plan import Plan, plan
 from .slices import DayNote, DaySlice, EndSlice, HeldBackSlice, PriceSlice, SplitsSlice, TickerSlice
-from .splits import Compared, compared, listed_splits
+from .splits import Compared, compared, listed_splits, pages_of_the_market
 
 SUBSCRIPTIONS = (10, 5, 2)  # years of history that the API's subscriptions have
 WEEKS = timedelta(days=14)  # of which a ticker should have some bar
-MINUTES_ANNOUNCED = 2  # a longer sync is announced
+BARS_A_WEEKDAY = {"day": 252 / 261, "week": 1 / 5, "month": 12 / 261}  # about: some weekdays are holidays
+NEAR = 1.1  # times the requests: a whole market that costs no more is worth a hint
 OLD_BASIS = (
     "stock_prices: %s must be read again because of a split, but your plan has nothing before %s any more: "
     "rows before that day keep the old prices."
@@ -46,6 +48,7 @@ class StockPrices(TableStream[PriceSlice]):
     def __init__(self, api: StockApi, settings: Settings, logger: logging.Logger) -> None:
         super().__init__(api, settings, logger)
         self._coverage = Coverage(settings, logger)
+        self._slices: list[PriceSlice] = []  # found out by `forecast`
         self._has_seen_a_bar = False
 
     def resume(self, saved: State) -> State:
@@ -61,7 +64,33 @@ class StockPrices(TableStream[PriceSlice]):
 
     # What to read
 
+    def forecast(self, state: State) -> Forecast:
+        """Makes the slices already: their number depends on the splits."""
+        size, last_day, made = self._settings.bar_size, self._settings.last_day, self.request_stats().requests
+        self._slices = list(self._planned_slices(state))
+        firsts = {piece.ticker: piece.first for piece in self._slices if isinstance(piece, TickerSlice)}
+        days = [piece for piece in self._slices if isinstance(piece, DaySlice)]
+        requests = self.request_stats().requests - made + len(firsts) + len(days)
+        firsts |= days[0].first_days if days else {}
+        if size.is_intraday or MARKET in firsts:  # nobody knows how many bars that is, nor, of minutes, how many pages
+            return Forecast(requests, exact=not size.is_intraday)
+        weekdays = sum(weekdays_between(first, last_day) for first in firsts.values())
+        return Forecast(requests, True, round(weekdays * BARS_A_WEEKDAY[size.timespan]), self._hint(state, requests))
+
+    def _hint(self, state: State, requests: int) -> str:
+        """That the whole market would hardly cost more than the first read of these tickers, where that is so."""
+        settings, is_first = self._settings, all(through is None for _, through in state["read"].values())
+        market = weekdays_between(settings.start_date, settings.last_day)
+        market += pages_of_the_market(settings.start_date, settings.today) if settings.adjusted else 0
+        if is_first and 0 < market <= NEAR * requests and settings.bar_size.timespan == "day":
+            these = f"these {counted(len(settings.tickers), 'ticker')} cost {requests:,}"
+            return f"The whole market would cost about {counted(market, 'request')}, {these}."
+        return ""
+
     def slices(self, state: State) -> Iterator[PriceSlice]:
+        return iter(self._slices or self._planned_slices(state))
+
+    def _planned_slices(self, state: State) -> Iterator[PriceSlice]:
         """First what the splits have changed, then the plan's tickers and days."""
         read, last_day = state["read"], self._settings.last_day
         lookback = 0 if self.full_refresh else self._settings.lookback_days
@@ -79,8 +108,10 @@ class StockPrices(TableStream[PriceSlice]):
         yield EndSlice(expected)
 
     def _planned(self, state: State, first_days: dict[str, date], splits: Compared) -> Iterator[PriceSlice]:
-        by_ticker, day, requests = self._plan(first_days)
-        self._announce(requests)
+        by_ticker, day, _ = self._plan(first_days)
+        if self._settings.start_date > self._settings.last_day:
+            text = "stock_prices: no day from start_date (%s) on is over yet: nothing to read."
+            self._logger.info(text, self._settings.start_date)
         for ticker in by_ticker:
             reread = ticker in splits.stale or ticker in state["splits"] or MARKET in state["read"]
             yield TickerSlice(ticker, first_days.pop(ticker), reread)
@@ -107,16 +138,6 @@ class StockPrices(TableStream[PriceSlice]):
     def _splits_matter(self, read: dict[str, Any], first_days: dict[str, date]) -> bool:
         # Also when no day is new: a split can be announced late.
         return bool(self._coverage.read_before(read)) or min(first_days.values()) <= self._settings.last_day
-
-    def _announce(self, requests: int) -> None:
-        if self._settings.start_date > self._settings.last_day:
-            text = "stock_prices: no day from start_date (%s) on is over yet: nothing to read."
-            self._logger.info(text, self._settings.start_date)
-        self._api.expect(requests)
-        limit = self._settings.requests_per_minute
-        if limit and requests / limit > MINUTES_ANNOUNCED:
-            text = "stock_prices: about %d requests to make; at %d a minute that takes about %.0f minutes."
-            self._logger.info(text, requests, limit, requests / limit)
 
     def _splits(self, state: State) -> Compared:
         """What the splits that the API lists now mean for the prices."""
@@ -200,8 +221,8 @@ class StockPrices(TableStream[PriceSlice]):
         if 2 * others > len(found):
             raise UnexpectedResponse(f"The API sent bars of other days than were asked for, for {response.path}.")
         if others:
-            text = "stock_prices: %d bars of %s are of days that were not asked for; left out."
-            self._logger.warning(text, others, stream_slice.ticker)
+            text = "stock_prices: left out %s of %s, of days that were not asked for."
+            self._logger.warning(text, counted(others, "bar"), stream_slice.ticker)
         return [row for row in found if low <= row.date and is_over(row)]
 
     def _parse_day(self, stream_slice: DaySlice, response: Response) -> Page:
@@ -212,8 +233,8 @@ class StockPrices(TableStream[PriceSlice]):
         named = [bar for bar in results if is_ticker(bar.get("T"))]
         if len(named) < len(results):
             # Users saw such rows come: they are nobody's, and the others are good.
-            unnamed = len(results) - len(named)
-            self._logger.warning("stock_prices: %d bars of %s have no ticker; left out.", unnamed, day)
+            unnamed = counted(len(results) - len(named), "bar")
+            self._logger.warning("stock_prices: left out %s of %s, without a ticker.", unnamed, day)
         bars = {bar["T"]: bar for bar in reversed(named)}  # of a ticker that the API repeats the first bar is kept
         if MARKET in first_days:
             wanted = sorted(bars.keys() - others)

@@ -31,12 +31,12 @@ def start(folder, tmp_path):
     """A function that starts the connector with these arguments, as in a fresh shell in another folder."""
     started = []
 
-    def start(*arguments, stdout=subprocess.PIPE, stderr=None, **environment):
+    def start(*arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=None, **environment):
         process = subprocess.Popen(
             [sys.executable, folder / "main.py", *arguments],
             cwd=tmp_path,
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=stdout,
             stderr=subprocess.PIPE if stderr is None else stderr,
             bufsize=0,  # what lines_until has not read must be left for communicate

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from tiny_connector import ROOT, SCHEMA
@@ -55,6 +56,24 @@ def test_read_goes_on_from_the_output_of_an_earlier_read(run, read_of, tmp_path)
     assert run(*read_of(), "--state", str(saved)).rows == [3]
 
 
+def test_a_plan_reads_nothing(run, read_of):
+    found = run(*read_of(), "--plan")
+    assert [log["message"] for log in found.of_type("log")] == [
+        "numbers: at least 1 request.",
+        "In all: at least 1 request.",
+    ]
+    assert len(found.messages) == 2
+    assert (found.stderr, found.exit_code) == ("", 0)
+
+
+def test_a_plan_of_what_cannot_be_read_fails(run, config, tmp_path):
+    catalog = tmp_path / "catalog.json"
+    catalog.write_text(json.dumps({"streams": [{"stream": {"name": "letters"}, "sync_mode": "full_refresh"}]}), "utf-8")
+    found = run("read", "--plan", "--config", config(), "--catalog", str(catalog))
+    assert found.error["message"] == "catalog: there is no stream letters; this source has numbers."
+    assert found.exit_code == 1
+
+
 def test_options_come_in_any_order_and_with_an_equals_sign(run, folder, config, tmp_path):
     (tmp_path / "state.json").write_text("[]", "utf-8")
     found = run("read", "--debug", "--state=state.json", f"--catalog={folder / 'catalog.json'}", f"--config={config()}")
@@ -66,9 +85,29 @@ def test_files_are_looked_for_in_the_folder_of_the_caller(run, config):
     assert run("check", "--config", "config.json").of_type("connectionStatus") == [{"status": "SUCCEEDED"}]
 
 
+@pytest.mark.parametrize("option", ["--config", "--catalog", "--state"])
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+def test_each_file_may_come_from_stdin(start, finish, folder, config, tmp_path, option, name):
+    (tmp_path / "state.json").write_text("[]", "utf-8")
+    files = {"--config": Path(config()), "--catalog": folder / "catalog.json", "--state": tmp_path / "state.json"}
+    with files[option].open("rb") as stdin:
+        arguments = [str(word) for file in {**files, option: name}.items() for word in file]
+        found = finish(start("read", *arguments, stdin=stdin))
+    assert found.rows == [1, 2, 3]
+    assert (found.stderr, found.exit_code) == ("", 0)
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["nonsense"], ["check"], ["read", "--config", "x"], ["spec", "--nonsense"], ["spec", "--config", "x"]],
+    [
+        [],
+        ["nonsense"],
+        ["check"],
+        ["read", "--config", "x"],
+        ["spec", "--nonsense"],
+        ["spec", "--config", "x"],
+        ["check", "--plan"],
+    ],
     ids=" ".join,
 )
 def test_a_wrong_command_line_has_exit_code_2_and_no_message(run, arguments):
@@ -83,13 +122,19 @@ def test_a_wrong_command_line_has_exit_code_2_and_no_message(run, arguments):
         ([], "which command? Choose spec, check, discover or read.", "spec"),
         (["sync"], "invalid choice: 'sync'", "spec"),
         (["spec", "--nonsense"], "main.py spec: there is no option --nonsense.", "spec"),
+        (["read", "--config", "-", "--catalog", "/dev/stdin"], "one file only can be stdin.", "read --config secrets/"),
+        (
+            ["read", "--config", "x", "--catalog", "-", "--state=-"],
+            "one file only can be stdin.",
+            "read --config secrets/",
+        ),
         (["check"], "required: --config", "check --config secrets/config.json"),
         (["read", "--config", "x"], "required: --catalog", "read --config secrets/config.json --catalog "),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_a_wrong_command_line_is_told_how_a_right_one_looks(run, arguments, told, example):
-    usage, sentence, right, more = run(*arguments).stderr.splitlines()
+    usage, *_, sentence, right, more = run(*arguments).stderr.splitlines()
     assert usage.startswith("usage: main.py")
     assert told in sentence
     assert right.startswith(f"For example: python main.py {example}")

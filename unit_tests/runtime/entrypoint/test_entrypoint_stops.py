@@ -111,10 +111,20 @@ def test_a_person_at_a_terminal_sees_how_the_read_goes_on(start, finish, read_of
     assert found.rows == [1, 2, 3]
 
 
+def test_a_person_at_a_terminal_sees_why_a_read_fails(start, finish, read_of):
+    ours, terminal = pty.openpty()
+    found = finish(start(*read_of("fail"), stderr=terminal))
+    shown = shown_at(ours, terminal).decode()
+    assert f"error: numbers: {found.error['message']}" in shown
+    assert "{" not in shown
+
+
 def test_a_person_who_stops_a_read_is_told_so_though_the_output_goes_into_a_file(start, finish, read_of):
     ours, terminal = pty.openpty()
     process = start(*read_of("wait"), stderr=terminal)
     lines = lines_until(process, b'{"type":"RECORD","record":{"stream":"numbers","data":{"id":2,')
     process.send_signal(signal.SIGINT)
     finish(process, lines)
-    assert b"\nStopped by SIGINT; a read goes on from its last STATE" in shown_at(ours, terminal).replace(b"\r", b"")
+    assert b"\n\x1b[KStopped by SIGINT; a read goes on from its last STATE" in shown_at(ours, terminal).replace(
+        b"\r", b""
+    )

@@ -174,6 +174,38 @@ def test_unknown_keys_that_mean_no_option_are_left_alone(others):
     assert validated({**GOOD, **others}, SCHEMA).items() >= GOOD.items()
 
 
+# What somebody else should have filled in
+
+
+@pytest.mark.parametrize("value", ["${API_KEY}", "$API_KEY", " ${key}\n", "$K3Y"])
+@pytest.mark.parametrize("option", ["key", "since"])
+def test_the_name_of_a_variable_is_no_value(option, value):
+    told = sentence({**GOOD, option: value})
+    assert told.startswith(f"{option}: this is the name of a variable")
+    assert "as a secret" in told
+    assert "stdin (--config -)" in told
+    assert value.strip() not in told
+
+
+def test_the_name_of_a_variable_is_no_value_inside_an_object_or_a_choice_either():
+    assert sentence({**GOOD, "more": {"deep": "${DEEP}"}}).startswith("deep: this is the name of a variable")
+    credentials = {"kind": "oauth", "client_id": "1", "client_secret": "${SECRET}"}
+    told = sentence({"credentials": credentials}, CHOICE)
+    assert told.startswith("client_secret: this is the name of a variable")
+
+
+@pytest.mark.parametrize(
+    "value", ["$ecret", "a$KEY", "${KEY", "$KEY-1", "$1", "${A}${B}", "$", "$(cat key)", "{KEY}", "%KEY%"]
+)
+def test_a_value_that_only_looks_a_bit_like_a_variable_is_a_value(value):
+    assert validated({**GOOD, "key": value}, SCHEMA)["key"] == value
+
+
+def test_what_is_in_a_list_or_no_option_may_be_called_like_a_variable():
+    config = {**GOOD, "names": ["$SPX", "${X}"], "_note": "$NOTE"}
+    assert validated(config, SCHEMA) == config
+
+
 # Secrets
 
 

@@ -1,5 +1,7 @@
 """The user's files: read whatever program has written them, or refused with a sentence that shows nothing of them."""
 
+import os
+
 import pytest
 
 from source_stock_ticker.runtime.errors import ConfigError
@@ -35,6 +37,53 @@ def test_a_file_that_holds_no_json_is_refused(tmp_path, content, wanted):
     with pytest.raises(ConfigError) as error:
         read_json(file, "config")
     assert error.value.message.startswith(wanted.format(file=file))
+
+
+@pytest.fixture
+def stdin():
+    """A function: what stdin holds until the end of the test."""
+    ours = os.dup(0)
+
+    def stdin(content: bytes):
+        reader, writer = os.pipe()
+        os.dup2(reader, 0)
+        os.close(reader)
+        os.write(writer, content)
+        os.close(writer)
+
+    yield stdin
+    os.dup2(ours, 0)
+    os.close(ours)
+
+
+@pytest.mark.parametrize("path", ["-", "/dev/stdin"])
+def test_a_file_may_be_stdin(stdin, path):
+    stdin('\ufeff{"name": "ü"}'.encode())
+    assert read_json(path, "config") == {"name": "ü"}
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        (b"", "config: stdin is empty."),
+        (b"\xff\xfe{\x00}\x00", "config: stdin is not UTF-8 text."),
+        (b"{", "config: stdin is not JSON (Expecting property name"),
+        (b"[" * 10_000, "config: stdin is nested too deeply."),
+    ],
+    ids=["empty", "UTF-16", "half an object", "nested"],
+)
+def test_stdin_without_json_is_called_by_its_name(stdin, content, wanted):
+    stdin(content)
+    with pytest.raises(ConfigError) as error:
+        read_json("-", "config")
+    assert error.value.message.startswith(wanted)
+
+
+def test_a_closed_stdin_is_refused(stdin):
+    os.close(0)
+    with pytest.raises(ConfigError) as error:
+        read_json("-", "config")
+    assert error.value.message == "config: stdin cannot be read (Bad file descriptor)."
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

@@ -22,6 +22,7 @@ EVERY_MESSAGE = {
     "state": messages.state("letters", {HOSTILE: HOSTILE}, 3, HOSTILE),
     "status": messages.stream_status("letters", "STARTED", HOSTILE),
     "waiting": messages.stream_status("letters", "RUNNING", None, 1_700_000_000.5),
+    "estimate": messages.estimate("letters", 26, HOSTILE),
     "error": messages.error(TransientError(HOSTILE, HOSTILE), "letters", HOSTILE),
     "bug": messages.error(KeyError(HOSTILE), "letters", HOSTILE),
 }
@@ -107,6 +108,12 @@ def test_a_stream_that_waits_for_the_rate_limit_says_until_when(messages_in):
 
 def error_of(line):
     return json.loads(line)["trace"]["error"]
+
+
+def test_an_estimate_says_how_many_rows_of_a_stream_there_are(messages_in):
+    trace = only(messages_in, messages.estimate("letters", 26, "latin"))["trace"]
+    assert trace["type"] == "ESTIMATE"
+    assert trace["estimate"] == {"name": "letters", "namespace": "latin", "type": "STREAM", "row_estimate": 26}
 
 
 def test_an_error_tells_the_user_its_sentence_and_developers_its_detail():

@@ -233,11 +233,11 @@ def test_a_stream_that_waits_for_the_rate_limit_says_so_once(caplog, messages_in
 
 
 class Held(Numbers):
-    """The rate limit holds its first page back until the reader has looked so many times."""
+    """The rate limit holds its first page back until the reader has looked so many times, and twice at its begin."""
 
     def __init__(self, looks: int, seconds_to_wait: float) -> None:
         super().__init__({"a": [[1]]})
-        self.looks, self.seconds_to_wait = looks, seconds_to_wait
+        self.looks, self.seconds_to_wait = looks + 2, seconds_to_wait
         self.released = threading.Event()
 
     def fetch(self, stream_slice, page_token):
@@ -277,7 +277,7 @@ def test_a_long_wait_is_told_once_a_minute(run, caplog, clock, monkeypatch):
     monkeypatch.setattr(prefetch, "TICK", 0.001)
     caplog.set_level("INFO", "airbyte")
     run(HeldForMinutes(looks=10, seconds_to_wait=300))
-    # After 20 s, and whenever more than 60 s have passed since: after 100 and 180 s.
+    # After 60 s, and whenever more than 60 s have passed since: after 140 and 220 s.
     assert caplog.messages == ["numbers: waiting for the rate limit, 300 s."] * 3
 
 
