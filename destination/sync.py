@@ -82,7 +82,7 @@ class Connector:
                 # On a terminal the connector shows it itself.
                 if why not in self._shown and not sys.stderr.isatty():
                     self._shown.add(why)
-                    print(why, file=sys.stderr)
+                    sys.stderr.write(f"{why}\n")  # at once, for the connector writes there too
             case {"control": {"connectorConfig": {"config": dict(config)}}}:
                 # Saved is what the connector has changed, and not what was set for this run.
                 changed = {name: value for name, value in config.items() if self._config.get(name) != value}

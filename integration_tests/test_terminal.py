@@ -9,11 +9,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import ROOT, Connector
 from sandbox_api import SandboxApi
+
+if TYPE_CHECKING:
+    from conftest import Connector
+
+ROOT = Path(__file__).resolve().parent.parent
 
 READ = ("stock_prices", "exchanges")
 

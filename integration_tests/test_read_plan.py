@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import Connector
 from sandbox_api import SandboxApi
+
+if TYPE_CHECKING:
+    from conftest import Connector
 
 EVERYTHING = (
     "stock_prices",
