@@ -60,4 +60,4 @@ class Make:
             if "update" in words:
                 os.utime(ready, (time.time() + 600,) * 2)  # which that writes
         command = ["make", *words, f"VENV={self._environment}", f"PYTHON={sys.executable}"]
-        return run(command, folder, **{"MAKEFLAGS": "", **variables})
+        return run(command, folder, **{"MAKEFLAGS": "", "MAKELEVEL": "0", **variables})

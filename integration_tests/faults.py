@@ -274,7 +274,7 @@ FAULTS: dict[str, Fault] = {
     "a next_url on another host": Fault(
         next_page(lambda url, path: ELSEWHERE.url.replace("localhost", "127.0.0.1") + path), "another host", **NO_PAGES
     ),
-    "a next_url that is a number": Fault(next_page(lambda url, path: 5), "next page", **NO_PAGES),
+    "a next_url that is a number": Fault(next_page(lambda url, path: 5), "A link of the API", **NO_PAGES),
     "a next_url that is http": Fault(http_links),
     "a redirect to another host": Fault(
         lambda handler: handler.send(302, {"Location": ELSEWHERE.url + handler.path}, b""), "redirects", passes=False

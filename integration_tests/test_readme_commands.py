@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import runpy
 import shutil
@@ -124,7 +125,9 @@ def test_make_says_what_pip_needs_when_it_fails(command: str, tmp_path: Path) ->
     python.write_text(f'#!/bin/sh\ncase $2 in venv) mkdir -p "$3/bin" && ln -sf {pip} "$3/bin/python";; esac\n')
     python.chmod(0o755)
     variables = [f"PYTHON={python}", f"VENV={tmp_path / 'venv'}"]
-    done = subprocess.run([*command.split(), *variables], cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    by_hand = {**os.environ, "MAKEFLAGS": "", "MAKELEVEL": "0"}  # though make may have started the tests
+    command_line = [*command.split(), *variables]
+    done = subprocess.run(command_line, cwd=ROOT, env=by_hand, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 2
     assert "No matching distribution" in done.stderr
     assert "It asks the Python package index, once: without a network it cannot." in done.stdout.splitlines()[-1]
