@@ -29,7 +29,7 @@ def test_all_that_a_page_tells_to_do_comes_out_as_it_shows(page: str, shell: She
 
 def test_the_standard_tests_run_on_a_connector_of_ones_own(shell: Shell) -> None:
     page = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
-    part = page.partition("### Airbyte's tests on yours")[2].partition("### From here")[0]
+    part = page.partition("### Airbyte's tests on yours")[2].partition("\n### ")[0]
     assert part
     for step in (Typed("make new NAME=pokemon DIR=../source-pokemon", []), Typed("cd ../source-pokemon", []), SANDBOX):
         shell.do(step)
