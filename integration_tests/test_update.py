@@ -249,6 +249,38 @@ def test_a_file_that_the_copier_takes_over_stays_theirs_for_good(
 
 
 @WITH_GIT
+def test_of_a_file_that_the_copier_has_taken_over_it_says_that_the_projects_differs(
+    old_copy: Path, update: Update
+) -> None:
+    edit(old_copy / "Makefile")
+    record = json.loads((old_copy / RECORD).read_text("utf-8"))
+    record["files"]["Makefile"] = None
+    (old_copy / RECORD).write_text(json.dumps(record))
+    commit(old_copy)
+    assert "Yours, so not renewed; compare them with" in update(old_copy).stdout
+
+
+@WITH_GIT
+def test_a_file_that_leads_out_of_the_copy_is_not_written_through(
+    old_copy: Path, tmp_path: Path, update: Update
+) -> None:
+    outside = tmp_path / "outside"
+    shutil.move(old_copy / "Makefile", outside)
+    (old_copy / "Makefile").symlink_to(outside)
+    commit(old_copy)
+    before = outside.read_bytes()
+    assert refused(update(old_copy), "Nothing is renewed", "Makefile")
+    assert outside.read_bytes() == before
+
+
+@WITH_GIT
+def test_a_git_that_does_not_answer_is_no_sign_that_all_is_committed(old_copy: Path, update: Update) -> None:
+    edit(old_copy / "README.md")
+    (old_copy / ".git" / "HEAD").write_text("broken")
+    assert refused(update(old_copy), "git does not answer")
+
+
+@WITH_GIT
 @pytest.mark.parametrize("path", ["README.md", "a new file"])
 def test_changes_that_are_not_committed_are_refused(path: str, old_copy: Path, update: Update) -> None:
     (old_copy / path).write_text("mine")

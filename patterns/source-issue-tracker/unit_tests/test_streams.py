@@ -328,6 +328,12 @@ def test_what_has_not_changed_is_answered_with_304_and_no_rows(stream, api):
     assert third.state == second.state
 
 
+def test_a_304_that_was_not_asked_for_does_not_end_a_list(stream, api):
+    wanted = read_stream(stream("issues")).rows
+    api.fail_next(("status", 304, {}, b""), times=1, path="page=2")
+    assert read_stream(stream("issues")).rows == wanted
+
+
 def test_a_new_commit_is_read_though_there_was_an_etag(stream, api):
     state = read_stream(stream("commits"), read_stream(stream("commits")).state).state
     api.data["commits"]["acme/website"].append(NEW_COMMIT)

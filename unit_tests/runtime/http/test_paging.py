@@ -87,6 +87,19 @@ def test_the_page_just_read_comes_without_its_rows_and_its_link_is_followed(betw
     assert caplog.messages == ["letters: a link leads to the page just read; its rows are not read twice."] * 2
 
 
+def test_a_page_that_a_cache_has_served_again_is_asked_for_once_more():
+    letters = Pages(Page("a", "1"), Page("b", "2"), Page("c"))
+    given = letters._given
+    stale = iter([Page("a", "2")])
+
+    def parse(number):
+        return next(stale, None) or given(number, "parse") if number == 1 else given(number, "parse")
+
+    letters.parse = parse
+    assert [page.last for page in letters.follow()] == ["a", "b", "c"]
+    assert letters.asked == [None, "1", "1", "2"]
+
+
 def test_the_page_just_read_may_be_the_last():
     letters = Pages(Page("a", "1"), Page("a"))
     assert list(letters.follow()) == [Page("a", "1"), Page(None, None, None)]

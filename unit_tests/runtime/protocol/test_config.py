@@ -370,3 +370,17 @@ def test_what_is_left_blank_inside_an_object_is_as_if_absent():
     credentials = {"kind": "oauth", "client_id": "a", "client_secret": KEY}
     config = {"credentials": {**credentials, "scope": "", "more": None}}
     assert validated(config, CHOICE) == {"credentials": credentials}
+
+
+def test_what_is_left_blank_inside_the_objects_of_a_list_is_as_if_absent():
+    named = {"type": "object", "properties": {"name": {"type": "string"}, "note": {"type": "string", "minLength": 1}}}
+    schema = {"type": "object", "properties": {"accounts": {"type": "array", "items": named}}}
+    assert validated({"accounts": [{"name": "a", "note": ""}, {}]}, schema) == {"accounts": [{"name": "a"}, {}]}
+
+
+@pytest.mark.parametrize("schema", [{"additionalProperties": {}}, {"allOf": [{"additionalProperties": {}}]}])
+def test_a_secret_under_any_name_is_not_shown(schema):
+    of_any_name = {"type": "string", "airbyte_secret": True, "pattern": "^[0-9]+$"}
+    schema = json.loads(json.dumps(schema).replace("{}", json.dumps(of_any_name)))
+    text = sentence({"headers": {"X-Key": KEY}}, {"type": "object", "properties": {"headers": schema}})
+    assert KEY not in text

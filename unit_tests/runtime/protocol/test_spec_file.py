@@ -51,8 +51,12 @@ def test_the_values_of_a_secret_field_are_secrets_whatever_their_type(value, fou
         ({"properties": {"login": SCHEMA}}, {"login": {"key": KEY}}),
         ({"properties": {"login": {"type": "object", "oneOf": [{"properties": {}}, SCHEMA]}}}, {"login": {"key": KEY}}),
         ({"properties": {"logins": {"type": "array", "items": SCHEMA}}}, {"logins": [{"key": KEY}]}),
+        ({"properties": {"login": {"anyOf": [{"properties": {}}, SCHEMA]}}}, {"login": {"key": KEY}}),
+        ({"properties": {"login": {"allOf": [{"properties": {}}, SCHEMA]}}}, {"login": {"key": KEY}}),
+        ({"properties": {"headers": {"additionalProperties": {"airbyte_secret": True}}}}, {"headers": {"X-Key": KEY}}),
+        ({"additionalProperties": False, "properties": {"login": SCHEMA}}, {"login": {"key": KEY}}),
     ],
-    ids=["in an object", "in a choice of objects", "in a list of objects"],
+    ids=["object", "choice of objects", "list of objects", "anyOf", "allOf", "fields of any name", "no others"],
 )
 def test_secrets_are_found_at_any_depth(schema, config):
     assert list(secrets(config, schema)) == [KEY]
