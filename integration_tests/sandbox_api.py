@@ -9,8 +9,6 @@ under it with its faults on demand (sandbox_server.py). To play another API, rep
 
 import argparse
 import re
-import sys
-import threading
 import time
 import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -25,7 +23,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import sandbox_data as data
 from sandbox_data import Row
-from sandbox_server import Sandbox
+from sandbox_server import Sandbox, until_ctrl_c
 
 UPGRADE = "Please upgrade your plan at https://massive.com/pricing"
 NOT_IN_PLAN = f"You are not entitled to this data. {UPGRADE}"
@@ -373,15 +371,9 @@ def main() -> None:
     try:
         for fault in filter(None, args.fail.split(",")):
             api.fail_next(("status", int(fault)) if fault.isdigit() else fault)
-        with api:
-            print(f"Sandbox at {api.url}, key {api.key}, today is {api.today}. Ctrl-C stops it.", flush=True)
-            threading.Event().wait()
     except ValueError as error:
         parser.error(str(error))
-    except OSError as error:
-        sys.exit(f"Port {args.port}: {error.strerror}. Is a sandbox running already? --port takes another.")
-    except KeyboardInterrupt:
-        pass
+    until_ctrl_c(api, "key {api.key}, today is {api.today}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 The ground under sandbox_api.py: it knows nothing of any API, and can stand under another one as it is.
 """
 
+import argparse
 import gzip
 import json
 import os
@@ -120,6 +121,25 @@ class Sandbox(ABC):
             due[1] -= 1
             self._faults = [entry for entry in self._faults if entry[1] > 0]
             return due[0]
+
+
+def serve(sandbox: type[Sandbox], told: str) -> None:
+    """A sandbox for a person, until Ctrl-C. told: what it says of itself, such as "key {api.key}"."""
+    parser = argparse.ArgumentParser(description="The API on this machine, with invented rows.")
+    parser.add_argument("--port", type=int, default=8080)
+    until_ctrl_c(sandbox(port=parser.parse_args().port, quiet=False), told)
+
+
+def until_ctrl_c(sandbox: Sandbox, told: str) -> None:
+    """Serve, and say where. Exits with a sentence if the port is taken."""
+    try:
+        with sandbox as api:
+            print(f"Sandbox at {api.url}, {told.format(api=api)}. Ctrl-C stops it.", flush=True)
+            threading.Event().wait()
+    except OSError as error:
+        sys.exit(f"Port {sandbox.port}: {error.strerror}. Is a sandbox running already? --port takes another.")
+    except KeyboardInterrupt:
+        pass
 
 
 class Server(ThreadingHTTPServer):

@@ -47,7 +47,10 @@ SHARED = """
 # Of this project too, but the copier's from the first day on.
 WRITTEN_ONCE = "LICENSE acceptance-test-config.yml metadata.yaml"
 # Of the template, for a pattern that does not bring its own.
-GENERIC = "CHANGELOG.md README.md icon.svg integration_tests/conftest.py source_river_levels/__init__.py"
+GENERIC = """
+    CHANGELOG.md README.md icon.svg integration_tests/conftest.py source_river_levels/__init__.py
+    unit_tests/test_schemas.py
+"""
 # Shared file -> what of it is the copier's all the same: their modules, their words, their version.
 LAYERS = r'(?<={"source"},\n).*?(?=    # Below this line)'
 THEIRS = {

@@ -8,14 +8,12 @@ How the API speaks is here; the server under it, with its faults on demand, is i
 
 from __future__ import annotations
 
-import argparse
 import csv
 import gzip
 import io
 import json
 import math
 import re
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,7 +22,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
-from sandbox_server import Asked, Sandbox
+from sandbox_server import Asked, Sandbox, serve
 
 DATA = Path(__file__).parent / "sandbox_data.json"
 LAST_DAY = datetime.now(timezone.utc).date() - timedelta(days=1)  # of spend and clicks
@@ -209,20 +207,5 @@ class SandboxApi(Sandbox):
     ]
 
 
-def main() -> None:
-    """The sandbox for a person."""
-    parser = argparse.ArgumentParser(description="The API on this machine, with invented rows.")
-    parser.add_argument("--port", type=int, default=8080)
-    args = parser.parse_args()
-    try:
-        with SandboxApi(port=args.port, quiet=False) as api:
-            print(f"Sandbox at {api.url}, private app's token {api.private_token}. Ctrl-C stops it.", flush=True)
-            threading.Event().wait()
-    except OSError as error:
-        sys.exit(f"Port {args.port}: {error.strerror}. Is a sandbox running already? --port takes another.")
-    except KeyboardInterrupt:
-        pass
-
-
 if __name__ == "__main__":
-    main()
+    serve(SandboxApi, "private app's token {api.private_token}")

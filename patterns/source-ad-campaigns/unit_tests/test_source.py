@@ -2,21 +2,17 @@
 
 import json
 import logging
-from pathlib import Path
 from urllib.parse import parse_qsl
 
-import jsonschema
 import pytest
 
 from source_ad_campaigns import SourceAdCampaigns
 from source_ad_campaigns.runtime import errors
 
-ROOT = Path(__file__).resolve().parent.parent
 LOGGER = logging.getLogger("unit_tests")
 URL = "https://api.ad-campaigns.example"
 CONFIG = {"credentials": {"auth_type": "private_app", "access_token": "my-token"}, "start_date": "2024-03-01"}
 OAUTH = {"auth_type": "oauth2", "client_id": "me", "client_secret": "my-secret", "refresh_token": "refresh-0"}
-CATALOG = json.loads(SourceAdCampaigns().discover(LOGGER, CONFIG))["catalog"]["streams"]
 
 
 @pytest.fixture
@@ -143,20 +139,3 @@ def test_the_slash_behind_an_address_does_no_harm(server):
 
 def test_several_requests_may_be_under_way():
     assert SourceAdCampaigns().workers(CONFIG) > 1
-
-
-@pytest.mark.parametrize("stream", CATALOG, ids=lambda stream: stream["name"])
-def test_a_schema_describes_each_field_and_key_and_cursor_are_never_null(stream):
-    schema = stream["json_schema"]
-    jsonschema.Draft7Validator.check_schema(schema)
-    assert [name for name, field in schema["properties"].items() if not field.get("description")] == []
-    keys = [path[0] for path in stream.get("source_defined_primary_key", [])]
-    for name in [*keys, *stream.get("default_cursor_field", [])]:
-        assert name in schema["required"]
-        assert schema["properties"][name]["type"] in ("string", "integer")
-
-
-def test_the_sample_catalog_has_all_streams_in_the_mode_that_suits_them():
-    sample = json.loads((ROOT / "sample_files" / "configured_catalog.json").read_text("utf-8"))["streams"]
-    modes = {entry["stream"]["name"]: entry["sync_mode"] for entry in sample}
-    assert modes == {stream["name"]: stream["supported_sync_modes"][-1] for stream in CATALOG}

@@ -8,17 +8,14 @@ How the API speaks is here; the server under it, with its faults on demand, is i
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
-import threading
 from base64 import b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sandbox_server import Asked, Sandbox
+from sandbox_server import Asked, Sandbox, serve
 
 DATA = Path(__file__).parent / "sandbox_data.json"
 TEXTS = {401: "Who are you?", 404: "There is no such list.", 405: "That cannot be done.", 503: "Out of order."}
@@ -87,20 +84,5 @@ class SandboxApi(Sandbox):
         return 200, {"X-Next-Cursor": found[-1]["id"]} if more else {}, {"rows": found}
 
 
-def main() -> None:
-    """The sandbox for a person."""
-    parser = argparse.ArgumentParser(description="The API on this machine, with invented rows.")
-    parser.add_argument("--port", type=int, default=8080)
-    args = parser.parse_args()
-    try:
-        with SandboxApi(port=args.port, quiet=False) as api:
-            print(f"Sandbox at {api.url}, key {api.key}. Ctrl-C stops it.", flush=True)
-            threading.Event().wait()
-    except OSError as error:
-        sys.exit(f"Port {args.port}: {error.strerror}. Is a sandbox running already? --port takes another.")
-    except KeyboardInterrupt:
-        pass
-
-
 if __name__ == "__main__":
-    main()
+    serve(SandboxApi, "key {api.key}")

@@ -8,12 +8,9 @@ How the API speaks is here; the server under it, with its faults on demand, is i
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import re
-import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 
-from sandbox_server import Asked, Sandbox
+from sandbox_server import Asked, Sandbox, serve
 
 DATA = Path(__file__).parent / "sandbox_data.json"
 MESSAGES = {
@@ -142,20 +139,5 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-def main() -> None:
-    """The sandbox for a person."""
-    parser = argparse.ArgumentParser(description="The API on this machine, with invented rows.")
-    parser.add_argument("--port", type=int, default=8080)
-    args = parser.parse_args()
-    try:
-        with SandboxApi(port=args.port, quiet=False) as api:
-            print(f"Sandbox at {api.url}, key {api.key}. Ctrl-C stops it.", flush=True)
-            threading.Event().wait()
-    except OSError as error:
-        sys.exit(f"Port {args.port}: {error.strerror}. Is a sandbox running already? --port takes another.")
-    except KeyboardInterrupt:
-        pass
-
-
 if __name__ == "__main__":
-    main()
+    serve(SandboxApi, "key {api.key}")
