@@ -43,7 +43,7 @@ class Connector:
 
     def __init__(self, file: Path, settings: list[str], work: Path) -> None:
         self._process: Popen[bytes] | None = None
-        self.exit_code, self._shown = 0, set[str]()
+        self.exit_code, self._stopped, self._shown = 0, 0, set[str]()
         self._file, self._passed = file.resolve(), work / "config.json"
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
@@ -64,14 +64,15 @@ class Connector:
                 self._process.terminate()
                 raise
         code = self._process.returncode
-        self.exit_code = code if code >= 0 else 128 - code
-        if code and command != "read":
-            sys.exit(self.exit_code)  # without these answers there is nothing to read; it has said why
+        self.exit_code, self._process = code if code >= 0 else 128 - code, None
+        if command != "read" and (code or self._stopped):
+            sys.exit(self._stopped or self.exit_code)  # without these answers there is nothing to read; it has said why
 
     def _stop(self, number: int, _: Any) -> None:
-        if self._process is None or self._process.poll() is not None:
-            sys.exit(128 + number)
-        self._process.send_signal(number)
+        self._stopped = 128 + number
+        if self._process is None:
+            sys.exit(self._stopped)
+        self._process.send_signal(number)  # one that has ended gets none: what it has written is still to be read
 
     def _hear(self, message: Json) -> None:
         """See to what any command may say. A sentence is shown once: a wrong key fails each stream with the same."""

@@ -349,6 +349,35 @@ def test_ctrl_c_ends_the_connector_and_keeps_what_is_covered(number: int, code: 
     assert project.ids() == [1, 2, 3]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_what_a_connector_wrote_before_it_ended_is_read_though_the_signal_comes_afterwards(project: Project) -> None:
+    # Ctrl-C goes to both. The connector has ended by it, and its child keeps the output open.
+    go = "while not (here / 'go').exists(): time.sleep(0.01)"
+    project.steps["read"] = ["os.fork() and os._exit(130)", "(here / 'waiting').touch()", go, record(1), state(1)]
+    process = waiting(project)
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.1)
+    (project.folder / "go").touch()
+    stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stderr) == (130, "")
+    assert project.ids() == [1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_signal_after_the_catalog_ends_the_sync_before_it_reads(project: Project) -> None:
+    go = "while not (here / 'go').exists(): time.sleep(0.01)"
+    project.steps["discover"] += ["os.fork() and os._exit(0)", "(here / 'waiting').touch()", go]
+    process = waiting(project)
+    time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.1)
+    (project.folder / "go").touch()
+    process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert [json.loads(line)["command"] for line in (project.folder / "asked.jsonl").open()] == ["discover"]
+
+
 def test_a_connector_that_dies_by_the_signal_has_its_exit_code(project: Project) -> None:
     project.steps["read"] = [record(1), state(1), "import signal; signal.signal(2, signal.SIG_DFL)", WAIT]
     process = waiting(project)
