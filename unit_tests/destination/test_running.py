@@ -359,7 +359,7 @@ def test_what_a_connector_wrote_before_it_ended_is_read_though_the_signal_comes_
     process.send_signal(signal.SIGINT)
     time.sleep(0.1)
     (project.folder / "go").touch()
-    stdout, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=30)
     assert (process.returncode, stderr) == (130, "")
     assert project.ids() == [1]
 
