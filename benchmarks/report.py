@@ -16,7 +16,7 @@ from cases import CASES, GOALS, Case
 from contestants import CONTESTANTS, HERE, version
 from measure import Measured, Written
 
-PAGES = [HERE / "README.md", HERE.parent / "README.md"]
+PAGE = HERE / "README.md"
 
 
 class Result(NamedTuple):
@@ -83,7 +83,7 @@ def goals(results: dict[str, Result]) -> Iterator[str]:
 
 
 def summary(results: dict[str, Result]) -> Iterator[str]:
-    """The short table of the project's README: seconds and memory of ours, and as multiples of it the others."""
+    """The short table: seconds and memory of ours, and of the others as multiples of it."""
     ran = {name for result in results.values() for name in result.rounds}
     columns = [name for name in ("lowcode", "httpstream", "cdksource", "client", "bound") if name in ran]
     yield "| | this connector | " + " | ".join(CONTESTANTS[name].name for name in columns) + " |"
@@ -112,10 +112,7 @@ def circumstances(names: set[str], rounds: int, environments: Path) -> str:
 
 
 def put(name: str, lines: Iterable[str]) -> None:
-    """Put the lines between <!-- name --> and <!-- end of name -->, wherever a page has these."""
+    """Put the lines between <!-- name --> and <!-- end of name -->."""
     text = "\n".join(lines).strip()
     between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
-    for page in PAGES:
-        page.write_text(
-            between.sub(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", page.read_text("utf-8")), "utf-8"
-        )
+    PAGE.write_text(between.sub(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", PAGE.read_text("utf-8")), "utf-8")

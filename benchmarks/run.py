@@ -71,7 +71,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--install", action="store_true", help="install the peers first")
     parser.add_argument("--environments", type=Path, default=ROOT / ".venv-peers", help="where; by default %(default)s")
-    parser.add_argument("--markdown", action="store_true", help="put the tables into the two README.md")
+    parser.add_argument("--markdown", action="store_true", help="put the tables into benchmarks/README.md")
     parser.add_argument("--tiny", action="store_true", help="a few rows only: to see that all works, not for time")
     options = parser.parse_args()
     options.cases, options.only = options.cases.split(","), options.only.split(",")

@@ -21,7 +21,7 @@ NEXT = f"""
 That was the whole protocol: JSON lines on stdout. Now by hand, in two terminals:
   make sandbox
   .venv/bin/python main.py read --config {CONFIG} --catalog {CATALOG}
-README.md goes on from here: resuming from a STATE, and reading with a key of your own."""
+docs/four-commands.md continues from here: it resumes from a STATE. README.md shows how to use your own key."""
 
 
 def worth_a_look(messages: list[dict]) -> list[dict | None]:

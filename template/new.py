@@ -84,7 +84,10 @@ EDITS = {
     ],
     "CONTRIBUTING.md": [
         (r" For a weakness in security see.*?issue\.", ""),
-        (r"#how-a-read-flows\) says which file answers which question", ") says what is where"),
+        (
+            r"The \[code map\]\([^)]*\) says which file answers which question",
+            "[README.md](README.md) says what is where",
+        ),
         (r"\| `make acceptance`.*?\n(?=\| `.ci/run)", ""),
         (r"run the commands in the docs and compare what comes out", "compare their tables and links with the code"),
         (r", if users or copiers will", ", if users will"),
@@ -126,7 +129,7 @@ EDITS = {
         (r"FOREIGN_WORDS = [^\n]*", "FOREIGN_WORDS = [PACKAGE.name]"),
     ],
     "unit_tests/test_readme.py": [
-        (r"def test_the_picture.*?\n\n\n", ""),
+        (r"REFERENCE = [^\n]*", "REFERENCE = README"),
         (r" \"benchmarks/\*\.md\",", ""),
     ],
     "unit_tests/test_repository.py": [

@@ -1,13 +1,18 @@
 """Holds what docs/ says of files and sizes to what they are. (Links: test_readme.py; commands: integration_tests/.)"""
 
+import inspect
 import json
 import re
+import runpy
 from pathlib import Path
 
 import pytest
 
 from source_stock_ticker.runtime.protocol.catalog import configured_streams
 from source_stock_ticker.runtime.protocol.state import saved_states
+from source_stock_ticker.runtime.source import Source
+from source_stock_ticker.runtime.stream import Stream
+from source_stock_ticker.streams.reference import Exchanges
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,3 +33,22 @@ def test_the_choices_tell_how_large_the_runtime_is() -> None:
     lines = sum(len(file.read_text("utf-8").splitlines()) for file in files)
     assert int(told[1]) == pytest.approx(len(files), rel=0.1)
     assert int(told[2].replace(",", "")) == pytest.approx(lines, rel=0.1)
+
+
+def test_the_readme_is_short_and_shows_the_code_of_a_stream() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert len(readme.splitlines()) <= 180
+    first_screen = readme.partition("\n## ")[0]
+    assert f"```python\n{inspect.getsource(Exchanges)}```" in first_screen
+
+
+def test_the_picture_of_a_read_is_drawn_from_its_text() -> None:
+    drawing = runpy.run_path(str(ROOT / "docs" / "draw_read.py"))
+    page = (ROOT / "docs" / "code-map.md").read_text("utf-8")
+    assert drawing["picture"](page) == (ROOT / "docs" / "read.svg").read_text("utf-8")
+    names_of_steps = {step.name for step in drawing["steps"](page)}
+    modules = {name for name in names_of_steps if name.endswith(".py")}
+    for name in modules:
+        assert any((folder / name).exists() for folder in (ROOT, ROOT / "source_stock_ticker")), name
+    methods = [*vars(Stream), *vars(Source)]
+    assert [name for name in names_of_steps - modules if name not in methods] == []
