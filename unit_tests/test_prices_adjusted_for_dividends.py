@@ -138,7 +138,7 @@ def test_prices_of_other_tickers_stay_as_they_are(acme: Database) -> None:
 
 
 def test_a_dividend_to_come_moves_no_price_whatever_the_api_says_of_it(database: Database) -> None:
-    database.prices({"2024-02-29": 30, "2024-03-01": 30})
+    database.prices({"2024-02-29": 30, "2024-03-01": 30}).prices({"2024-03-05": 7}, "LATER")
     database.dividends(dividend("2024-03-04", 3, 0.5))
     for view in (COMPUTED, BY_THE_API):
         assert database.factors(view) == {"2024-02-29": 1, "2024-03-01": 1}
@@ -202,10 +202,11 @@ def test_without_a_close_the_day_before_the_last_one_known_counts(database: Data
 
 
 def test_the_bars_of_a_day_have_one_factor_by_the_close_of_the_last(database: Database) -> None:
-    closes = {"2024-02-02 14:30:00": 90, "2024-02-02 20:59:00": 50, "2024-02-05 14:30:00": 48}
+    day = "2024-02-02"
+    closes = {f"{day} 14:30:00": 40, f"{day} 14:31:00": 90, f"{day} 20:59:00": 50, "2024-02-05 14:30:00": 48}
     database.prices({when: closes[when] for when in reversed(closes)})  # rows have no order
     database.dividends(DIVIDENDS[0])
-    assert database.factors() == dict(zip(closes, [0.96, 0.96, 1], strict=True))
+    assert database.factors() == dict(zip(closes, [0.96, 0.96, 0.96, 1], strict=True))
 
 
 @pytest.mark.parametrize("view", ["dividend_factors", COMPUTED, BY_THE_API])
