@@ -1,10 +1,10 @@
 -- Adds total-return prices to a DuckDB database that `make sync` wrote: stock_prices, adjusted for dividends too.
 --
--- How to run it, what comes out, and what it cannot know: docs/total-returns.md. These are views, so each sync is in
--- them at once. Everything is counted in shares of today: stock_prices and split_adjusted_cash_amount both are.
+-- How to run it, what comes out, and what it cannot know: docs/total-returns.md. These are views, so each sync shows in
+-- them at once. All is counted in shares of today, as stock_prices and split_adjusted_cash_amount are.
 --
--- A share that closes at 50 and pays 2 opens at about 48 the next day, and nobody has lost anything. So all prices
--- before that ex-date are multiplied by 1 - 2/50, and the prices before two ex-dates by both factors.
+-- A share that closes at 50 and pays 2 opens at about 48 the next day, the ex-date, and nobody has lost anything. So
+-- all prices before it are multiplied by 1 - 2/50, and those before several ex-dates by all their factors.
 
 CREATE OR REPLACE VIEW split_adjusted_prices AS
 SELECT stock_ticker, date, timestamp, open, high, low, close
@@ -20,7 +20,11 @@ END;
 -- One row for each ticker and ex-date: the factor for all prices before it, back to the ex-date before that.
 CREATE OR REPLACE VIEW dividend_factors AS
 WITH closes AS (
-    SELECT stock_ticker, date, arg_max(close, timestamp) AS close, max(date) OVER (PARTITION BY stock_ticker) AS last_date
+    SELECT
+        stock_ticker,
+        date,
+        arg_max(close, timestamp) AS close,
+        max(date) OVER (PARTITION BY stock_ticker) AS last_date
     FROM split_adjusted_prices
     WHERE close IS NOT NULL
     GROUP BY stock_ticker, date
@@ -35,8 +39,8 @@ paid AS (  -- a regular and a special dividend on one day are one payment
     FROM dividends
     GROUP BY ticker, ex_dividend_date
 ),
-weighed AS (
-    SELECT paid.*, close AS close_before, CASE WHEN dollars < close THEN 1 - dollars / close END AS weight
+with_own_factor AS (
+    SELECT paid.*, close AS close_before, CASE WHEN dollars < close THEN 1 - dollars / close END AS own_factor
     FROM paid
     -- The last trading day before the ex-date, which need not be the day before it.
     ASOF JOIN closes ON paid.ticker = closes.stock_ticker AND paid.ex_dividend_date > closes.date
@@ -48,11 +52,12 @@ SELECT
     dollars,
     close_before,
     -- NULL, and not a guess, where the dividend or a later one has no amount in dollars.
-    CASE WHEN bool_and(weight IS NOT NULL) OVER this_and_later THEN product(weight) OVER this_and_later END AS factor,
+    CASE WHEN bool_and(own_factor IS NOT NULL) OVER this_and_later
+        THEN product(own_factor) OVER this_and_later END AS factor,
     -- The API's own factors are cumulative too. But they count dividends up to the day of the sync, also those after
-    -- the last price here. So the last one here is set to its own weight, and all the others in proportion.
-    api_factor * last_value(weight / api_factor) OVER this_and_later AS api_factor
-FROM weighed
+    -- the last price here. So the last one here is set to its own factor, and all the others in proportion.
+    api_factor * last_value(own_factor / api_factor) OVER this_and_later AS api_factor
+FROM with_own_factor
 WINDOW this_and_later AS (
     PARTITION BY ticker ORDER BY ex_dividend_date ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
 );
