@@ -19,8 +19,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "splits.svg"
-sys.path.insert(0, str(ROOT / "integration_tests"))
+sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "integration_tests")]
 
+from drawing import BLUE, RED, Chart  # noqa: E402
 from sandbox_api import SandboxApi  # noqa: E402
 
 START, FIRST_SYNC, LAST_SYNC = "2005-02-01", date(2005, 2, 18), date(2005, 3, 11)
@@ -80,54 +81,22 @@ def destinations() -> tuple[Rows, Rows, Rows, list[str]]:
     return naive.rows, ours.rows, truth.rows, table
 
 
-SVG = "http://www.w3.org/2000/svg"  # a name, no address  # ignore-https-check
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 380, 56, 20, 56, 44
-HIGHEST = 100  # dollars
-NAIVE, OURS, INK, GRID = "#c2410c", "#1d4ed8", "#333333", "#dddddd"
-
-
 def picture(naive: Rows, ours: Rows) -> str:
     """The SVG: closing prices, one line for each destination."""
     days = sorted(row["date"] for row in ours.values())
-
-    def x(day: str) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * days.index(day) / (len(days) - 1)
-
-    def y(price: float) -> float:
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * price / HIGHEST
-
-    def text(at_x: float, at_y: float, words: str, anchor: str = "start", color: str = INK) -> str:
-        return f'<text x="{at_x:.1f}" y="{at_y:.1f}" text-anchor="{anchor}" fill="{color}">{words}</text>'
-
-    def line(rows: Rows, color: str, dashes: str) -> str:
-        closes = sorted((row["date"], row["close"]) for row in rows.values())
-        points = " ".join(f"{x(day):.1f},{y(close):.1f}" for day, close in closes)
-        look = f'fill="none" stroke="{color}" stroke-width="2.5" stroke-dasharray="{dashes}"'
-        return f'<polyline points="{points}" {look}/>'
-
-    def rule(x1: float, y1: float, x2: float, y2: float, color: str) -> str:
-        return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{color}"/>'
-
-    parts = [
-        f'<svg xmlns="{SVG}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" font-family="sans-serif" font-size="13">',
-        "<title>AAPL in the destination after Apple's split: a naive increment leaves a cliff, ours none</title>",
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-        text(LEFT, 24, f"AAPL, adjusted closing price in the destination after the sync of {LAST_SYNC} (US dollars)"),
-    ]
-    for price in range(0, HIGHEST + 1, 20):
-        parts += [rule(LEFT, y(price), WIDTH - RIGHT, y(price), GRID), text(LEFT - 8, y(price) + 4, str(price), "end")]
-    for day in days[:: len(days) // 5]:
-        parts.append(text(x(day), HEIGHT - BOTTOM + 22, day, "middle"))
-    parts += [
-        rule(x(SPLIT), y(HIGHEST), x(SPLIT), y(0), INK),
-        text(x(SPLIT) + 6, y(HIGHEST) + 14, f"2 for 1 split, {SPLIT}"),
-        line(naive, NAIVE, "7 4"),
-        line(ours, OURS, ""),
-        text(LEFT + 8, y(95.5), "naive: days read before the split stay on the old basis", color=NAIVE),
-        text(LEFT + 8, y(28), "ours: the same rows as a full refresh", color=OURS),
-        "</svg>",
-    ]
-    return "\n".join(parts) + "\n"
+    chart = Chart(
+        "AAPL in the destination after Apple's split: a naive increment leaves a cliff, ours none",
+        f"AAPL, adjusted closing price in the destination after the sync of {LAST_SYNC} (US dollars)",
+        {day: day for day in days[:: len(days) // 5]},
+        days,
+        range(0, 101, 20),
+    )
+    chart.mark(SPLIT, f"2 for 1 split, {SPLIT}")
+    chart.line({row["date"]: row["close"] for row in naive.values()}, RED, "7 4")
+    chart.line({row["date"]: row["close"] for row in ours.values()}, BLUE)
+    chart.text(days[0], 95.5, "naive: days read before the split stay on the old basis", RED)
+    chart.text(days[0], 28, "ours: the same rows as a full refresh", BLUE)
+    return chart.svg()
 
 
 def main() -> int:

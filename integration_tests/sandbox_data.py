@@ -16,7 +16,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from heapq import nlargest
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -205,19 +206,22 @@ def dividend_rows(
     """The dividends with an ex-date by `until`, as listed on `today`; a row's own fields win, as in split_rows."""
     rows = []
     factor: dict[str, float] = defaultdict(lambda: 1.0)
-    for dividend in sorted(dividends, key=lambda row: row["ex_dividend_date"], reverse=True):
-        ticker, day, cash = dividend["ticker"], dividend["ex_dividend_date"], dividend["cash_amount"]
+    of_a_day = itemgetter("ex_dividend_date", "ticker")
+    for (day, ticker), group in groupby(sorted(dividends, key=of_a_day, reverse=True), of_a_day):
+        together, shares = list(group), share_ratio(splits, ticker, day, today)
         if day <= today:
+            cash = sum(dividend["cash_amount"] for dividend in together)
             factor[ticker] *= 1 - cash / last_close(prices.get(ticker, []), splits, ticker, day)
-        row = {
-            "id": row_id("dividend", ticker, day),
-            "currency": "USD",
-            "distribution_type": "unknown",
-            "split_adjusted_cash_amount": round(cash / share_ratio(splits, ticker, day, today), 6),
-            "historical_adjustment_factor": round(factor[ticker], 6),
-        }
-        if day <= until:
-            rows.append(row | dividend)
+        for number, dividend in enumerate(together):
+            row = {
+                "id": row_id("dividend", ticker, day, number),
+                "currency": "USD",
+                "distribution_type": "unknown",
+                "split_adjusted_cash_amount": round(dividend["cash_amount"] / shares, 6),
+                "historical_adjustment_factor": round(factor[ticker], 6),
+            }
+            if day <= until:
+                rows.append(row | dividend)
     return rows
 
 

@@ -14,7 +14,8 @@ pytestmark = WITH_MAKE
 
 # Named in a sentence, and run by test_readme_commands.py and unit_tests/runtime/entrypoint/.
 RUN_ELSEWHERE = {"make demo", "make sync", "python main.py --help"}
-SESSIONS = ["four-commands.md", "tutorial.md", "recipes.md", "airbyte.md"]  # pages to be followed from the top
+# Pages to be followed from the top.
+SESSIONS = ["four-commands.md", "tutorial.md", "recipes.md", "airbyte.md", "total-returns.md"]
 
 
 def text_of(page: str) -> str:

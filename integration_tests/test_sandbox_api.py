@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from sandbox_api import SandboxApi
-from sandbox_data import NEW_YORK, Row, daily_prices
+from sandbox_data import NEW_YORK, Day, Row, daily_prices
 
 GROUPED = "/v2/aggs/grouped/locale/us/market/stocks"
 SPLITS = "/stocks/v1/splits"
@@ -273,6 +273,16 @@ def test_dividends_are_near_the_true_ones(api: SandboxApi) -> None:
     true = {"2012-08-09": 2.65, "2012-11-07": 2.65, "2013-02-07": 2.65}
     assert {row["ex_dividend_date"]: row["cash_amount"] for row in rows} == pytest.approx(true, rel=0.05)
     assert len({row["id"] for row in bars(api, "/stocks/v1/dividends", limit=1000)}) == len(api.dividends)
+
+
+def test_a_factor_of_dividends_counts_its_own_day_and_all_later_ones(api: SandboxApi) -> None:
+    api.prices["IBM"] = [Day(day, 0, 0, 0, close, 0) for day, close in (("2012-01-03", 50), ("2012-01-06", 40))]
+    paid = (("2012-01-05", 2), ("2012-01-09", 1), ("2012-01-09", 9), ("2013-03-05", 4))
+    api.dividends = [{"ticker": "IBM", "ex_dividend_date": day, "cash_amount": cash} for day, cash in paid]
+    api.announce_days = 1
+    rows = bars(api, "/stocks/v1/dividends", ticker="IBM", sort="ex_dividend_date.asc")
+    assert [row["historical_adjustment_factor"] for row in rows] == [0.72, 0.75, 0.75, 1]  # 0.96 * 0.75
+    assert len({row["id"] for row in rows}) == 4
 
 
 def test_news_carry_many_tickers_and_are_never_later_than_today(api: SandboxApi) -> None:
