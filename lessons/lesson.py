@@ -4,8 +4,10 @@ Each folder beside this file is a lesson:
 
     report.md      what a user reported; its heading is the lesson's title
     hints.md       three hints
-    solution.md    what was wrong; as diffs the fix, which planted backwards is the fault, and a fix that only looks right
+    solution.md    what was wrong, and two diffs: the fix, and a fix that only looks right
     check.py       CONNECTOR: which one is copied; reproduce: what the user did; check: whether it still goes wrong
+
+The code that is copied is right, so the fault is the fix, applied backwards.
 
 The copy is lesson-1/ and so on, beside lessons/. Its .lesson.json remembers the hints given. Needs what the connector
 needs, and no more.
@@ -141,7 +143,8 @@ def lessons(place: Path = PROJECT) -> list[Lesson]:
 def module(path: Path) -> ModuleType:
     """The module in a file, under a name of its own: several are called check or sandbox_api."""
     spec = importlib.util.spec_from_file_location(str(path), path)
-    assert spec and spec.loader
+    assert spec is not None
+    assert spec.loader is not None
     loaded = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loaded)
     return loaded
@@ -199,7 +202,7 @@ class Connector:
         options: tuple[str, ...] = (),
         **config: Any,
     ) -> Run:
-        """Read those streams, from a state on if one is given. zone: of the machine. Raises AssertionError if it fails."""
+        """Read those streams, from a state on if one is given; zone: the machine's. Raises AssertionError if it fails."""
         samples = self._copy / "sample_files"
         configured = json.loads((samples / "config_sandbox.json").read_text("utf-8"))
         catalog = json.loads((samples / "configured_catalog.json").read_text("utf-8"))

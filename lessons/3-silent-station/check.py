@@ -34,5 +34,5 @@ def reproduce(connector):
 
 def check(connector):
     first, second, new = two_syncs(connector)
-    assert FUTURE in first, "The reading of 2099 does not arrive. Whether it makes sense, the reader of the table decides."
+    assert FUTURE in first, "The reading of 2099 does not arrive. It is a row like any other."
     assert new in second, "What a station measures right after a sync that met 2099 does not arrive with the next sync."

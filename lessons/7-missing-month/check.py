@@ -1,4 +1,4 @@
-"""Rows come in the order of the slices, although several are read at once and the first response is the last to come."""
+"""Rows come in the order of the slices, although several are read at once and the first response comes last."""
 
 import time
 

@@ -25,7 +25,7 @@ def check(connector):
         api.fail_next(lost, 1, ORDER)
         first = connector.read(api, "clicks", may_fail=True, start_date=start(api))
         orders = len(api.calls(ORDER))
-        assert orders == 1, f"The response to an order is lost, and the connector orders the same report {orders} times."
+        assert orders == 1, f"The response to an order is lost, and the connector places the order {orders} times."
         second = connector.read(api, "clicks", state=first, start_date=start(api))
         there = [row["id"] for row in api.data["clicks"] if row["date"] >= start(api)]
         came = {row["id"] for row in first.rows("clicks") + second.rows("clicks")}
