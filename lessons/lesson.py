@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -32,6 +33,7 @@ HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent
 PARTS = ("main.py", "sample_files/", "source_", "spec.yaml", "integration_tests/sandbox_")  # of a connector, in a copy
 WIDTH = 150  # characters of a message that are shown
+MAX_ROWS = 6  # of one parent, one after the other, that are shown
 LONGEST_READ = 60  # seconds
 FIX, LOOKS_RIGHT = "The fix", "A fix that only looks right"  # headings in solution.md
 
@@ -202,7 +204,7 @@ class Connector:
         options: tuple[str, ...] = (),
         **config: Any,
     ) -> Run:
-        """Read those streams, from a state on if one is given; zone: the machine's. Raises AssertionError if it fails."""
+        """Read those streams, from a state on if one is given. Raises AssertionError if it fails. zone: TZ."""
         samples = self._copy / "sample_files"
         configured = json.loads((samples / "config_sandbox.json").read_text("utf-8"))
         catalog = json.loads((samples / "configured_catalog.json").read_text("utf-8"))
@@ -225,9 +227,9 @@ class Connector:
             )
         assert not done.stderr, f"The connector does not run:\n{done.stderr[-1000:]}"
         run = Run([json.loads(line) for line in done.stdout.splitlines()], done.returncode)
-        self.say(f"$ python main.py {' '.join(['read', *options, *(f'--{name} ...' for name in files)])}")
-        for message in run.messages:
-            self.say(told(message))
+        self.say(f"python main.py {' '.join(['read', *options, *(f'--{name} ...' for name in files)])}")
+        for line in shown(run.messages):
+            self.say(line)
         self.say(f"exit code {run.exit_code}. The API was asked:")
         for method, path in api.requests[asked:]:
             self.say(f"    {method} {path}")
@@ -247,6 +249,20 @@ class Connector:
     def say(self, text: str) -> None:
         if self._shown:
             print(text if len(text) <= WIDTH else text[:WIDTH] + " ...")
+
+
+def shown(messages: list[dict[str, Any]]) -> Iterator[str]:
+    """The messages for people; of many rows of one parent the first two and the last."""
+
+    def kin(message: dict[str, Any]) -> Any:
+        record = message.get("record", {"data": {}})
+        return message["type"], [value for name, value in record["data"].items() if name.endswith("_id")]
+
+    for (kind, _), group in groupby(messages, key=kin):
+        lines = [told(message) for message in group]
+        if kind == "RECORD" and len(lines) > MAX_ROWS:
+            lines[2:-1] = [f"       ... {len(lines) - 3} more"]
+        yield from lines
 
 
 def told(message: dict[str, Any]) -> str:

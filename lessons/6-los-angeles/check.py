@@ -14,7 +14,7 @@ def reproduce(connector):
 def check(connector):
     with connector.sandbox() as api:
         expected = [row for row in api.data["readings"] if row["measured_at"] >= START]
-        for zone in ("America/Los_Angeles", "Asia/Tokyo", "Pacific/Auckland", "UTC"):
+        for zone in ("America/Los_Angeles", "Asia/Tokyo", "UTC"):
             rows = connector.read(api, "readings", zone=zone, start_date=START).rows("readings")
             assert rows == expected, (
                 f"On a machine in {zone}, {len(rows)} readings arrive; from {START} on (UTC) there are {len(expected)}."
