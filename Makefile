@@ -91,13 +91,13 @@ lessons: $(READY) ## list the lessons: a fault in a connector each, which you fi
 	@$(VENV)/bin/python lessons/lesson.py lessons
 
 lesson: $(READY) ## begin a lesson: make lesson N=1 (RESET=yes throws your work away and begins again)
-	@$(VENV)/bin/python lessons/lesson.py begin "$$N" "$$RESET"
+	@$(VENV)/bin/python lessons/lesson.py lesson "$$N" "$$RESET"
 
 try: $(READY) ## do what the user in a lesson did, and see what comes out: make try N=1
 	@$(VENV)/bin/python lessons/lesson.py try "$$N"
 
 check-lesson: $(READY) ## find out whether you have fixed it: make check-lesson N=1
-	@$(VENV)/bin/python lessons/lesson.py check "$$N"
+	@$(VENV)/bin/python lessons/lesson.py check-lesson "$$N"
 
 hint: $(READY) ## get a hint, one of three: make hint N=1
 	@$(VENV)/bin/python lessons/lesson.py hint "$$N"

@@ -31,6 +31,9 @@ from typing import Any, NamedTuple
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent
+sys.path += [str(PROJECT / "template"), str(PROJECT / "integration_tests")]  # new.py; sandbox_server.py, for a sandbox
+import new  # noqa: E402
+
 PARTS = ("main.py", "sample_files/", "source_", "spec.yaml", "integration_tests/sandbox_")  # of a connector, in a copy
 WIDTH = 150  # characters of a message that are shown
 MAX_ROWS = 6  # of one parent, one after the other, that are shown
@@ -54,12 +57,12 @@ class Edit(NamedTuple):
 
     def apply(self, folder: Path, backwards: bool = False) -> None:
         """Change the file. Raises Refused if the lines are not in it, or more than once."""
-        old, new = (self.after, self.before) if backwards else (self.before, self.after)
+        old, other = (self.after, self.before) if backwards else (self.before, self.after)
         file = folder / self.path
         text = file.read_text("utf-8") if file.exists() else ""
         if (count := text.count(old)) != 1:
             raise Refused(f"{self.path} holds these lines {count} times, not once:\n{old}")
-        file.write_text(text.replace(old, new), "utf-8")
+        file.write_text(text.replace(old, other), "utf-8")
 
 
 class Lesson:
@@ -95,9 +98,6 @@ class Lesson:
 
     def plant(self) -> None:
         """Make the copy, with the fault in it. Raises Refused if the code no longer has the lines to change."""
-        sys.path.insert(0, str(PROJECT / "template"))
-        import new
-
         name = self.checks.CONNECTOR
         for path, file in new.files(name, name if name in new.patterns() else "").items():
             if path.startswith(PARTS):
@@ -189,10 +189,8 @@ class Connector:
 
     def sandbox(self, **options: Any) -> Any:
         """The API that the connector reads: `with connector.sandbox() as api:`."""
-        sys.path.insert(0, str(PROJECT / "integration_tests"))  # sandbox_server.py
-        kept = PROJECT / "patterns" / f"source-{self._name}"
-        folder = kept if kept.exists() else PROJECT / "template" / f"source-{self._name}"
-        return module(folder / "integration_tests" / "sandbox_api.py").SandboxApi(**options)
+        folder = new.PATTERNS if self._name in new.patterns() else new.TEMPLATE.parent
+        return module(folder / f"source-{self._name}" / "integration_tests" / "sandbox_api.py").SandboxApi(**options)
 
     def read(
         self,
@@ -216,16 +214,12 @@ class Connector:
             files["state"] = "\n".join(json.dumps(message) for message in state.messages)
         asked = len(api.requests)
         with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, "main.py", "read", *options]
+            command = ["read", *options]
             for name, content in files.items():
                 path = Path(folder, f"{name}.json")
                 path.write_text(content, "utf-8")
                 command += [f"--{name}", str(path)]
-            environment = {**os.environ, "TZ": zone, "PYTHONDONTWRITEBYTECODE": "1"}
-            done = subprocess.run(
-                command, cwd=self._copy, env=environment, capture_output=True, encoding="utf-8", timeout=LONGEST_READ
-            )
-        assert not done.stderr, f"The connector does not run:\n{done.stderr[-1000:]}"
+            done = self._run(command, TZ=zone)
         run = Run([json.loads(line) for line in done.stdout.splitlines()], done.returncode)
         self.say(f"python main.py {' '.join(['read', *options, *(f'--{name} ...' for name in files)])}")
         for line in shown(run.messages):
@@ -235,6 +229,22 @@ class Connector:
             self.say(f"    {method} {path}")
         assert may_fail or run.exit_code == 0, f"The read fails: {run.error}"
         return run
+
+    def _run(self, command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run main.py of the copy. Raises AssertionError if it does not end, or complains outside the protocol."""
+        try:
+            done = subprocess.run(
+                [sys.executable, "main.py", *command],
+                cwd=self._copy,
+                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment},
+                capture_output=True,
+                encoding="utf-8",
+                timeout=LONGEST_READ,
+            )
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"The connector does not end: it still ran after {LONGEST_READ} s.") from None
+        assert not done.stderr, f"The connector does not run, or it prints what is no message:\n{done.stderr[-1000:]}"
+        return done
 
     def read_again_after_each_state(self, api: Any, whole: Run, stream: str, **config: Any) -> None:
         """Stop the destination behind each STATE, and read on from it. Raises AssertionError if rows are missing."""
@@ -336,21 +346,22 @@ def hint(lesson: Lesson) -> None:
 
 
 def main(command: str, number: str, reset: str) -> None:
-    """Run what `make` was asked for. Raises Refused."""
+    """Do what the target `command` of the Makefile says. Raises Refused."""
     found = lessons()
     if command == "lessons":
         show_all(found)
         return
-    target = {"check": "check-lesson", "begin": "lesson"}.get(command, command)
     lesson = next((lesson for lesson in found if str(lesson.number) == number), None)
     if lesson is None:
-        raise Refused(f"N: choose a lesson from 1 to {len(found)}, as in make {target} N=1. `make lessons` lists them.")
-    if command == "begin":
+        raise Refused(
+            f"N: choose a lesson from 1 to {len(found)}, as in make {command} N=1. `make lessons` lists them."
+        )
+    if command == "lesson":
         begin(lesson, reset == "yes")
         return
     if lesson.memory is None:
         raise Refused(f"Lesson {number} has not begun: make lesson N={number}")
-    {"try": try_out, "check": check, "hint": hint}[command](lesson)
+    {"try": try_out, "check-lesson": check, "hint": hint}[command](lesson)
 
 
 if __name__ == "__main__":
@@ -358,3 +369,5 @@ if __name__ == "__main__":
         main(*[*sys.argv[1:], "", ""][:3])
     except (AssertionError, Refused) as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
