@@ -109,7 +109,7 @@ wheelhouse: $(READY) ## download what `make test` and `make sync` install, for a
 	@rm -f wheelhouse/source_stock_ticker-*
 	@echo '*' > wheelhouse/.gitignore
 	@du -sh wheelhouse
-	@echo 'To install from it:  PIP_NO_INDEX=1 PIP_FIND_LINKS="$$PWD/wheelhouse" make test'
+	@echo 'To install from it:  PIP_NO_INDEX=1 PIP_FIND_LINKS="$$PWD/wheelhouse" make demo'
 
 example: $(VENV)-example/.ready ## read prices into a local database, by PyAirbyte, and draw them
 	@$(VENV)-example/bin/python -W ignore examples/prices_to_duckdb.py

@@ -34,5 +34,7 @@ def reproduce(connector):
 
 def check(connector):
     first, second, new = two_syncs(connector)
-    assert FUTURE in first, "The reading of 2099 does not arrive. It is a row like any other."
-    assert new in second, "What a station measures right after a sync that met 2099 does not arrive with the next sync."
+    assert FUTURE in first, "The reading dated 2099 does not arrive. It is a row like any other."
+    assert new in second, (
+        "Once a row dated 2099 has come, a reading made right after that sync does not arrive with the next."
+    )
