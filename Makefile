@@ -17,7 +17,7 @@ READY_TO_SYNC = $(VENV)/.ready-to-sync
 
 help: ## list what can be made (this list)
 	@echo 'In a fresh clone begin with `make demo`. What else there is:'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo 'python main.py --help shows the commands of the connector itself.'
 
 demo: $(READY) ## run the connector's four commands against the sandbox, without a key
@@ -82,10 +82,34 @@ ACCEPTANCE_TESTS = $(VENV)-acceptance/bin/python -m pytest integration_tests/acc
 	-p airbyte_cdk.test.standard_tests.pytest_hooks --disable-warnings \
 	--read-from-streams=all --read-scenarios=config,busy_year
 
-.PHONY: new example benchmark growth hotpath acceptance imagetest
+.PHONY: new lessons lesson try check-lesson hint wheelhouse example benchmark growth hotpath acceptance imagetest
 
 new: ## start a connector of your own: make new NAME=pokemon DIR=../source-pokemon [PATTERN=one of patterns/]
 	@$(PYTHON) template/new.py "$$NAME" "$$DIR" "$$PATTERN"
+
+lessons: $(READY) ## list the lessons: a fault in a connector each, which you find and fix
+	@$(VENV)/bin/python lessons/lesson.py lessons
+
+lesson: $(READY) ## begin a lesson: make lesson N=1 (RESET=yes throws your work away and begins again)
+	@$(VENV)/bin/python lessons/lesson.py lesson "$$N" "$$RESET"
+
+try: $(READY) ## do what the user in a lesson did, and see what comes out: make try N=1
+	@$(VENV)/bin/python lessons/lesson.py try "$$N"
+
+check-lesson: $(READY) ## find out whether you have fixed it: make check-lesson N=1
+	@$(VENV)/bin/python lessons/lesson.py check-lesson "$$N"
+
+hint: $(READY) ## get a hint, one of three: make hint N=1
+	@$(VENV)/bin/python lessons/lesson.py hint "$$N"
+
+# The wheel of the project itself is left out: whoever installs from the folder has the project.
+wheelhouse: $(READY) ## download what `make test` and `make sync` install, for a room with a bad network
+	@$(VENV)/bin/python -m pip wheel --quiet --disable-pip-version-check --wheel-dir wheelhouse \
+		'.[tests,sync]' 'setuptools>=64' wheel $(OR_SAY_WHY)
+	@rm -f wheelhouse/source_stock_ticker-*
+	@echo '*' > wheelhouse/.gitignore
+	@du -sh wheelhouse
+	@echo 'To install from it:  PIP_NO_INDEX=1 PIP_FIND_LINKS="$$PWD/wheelhouse" make demo'
 
 example: $(VENV)-example/.ready ## read prices into a local database, by PyAirbyte, and draw them
 	@$(VENV)-example/bin/python -W ignore examples/prices_to_duckdb.py

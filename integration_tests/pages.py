@@ -53,6 +53,7 @@ NOT_A_PERSONS = {"CI", "BUILD_NUMBER", "FORCE_COLOR", "PY_COLORS", "PYTEST_ADDOP
 TARGETS = {"make test", "make lint", "make sandbox", "make help", "make lock"}
 TARGETS |= {"make acceptance", "make image", "make imagetest", "make example"}  # .ci/run runs these
 TARGETS |= {"make sync CONFIG=secrets/config.json"}  # the sandbox's stands for it
+TARGETS |= {"make wheelhouse"}  # it asks the package index
 TARGETS |= {"make benchmark", "make benchmark PEERS=yes", "make growth", "make hotpath"}  # test_benchmarks.py: small
 # Scripts on the pages, and the packages without which they are left out. (integration_tests/acceptance has them.)
 ELSEWHERE = {"load.py": "duckdb", "sync.py": "airbyte", "standard_tests": "airbyte_cdk"}
@@ -314,6 +315,7 @@ def without_docker(command: str) -> str:
 def clone(folder: Path) -> Path:
     """Make `folder` what a fresh clone is."""
     left_out = (".git", ".venv*", ".*_cache", ".hypothesis", "__pycache__", "*.egg-info", "build", "dist", "secrets")
+    left_out += ("lesson-*", "wheelhouse")
     shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*left_out))
     (folder / "secrets").mkdir()  # nobody's key is copied
     for name in (".gitkeep", "README.md"):

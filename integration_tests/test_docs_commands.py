@@ -15,7 +15,7 @@ pytestmark = WITH_MAKE
 # Named in a sentence, and run by test_readme_commands.py and unit_tests/runtime/entrypoint/.
 RUN_ELSEWHERE = {"make demo", "make sync", "python main.py --help"}
 # Pages to be followed from the top.
-SESSIONS = ["four-commands.md", "tutorial.md", "recipes.md", "airbyte.md", "total-returns.md"]
+SESSIONS = [f"{name}.md" for name in "four-commands tutorial recipes airbyte total-returns lessons teaching".split()]
 
 
 def text_of(page: str) -> str:

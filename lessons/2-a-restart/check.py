@@ -1,0 +1,25 @@
+"""A destination that stops right behind any STATE goes on from it without a loss."""
+
+CONNECTOR = "river-levels"
+WITHOUT_LOOKBACK = {"lookback_days": 0}  # which would hide what is lost
+
+
+def reproduce(connector):
+    with connector.sandbox() as api:
+        whole = connector.read(api, "readings", **WITHOUT_LOOKBACK)
+        connector.say("\nNow the warehouse stops right behind the first STATE, and the next sync goes on from it.")
+        kept = next(whole.until_each_state())
+        rest = connector.read(api, "readings", state=kept, **WITHOUT_LOOKBACK)
+    arrived = len(kept.rows("readings")) + len(rest.rows("readings"))
+    connector.say(f"The first sync wrote {len(whole.rows('readings'))} readings. The warehouse has {arrived}.")
+
+
+def check(connector):
+    with connector.sandbox() as api:
+        whole = connector.read(api, "readings", **WITHOUT_LOOKBACK)
+        connector.read_again_after_each_state(api, whole, "readings", **WITHOUT_LOOKBACK)
+    states = len(list(whole.until_each_state()))
+    assert states > 1, (
+        f"{states} STATE is written for {len(whole.rows('readings'))} readings on five pages. "
+        "A long sync that breaks off must not begin from the start."
+    )

@@ -1,0 +1,48 @@
+"""Rows come in the order of the slices, although several are read at once and the first response comes last."""
+
+import time
+
+CONNECTOR = "ad-campaigns"
+LONGEST_WAIT = 2.0  # seconds, for a second request while the first has no response
+HEAD_START = 1.0  # seconds, for the other slices
+OLDEST = "/accounts/north/daily-spend?from="
+
+
+def spend(api):
+    return [path for path in api.calls("daily-spend") if not path.startswith(OLDEST + start(api))]
+
+
+def start(api):
+    return api.data["daily_spend"][0]["date"]
+
+
+def slow(handler):
+    """The response comes when other slices have been asked for, and some time later."""
+    end = time.monotonic() + LONGEST_WAIT
+    while not spend(handler.api) and time.monotonic() < end:
+        time.sleep(0.01)
+    handler.api.asked_meanwhile = len(spend(handler.api))
+    time.sleep(HEAD_START)
+    handler.send(*handler.response())
+
+
+def read_slowly(connector, api):
+    api.fail_next(slow, 1, OLDEST + start(api))
+    return connector.read(api, "daily_spend", start_date=start(api))
+
+
+def reproduce(connector):
+    with connector.sandbox() as api:
+        read_slowly(connector, api)
+
+
+def check(connector):
+    with connector.sandbox() as api:
+        whole = read_slowly(connector, api)
+        assert api.asked_meanwhile, (
+            "While the API takes its time for one window, the connector asks for nothing else. It has to read ahead."
+        )
+        connector.read_again_after_each_state(api, whole, "daily_spend", start_date=start(api))
+        rows = [(row["account_id"], row["date"]) for row in whole.rows("daily_spend")]
+        there = sorted((row["account_id"], row["date"]) for row in api.data["daily_spend"])
+    assert rows == there, "The rows of daily_spend do not come account by account, oldest day first."
