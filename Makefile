@@ -54,13 +54,15 @@ lock: ## renew requirements.lock, from which the image is installed (needs Pytho
 	@CUSTOM_COMPILE_COMMAND='make lock' $(VENV)-lock/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --output-file requirements.lock setup.py
 
-# Installed as in the Dockerfile, since a licence is named in the package itself; and without pip, which would be listed.
+# A licence is named in the package itself, so the files that the image's Python gets are put where nothing else is.
 sbom: $(READY_TO_AUDIT) ## list what the image installs, with licences, in dist/sbom.cdx.json
 	@rm -rf $(VENV)-audit/image && mkdir -p dist
 	@$(VENV)-audit/bin/python -m venv --without-pip $(VENV)-audit/image
-	@PIP_PYTHON=$(VENV)-audit/image $(VENV)-audit/bin/python $(INSTALL) --no-deps --require-hashes \
-		--only-binary :all: --requirement requirements.lock $(OR_SAY_WHY)
-	@PIP_PYTHON=$(VENV)-audit/image $(VENV)-audit/bin/python $(INSTALL) --no-deps . $(OR_SAY_WHY)
+	@$(VENV)-audit/bin/python $(INSTALL) --no-deps --target $(VENV)-audit/image/lib/python3*/site-packages \
+		--require-hashes --only-binary :all: --python-version 3.13 --ignore-requires-python \
+		--requirement requirements.lock $(OR_SAY_WHY)
+	@$(VENV)-audit/bin/python $(INSTALL) --no-deps --target $(VENV)-audit/image/lib/python3*/site-packages \
+		--upgrade . $(OR_SAY_WHY)
 	@$(VENV)-audit/bin/cyclonedx-py environment --output-reproducible --output-file dist/sbom.cdx.json $(VENV)-audit/image
 	@echo 'dist/sbom.cdx.json lists what the image installs (CycloneDX).'
 

@@ -71,11 +71,7 @@ setup(
         ],
         "sync": [DUCKDB],
         # `make sbom` and `make audit`: what the image installs, and what is known against it.
-        "audit": [
-            "cyclonedx-bom>=7.2,<8",
-            "pip-audit>=2.9,<3",
-            "pip>=22.3",  # for its option --python
-        ],
+        "audit": ["cyclonedx-bom>=7.2,<8", "pip-audit>=2.9,<3"],
         # Airbyte's own packages, for two targets of the Makefile; PyAirbyte (airbyte) asks for a Python before 3.13.
         "acceptance": [
             "airbyte>=0.71,<1",
