@@ -28,5 +28,6 @@ ENTRYPOINT ["python", "/airbyte/integration_code/main.py"]
 LABEL io.airbyte.name=airbyte/source-stock-ticker
 LABEL io.airbyte.version=0.3.0
 
-# No root at run time: the connector reads its files, asks the API and writes to stdout.
-USER airbyte
+# No root at run time: the connector reads its files, asks the API and writes to stdout. The base image calls this
+# user airbyte; the number is what Kubernetes wants, whose runAsNonRoot refuses a name. Any other user will do too.
+USER 1000

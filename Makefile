@@ -12,8 +12,9 @@ OR_SAY_WHY = || { echo 'pip could not install what is needed (see above). It ask
 READY = $(VENV)/.ready
 READY_FOR_TESTS = $(VENV)/.ready-for-tests
 READY_TO_SYNC = $(VENV)/.ready-to-sync
+READY_TO_AUDIT = $(VENV)-audit/.ready
 
-.PHONY: help demo sync test lint sandbox image lock clean
+.PHONY: help demo sync test lint sandbox image lock sbom audit clean
 
 help: ## list what can be made (this list)
 	@echo 'In a fresh clone begin with `make demo`. What else there is:'
@@ -53,9 +54,28 @@ lock: ## renew requirements.lock, from which the image is installed (needs Pytho
 	@CUSTOM_COMPILE_COMMAND='make lock' $(VENV)-lock/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --output-file requirements.lock setup.py
 
+# A licence is named in the package itself, so the files that the image's Python gets are put where nothing else is.
+sbom: $(READY_TO_AUDIT) ## list what the image installs, with licences, in dist/sbom.cdx.json
+	@rm -rf $(VENV)-audit/image && mkdir -p dist
+	@$(VENV)-audit/bin/python -m venv --without-pip $(VENV)-audit/image
+	@$(VENV)-audit/bin/python $(INSTALL) --no-deps --target $(VENV)-audit/image/lib/python3*/site-packages \
+		--require-hashes --only-binary :all: --python-version 3.13 --ignore-requires-python \
+		--requirement requirements.lock $(OR_SAY_WHY)
+	@$(VENV)-audit/bin/python $(INSTALL) --no-deps --target $(VENV)-audit/image/lib/python3*/site-packages \
+		--upgrade . $(OR_SAY_WHY)
+	@$(VENV)-audit/bin/cyclonedx-py environment --output-reproducible --output-file dist/sbom.cdx.json $(VENV)-audit/image
+	@echo 'dist/sbom.cdx.json lists what the image installs (CycloneDX).'
+
+# Without --strict, a package that the database does not answer for would pass as clean.
+audit: $(READY_TO_AUDIT) ## look for known vulnerabilities in what the image installs
+	@$(VENV)-audit/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes \
+		--requirement requirements.lock 2>$(VENV)-audit/said.txt; status=$$?; \
+		grep -E '^(No known|Found)' $(VENV)-audit/said.txt || echo "The audit is incomplete: PyPI's database of" \
+		'vulnerabilities did not answer for every package (details: $(VENV)-audit/said.txt).'; exit $$status
+
 clean: ## remove the environment, builds and caches
-	rm -rf $(VENV) $(VENV)-acceptance $(VENV)-example $(VENV)-benchmarks $(VENV)-peers $(VENV)-lock build dist *.egg-info examples/.cache
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-acceptance $(VENV)-example $(VENV)-benchmarks $(VENV)-peers $(VENV)-lock $(VENV)-audit
+	rm -rf build dist *.egg-info examples/.cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): setup.py
@@ -69,6 +89,12 @@ $(READY): setup.py
 $(READY_TO_SYNC): $(READY)
 	@echo 'Adding DuckDB'
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[sync]'
+	@touch $@
+
+$(READY_TO_AUDIT): setup.py
+	@echo 'Setting up $(VENV)-audit (once; about half a minute)'
+	@$(PYTHON) -m venv $(VENV)-audit
+	@$(VENV)-audit/bin/python $(INSTALL) '.[audit]' $(OR_SAY_WHY)
 	@touch $@
 
 $(READY_FOR_TESTS): $(READY)

@@ -70,6 +70,8 @@ setup(
             "orjson>=3.9,<4",  # integration_tests/test_benchmarks.py runs the benchmark's lower bound
         ],
         "sync": [DUCKDB],
+        # `make sbom` and `make audit`: what the image installs, and what is known against it.
+        "audit": ["cyclonedx-bom>=7.2,<8", "pip-audit>=2.9,<3"],
         # Airbyte's own packages, for two targets of the Makefile; PyAirbyte (airbyte) asks for a Python before 3.13.
         "acceptance": [
             "airbyte>=0.71,<1",

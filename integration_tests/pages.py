@@ -52,6 +52,7 @@ NOT_A_PERSONS = {"CI", "BUILD_NUMBER", "FORCE_COLOR", "PY_COLORS", "PYTEST_ADDOP
 # `make` is only asked whether it knows the target. (Docker commands: see Shell.)
 TARGETS = {"make test", "make lint", "make sandbox", "make help", "make lock"}
 TARGETS |= {"make acceptance", "make image", "make imagetest", "make example"}  # .ci/run runs these
+TARGETS |= {"make sbom", "make audit"}  # acceptance/test_sbom.py, test_audit.py
 TARGETS |= {"make sync CONFIG=secrets/config.json"}  # the sandbox's stands for it
 TARGETS |= {"make wheelhouse"}  # it asks the package index
 TARGETS |= {"make benchmark", "make benchmark PEERS=yes", "make growth", "make hotpath"}  # test_benchmarks.py: small

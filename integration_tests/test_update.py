@@ -125,12 +125,12 @@ def test_a_version_of_the_copys_own_lasts_when_the_file_around_it_is_renewed(
     project = tmp_path / "newer"
     shutil.copytree(old_project, project)
     assert make_new("open-weather", tmp_path / "copy", project=project).returncode == 0
-    changed(project / "Dockerfile", "USER airbyte", "USER 1000")
+    changed(project / "Dockerfile", "USER 1000", "USER 1001")
     changed(tmp_path / "copy" / "Dockerfile", "version=0.1.0", "version=7.0.0")
     shutil.rmtree(tmp_path / "copy" / ".git", ignore_errors=True)
     assert update(tmp_path / "copy", project).returncode == 0
     dockerfile = (tmp_path / "copy" / "Dockerfile").read_text("utf-8")
-    assert ("version=7.0.0" in dockerfile, "USER 1000" in dockerfile) == (True, True)
+    assert ("version=7.0.0" in dockerfile, "USER 1001" in dockerfile) == (True, True)
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,8 @@ def test_the_entry_point_is_said_to_docker_and_to_the_platform_alike():
     assert " ".join(entry_point) == platform
 
 
-def test_the_image_runs_as_the_user_airbyte():
-    assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE)[-1] == "airbyte"
+def test_the_image_runs_as_the_user_airbyte_by_its_number():
+    assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE)[-1] == "1000"
 
 
 def test_spec_and_metadata_name_one_documentation_page(data):

@@ -13,3 +13,10 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def api() -> SandboxApi:
     return sandbox()
+
+
+@pytest.fixture(scope="session")
+def image(pytestconfig: pytest.Config) -> str:
+    """Its name."""
+    name = pytestconfig.getoption("--connector-image")
+    return name or pytest.skip("no --connector-image names an image")

@@ -6,6 +6,7 @@ It is a copy, so that nobody's secrets/config.json is used or overwritten; its c
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from functools import cache
@@ -50,3 +51,8 @@ def busy_year() -> Path:
     path = project() / "secrets" / "busy_year.json"
     path.write_text(json.dumps(config), "utf-8")
     return path
+
+
+def locked() -> dict[str, str]:
+    """What requirements.lock names: package, version."""
+    return dict(re.findall(r"^(\S+)==(\S+)", (ROOT / "requirements.lock").read_text("utf-8"), re.MULTILINE))
