@@ -95,7 +95,8 @@ EDITS = {
     "Makefile": [
         (r"\n# What only this project has.*", UPDATE),
         (r" \$\(VENV\)-acceptance.*?-peers| examples/\.cache", ""),
-        (r" \\\n[^\n]*TICKERS[^\n]*", ""),
+        (r"ONCE \?=[^\n]*\n", ""),
+        (r"[^\n]*TICKERS[^\n]*\$\(if \$\(PART\),--part 'tickers=", "\t\t$(if $(PART),--part '"),
     ],
     "LICENSE": [(r"(?<=\(c\) )\d+", time.strftime("%Y"))],
     "acceptance-test-config.yml": [(r"        empty_streams:.*?(?=  full_refresh:)", "")],
