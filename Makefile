@@ -56,7 +56,7 @@ lock: ## renew requirements.lock, from which the image is installed (needs Pytho
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --output-file requirements.lock setup.py
 
 clean: ## remove the environment, builds and caches
-	rm -rf $(VENV) $(VENV)-acceptance $(VENV)-example $(VENV)-benchmarks $(VENV)-peers $(VENV)-lock build dist *.egg-info examples/.cache
+	rm -rf $(VENV) $(VENV)-acceptance $(VENV)-example $(VENV)-engines $(VENV)-benchmarks $(VENV)-peers $(VENV)-lock build dist *.egg-info examples/.cache
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -84,7 +84,7 @@ ACCEPTANCE_TESTS = $(VENV)-acceptance/bin/python -m pytest integration_tests/acc
 	-p airbyte_cdk.test.standard_tests.pytest_hooks --disable-warnings \
 	--read-from-streams=all --read-scenarios=config,busy_year
 
-.PHONY: new example benchmark growth hotpath acceptance imagetest
+.PHONY: new example benchmark growth hotpath acceptance imagetest engines
 
 new: ## start a connector of your own: make new NAME=pokemon DIR=../source-pokemon [PATTERN=one of patterns/]
 	@$(PYTHON) template/new.py "$$NAME" "$$DIR" "$$PATTERN"
@@ -106,6 +106,9 @@ hotpath: $(READY_FOR_BENCHMARKS) ## measure what one row costs, step by step
 acceptance: $(VENV)-acceptance/.ready ## run Airbyte's own tests, and PyAirbyte, on the connector
 	$(ACCEPTANCE_TESTS) -m 'not image_tests'
 
+engines: $(VENV)-engines/.ready ## run the connector in Dagster, and check the examples for Airflow and Kubernetes
+	$(VENV)-engines/bin/python -m pytest --confcutdir integration_tests/engines integration_tests/engines
+
 # VERIFY_IMAGE: a script that builds the image and then runs $VERIFY_EXEC, for machines without a Docker engine.
 imagetest: $(VENV)-acceptance/.ready ## build the Docker image and test it
 ifdef VERIFY_IMAGE
@@ -114,6 +117,12 @@ else
 	docker build . -t $(IMAGE)
 	$(ACCEPTANCE_TESTS) -m image_tests --connector-image $(IMAGE)
 endif
+
+$(VENV)-engines/.ready: setup.py
+	@echo 'Setting up $(VENV)-engines (once; about a minute and 300 MB)'
+	@$(PYTHON) -m venv $(VENV)-engines
+	@$(VENV)-engines/bin/python $(INSTALL) --editable '.[engines]' $(OR_SAY_WHY)
+	@touch $@
 
 # As users have it: an editable install adds 20 ms to every start of Python.
 $(READY_FOR_BENCHMARKS): setup.py

@@ -37,7 +37,7 @@ SHARED = """
     .ci/run .dockerignore .editorconfig .gitattributes .github/dependabot.yml .github/workflows/*.yml .gitignore
     .pre-commit-config.yaml .vscode/launch.json CONTRIBUTING.md Dockerfile MANIFEST.in Makefile
     docs/rest-apis.md main.py pyproject.toml requirements.lock requirements.txt secrets/.gitkeep secrets/README.md
-    destination/*.py unit_tests/destination/*.py setup.py
+    destination/*.py destination/Dockerfile unit_tests/destination/*.py setup.py
     source_stock_ticker/py.typed source_stock_ticker/runtime/**/*.py unit_tests/runtime/**/*.py
     unit_tests/runtime/http/certificates/*
     integration_tests/demo.py integration_tests/sandbox_server.py

@@ -68,13 +68,13 @@ def of_the_market(context: dagster.AssetExecutionContext) -> Iterator[dagster.Ma
     yield from synced(context)
 
 
-nightly = dagster.define_asset_job("nightly", dagster.AssetSelection.assets(of_tickers), partitions_def=groups)
+nightly = dagster.define_asset_job("nightly", dagster.AssetSelection.assets(of_tickers))
 
 
 @dagster.schedule(job=nightly, **AFTER_THE_DAY)
-def each_night() -> Iterator[dagster.RunRequest]:
+def each_night(context: dagster.ScheduleEvaluationContext) -> Iterator[dagster.RunRequest]:
     for group in groups.get_partition_keys():
-        yield dagster.RunRequest(partition_key=group)
+        yield dagster.RunRequest(run_key=f"{context.scheduled_execution_time:%F} {group}", partition_key=group)
 
 
 definitions = dagster.Definitions(assets=[of_tickers, of_the_market], jobs=[nightly], schedules=[each_night])
