@@ -111,7 +111,7 @@ EDITS = {
         (r"\[tool.ruff.lint.isort\].*?(?=\[tool.mypy\])", ""),
         (r", \"benchmarks\".*?(?=\]\nexclude)", ""),
         (r"exclude = \[\"\^benchmarks.*?mypy_path[^\n]*\n", ""),
-        (r"# Needs Airbyte's packages.*?(?=pythonpath)", ""),
+        (r"# Need packages of their own.*?(?=pythonpath)", ""),
     ],
     "secrets/README.md": [
         (r":\n\n```json.*?```", ". Begin with a copy of [sample_files/config.json](../sample_files/config.json)."),
