@@ -27,7 +27,16 @@ def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def image(pytestconfig: pytest.Config) -> str:
     connector = pytestconfig.getoption("--connector-image") or pytest.skip("no --connector-image names an image")
-    built = docker("build", str(ROOT / "destination"), "-t", SYNC_IMAGE, "--build-arg", f"CONNECTOR={connector}")
+    built = docker(
+        "build",
+        "--network",
+        "host",
+        str(ROOT / "destination"),
+        "-t",
+        SYNC_IMAGE,
+        "--build-arg",
+        f"CONNECTOR={connector}",
+    )
     assert built.returncode == 0, built.stderr[-4000:]
     return SYNC_IMAGE
 
