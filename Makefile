@@ -25,7 +25,7 @@ demo: $(READY) ## run the connector's four commands against the sandbox, without
 	@$(VENV)/bin/python integration_tests/demo.py
 
 # STREAMS=a,b  DATABASE=file  FULL=yes  SET="name=value other=@file". Exit codes other than 0 become make's own, 2.
-# PART=i/n  ONCE=a,b: destination/settings.py says what they mean.
+# PART and ONCE divide a list: see destination/settings.py.
 sync: $(READY_TO_SYNC) ## read into a DuckDB database: the sandbox, or make sync CONFIG=secrets/config.json
 	@$(VENV)/bin/python destination/sync.py $(if $(CONFIG),--config '$(CONFIG)') $(if $(DATABASE),--database '$(DATABASE)') \
 		$(if $(STREAMS),--streams '$(STREAMS)') $(if $(FULL),--full) $(foreach one,$(SET),--set '$(one)') \

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -82,6 +83,22 @@ def test_tickers_that_are_added_come_into_their_parts_and_the_others_go_on(
     whole = Sync(connector, "whole")
     whole.run(*streams, tickers=["GOOG", *TICKERS], **days)
     assert union(connector, "stock_prices") == set(whole.table("stock_prices"))
+
+
+def test_a_night_in_parts_costs_the_requests_that_the_docs_say(connector: Connector, api: CountingSandbox) -> None:
+    page = (ROOT / "docs" / "engines.md").read_text("utf-8")
+    told = re.search(r"A night's bars of 30 tickers are (\d+) requests in one sync, and (\d+) in three parts", page)
+    tickers = [f"T{number}" for number in range(30)]
+    api.prices |= dict.fromkeys(tickers, api.prices["IBM"])
+    streams = ["--streams", "stock_prices"]
+    asked = []
+    for start in (Sync(connector, "whole").run, partial(sync_all, connector)):
+        for last in ("2005-04-28", "2005-04-29"):
+            api.requests.clear()
+            start(*streams, tickers=tickers, start_date="2005-04-01", end_date=last, requests_per_minute=6000)
+        asked.append(str(len(api.requests)))
+    assert told
+    assert tuple(asked) == told.groups()
 
 
 @WITH_MAKE
