@@ -64,11 +64,12 @@ class Part(NamedTuple):
     @classmethod
     def read(cls, said: str) -> "Part":
         """NAME=NUMBER/TOTAL. Exits with a sentence if there is no such part."""
-        option, _, numbers = said.partition("=")
+        option, equals, numbers = said.partition("=")
         number, _, total = numbers.partition("/")
         if option and number.isdecimal() and total.isdecimal() and 1 <= int(number) <= int(total):
             return cls(option, int(number), int(total))
-        sys.exit(f"PART: {said} is not a part; the parts of a list in three are 1/3, 2/3 and 3/3.")
+        name = option if option and equals else "NAME"
+        sys.exit(f"PART: {said} is not a part of a list; write the second part of three, for example, as {name}=2/3.")
 
     def database(self, path: Path) -> Path:
         """The database of this part, if `path` were that of the whole."""
