@@ -84,7 +84,7 @@ ACCEPTANCE_TESTS = $(VENV)-acceptance/bin/python -m pytest integration_tests/acc
 	-p airbyte_cdk.test.standard_tests.pytest_hooks --disable-warnings \
 	--read-from-streams=all --read-scenarios=config,busy_year
 
-.PHONY: new example benchmark growth hotpath acceptance imagetest engines
+.PHONY: new example benchmark growth hotpath acceptance imagetest
 
 new: ## start a connector of your own: make new NAME=pokemon DIR=../source-pokemon [PATTERN=one of patterns/]
 	@$(PYTHON) template/new.py "$$NAME" "$$DIR" "$$PATTERN"
@@ -106,6 +106,7 @@ hotpath: $(READY_FOR_BENCHMARKS) ## measure what one row costs, step by step
 acceptance: $(VENV)-acceptance/.ready ## run Airbyte's own tests, and PyAirbyte, on the connector
 	$(ACCEPTANCE_TESTS) -m 'not image_tests'
 
+.PHONY: engines
 engines: $(VENV)-engines/.ready ## run the connector in Dagster, and check the examples for Airflow and Kubernetes
 	$(VENV)-engines/bin/python -m pytest --confcutdir integration_tests/engines integration_tests/engines
 

@@ -52,9 +52,10 @@ NOT_A_PERSONS = {"CI", "BUILD_NUMBER", "FORCE_COLOR", "PY_COLORS", "PYTEST_ADDOP
 # What takes too long to be run from a page, or needs what not every machine has: each has a test of its own, and here
 # `make` is only asked whether it knows the target. (Docker commands: see Shell.)
 TARGETS = {"make test", "make lint", "make sandbox", "make help", "make lock"}
-TARGETS |= {"make acceptance", "make image", "make imagetest", "make example", "make engines"}  # .ci/run runs these
+TARGETS |= {"make acceptance", "make image", "make imagetest", "make example"}  # .ci/run runs these
 TARGETS |= {"make sync CONFIG=secrets/config.json"}  # the sandbox's stands for it
 TARGETS |= {"make benchmark", "make benchmark PEERS=yes", "make growth", "make hotpath"}  # test_benchmarks.py: small
+TARGETS |= {"make engines"}  # it runs integration_tests/engines/ in an environment of its own
 # Scripts on the pages, and the packages without which they are left out. (integration_tests/acceptance has them; of
 # Dagster, integration_tests/engines.)
 ELSEWHERE = {"load.py": "duckdb", "sync.py": "airbyte", "standard_tests": "airbyte_cdk", "pyab": "airbyte"}
