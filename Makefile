@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 IMAGE = airbyte/source-stock-ticker:dev
+ONCE ?= exchanges,market_holidays
 
 # pip's own complaint is long, and does not say this.
 INSTALL = -m pip install --quiet --disable-pip-version-check
@@ -25,10 +26,11 @@ demo: $(READY) ## run the connector's four commands against the sandbox, without
 	@$(VENV)/bin/python integration_tests/demo.py
 
 # STREAMS=a,b  DATABASE=file  FULL=yes  SET="name=value other=@file". Exit codes other than 0 become make's own, 2.
+# PART and ONCE divide a list: see destination/settings.py.
 sync: $(READY_TO_SYNC) ## read into a DuckDB database: the sandbox, or make sync CONFIG=secrets/config.json
 	@$(VENV)/bin/python destination/sync.py $(if $(CONFIG),--config '$(CONFIG)') $(if $(DATABASE),--database '$(DATABASE)') \
 		$(if $(STREAMS),--streams '$(STREAMS)') $(if $(FULL),--full) $(foreach one,$(SET),--set '$(one)') \
-		$(if $(TICKERS),--set 'tickers=@$(TICKERS)')
+		$(if $(TICKERS),--set 'tickers=@$(TICKERS)') $(if $(PART),--part 'tickers=$(PART)' --once '$(ONCE)')
 
 # A file's tests stay together, since what they share is made once for a file. The order given here is kept, so that
 # the files that take longest come first and no core is left waiting for one of them at the end.
@@ -74,7 +76,7 @@ audit: $(READY_TO_AUDIT) ## look for known vulnerabilities in what the image ins
 		'vulnerabilities did not answer for every package (details: $(VENV)-audit/said.txt).'; exit $$status
 
 clean: ## remove the environment, builds and caches
-	rm -rf $(VENV) $(VENV)-acceptance $(VENV)-example $(VENV)-benchmarks $(VENV)-peers $(VENV)-lock $(VENV)-audit
+	rm -rf $(VENV) $(VENV)-acceptance $(VENV)-example $(VENV)-engines $(VENV)-benchmarks $(VENV)-peers $(VENV)-lock $(VENV)-audit
 	rm -rf build dist *.egg-info examples/.cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -154,6 +156,10 @@ hotpath: $(READY_FOR_BENCHMARKS) ## measure what one row costs, step by step
 acceptance: $(VENV)-acceptance/.ready ## run Airbyte's own tests, and PyAirbyte, on the connector
 	$(ACCEPTANCE_TESTS) -m 'not image_tests'
 
+.PHONY: engines
+engines: $(VENV)-engines/.ready ## run the connector in Dagster, and check the examples for Airflow and Kubernetes
+	$(VENV)-engines/bin/python -m pytest --confcutdir integration_tests/engines integration_tests/engines
+
 # VERIFY_IMAGE: a script that builds the image and then runs $VERIFY_EXEC, for machines without a Docker engine.
 imagetest: $(VENV)-acceptance/.ready ## build the Docker image and test it
 ifdef VERIFY_IMAGE
@@ -162,6 +168,12 @@ else
 	docker build . -t $(IMAGE)
 	$(ACCEPTANCE_TESTS) -m image_tests --connector-image $(IMAGE)
 endif
+
+$(VENV)-engines/.ready: setup.py
+	@echo 'Setting up $(VENV)-engines (once; about a minute and 300 MB)'
+	@$(PYTHON) -m venv $(VENV)-engines
+	@$(VENV)-engines/bin/python $(INSTALL) --editable '.[engines]' $(OR_SAY_WHY)
+	@touch $@
 
 # As users have it: an editable install adds 20 ms to every start of Python.
 $(READY_FOR_BENCHMARKS): setup.py

@@ -81,6 +81,7 @@ setup(
             "pytest>=8,<10",
         ],
         "benchmarks": ["pytest>=8,<10", "pytest-benchmark>=5,<6", "orjson>=3.9,<4"],
+        "engines": ["dagster>=1.11,<2", "kubernetes-validate>=1.31,<2", DUCKDB, "pytest>=8,<10", "ruff>=0.9,<1"],
         "example": ["airbyte>=0.71,<1", "matplotlib>=3.8,<4"],
     },
     # PyAirbyte and the standard image start the connector by this name.

@@ -30,6 +30,7 @@ from subprocess import DEVNULL, PIPE, Popen
 from typing import Any
 
 import duckdb
+from settings import Part, chosen, names
 from tables import Json, SchemaChanged, Table, connect
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,14 +42,18 @@ HEAD = ("stream", "rows came", "rows there", "from (UTC)", "to (UTC)")
 class Connector:
     """The connector, with its config. Whichever command says it: a warning is shown, a new config is kept."""
 
-    def __init__(self, file: Path, settings: list[str], work: Path) -> None:
+    def __init__(self, file: Path, settings: list[str], part: Part, work: Path) -> None:
         self._process: Popen[bytes] | None = None
         self.exit_code, self._stopped, self._shown = 0, 0, set[str]()
         self._file, self._passed = file.resolve(), work / "config.json"
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
-        self._config = read_config(file) | (self._options(settings) if settings else {})
-        write_config(self._passed, self._config)
+        self.config = read_config(file)
+        if settings or part.total > 1:
+            (spec,) = [message["spec"] for _, message in self.run("spec") if "spec" in message]
+            options = spec["connectionSpecification"]["properties"]
+            self.config = part.config(self.config | chosen(settings, options), options)
+        write_config(self._passed, self.config)
 
     def run(self, command: str, **files: Path) -> Generator[tuple[bytes, Json], None, None]:
         """The answers to a command, each with its line."""
@@ -86,31 +91,10 @@ class Connector:
                     sys.stderr.write(f"{why}\n")  # at once, for the connector writes there too
             case {"control": {"connectorConfig": {"config": dict(config)}}}:
                 # Saved is what the connector has changed, and not what was set for this run.
-                changed = {name: value for name, value in config.items() if self._config.get(name) != value}
+                changed = {name: value for name, value in config.items() if self.config.get(name) != value}
                 write_config(self._file, read_config(self._file) | changed)
                 write_config(self._passed, config)
-                self._config = config
-
-    def _options(self, settings: list[str]) -> Json:
-        """NAME=VALUE, as the type that the spec says. Whether the value is right is the connector's to say."""
-        (spec,) = [message["spec"] for _, message in self.run("spec") if "spec" in message]
-        known = spec["connectionSpecification"]["properties"]
-        pairs = [setting.partition("=") for setting in settings]
-        if unknown := [name for name, _, _ in pairs if name not in known]:
-            sys.exit(f"SET: there is no option {', '.join(unknown)}; choose from these: {', '.join(known)}.")
-        return {name: typed(value, known[name]) for name, _, value in pairs}
-
-
-def typed(value: str, schema: Json) -> Any:
-    """@FILE stands for what is in it. A list has commas between its items, or each on a line of its own."""
-    if value.startswith("@"):
-        value = Path(value[1:]).read_text("utf-8").strip()
-    if "array" in schema["type"]:
-        return [typed(item.strip(), schema["items"]) for item in value.replace("\n", ",").split(",") if item.strip()]
-    try:
-        return value if "string" in schema["type"] else json.loads(value)
-    except ValueError:
-        return value
+                self.config = config
 
 
 def read_config(file: Path) -> Json:
@@ -130,13 +114,10 @@ def write_config(file: Path, config: Json) -> None:
     new.replace(file)
 
 
-def configured(catalog: Json, chosen: list[str], in_full: bool) -> list[Json]:
-    """The catalog's streams as Airbyte passes them: the chosen ones (none: all), incremental where they can be."""
-    streams = {stream["name"]: stream for stream in catalog["streams"]}
-    if unknown := [name for name in chosen if name not in streams]:
-        sys.exit(f"STREAMS: there is no {', '.join(unknown)}; choose from these: {', '.join(streams)}.")
-    able = [name for name in streams if "incremental" in streams[name]["supported_sync_modes"] and not in_full]
-    return [{"stream": streams[name], **(INCREMENTAL if name in able else IN_FULL)} for name in chosen or streams]
+def configured(streams: list[Json], in_full: bool) -> list[Json]:
+    """The streams as Airbyte passes them: incremental where they can be."""
+    able = [stream for stream in streams if "incremental" in stream["supported_sync_modes"] and not in_full]
+    return [{"stream": stream, **(INCREMENTAL if stream in able else IN_FULL)} for stream in streams]
 
 
 def read(connector: Connector, tables: dict[str, Table], work: Path) -> None:
@@ -169,6 +150,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--config", type=Path, help="the connector's config; without it, the sandbox is read")
     parser.add_argument("--database", type=Path, help="the DuckDB file; default: secrets/(name of the config).duckdb")
     parser.add_argument("--streams", default="", help="which, with commas between them; default: all")
+    parser.add_argument("--part", type=Part.read, default=Part(), metavar="NAME=I/N", help="part I of N of a list")
+    parser.add_argument("--once", default="", help="streams that do not depend on that list, for part 1 alone")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the config")
     parser.add_argument("--full", action="store_true", help="read everything anew, then put it in place of the tables")
     return parser.parse_args()
@@ -176,7 +159,8 @@ def arguments() -> argparse.Namespace:
 
 def main(args: argparse.Namespace, stack: ExitStack) -> int:
     """Sync, and show what came. -> exit code"""
-    path: Path = args.database or ROOT / "secrets" / f"{args.config.stem if args.config else 'sandbox'}.duckdb"
+    whole = args.database or ROOT / "secrets" / f"{args.config.stem if args.config else 'sandbox'}.duckdb"
+    path: Path = args.part.database(whole)
     database = stack.enter_context(connect(path))
     work = path.with_name(path.name + ".work")  # beside it, where there is room for rows
     shutil.rmtree(work, ignore_errors=True)  # of a sync that was killed
@@ -187,9 +171,12 @@ def main(args: argparse.Namespace, stack: ExitStack) -> int:
         sandbox = stack.enter_context(importlib.import_module("sandbox_api").SandboxApi())
         args.config = Path(shutil.copy(ROOT / "sample_files" / "config_sandbox.json", work / "sandbox.json"))
         args.set.append(f"api_url={sandbox.url}")
-    connector = Connector(args.config, args.set, work)
+    connector = Connector(args.config, args.set, args.part, work)
     (catalog,) = [message["catalog"] for _, message in connector.run("discover") if "catalog" in message]
-    entries = configured(catalog, [name for name in args.streams.split(",") if name], args.full)
+    there = {stream["name"]: stream for stream in catalog["streams"]}
+    streams = [there[name] for name in names(args.streams, there, "STREAMS") or there]
+    once = names(args.once, there, "ONCE")
+    entries = args.part.streams(configured(streams, args.full), once, connector.config)
     tables = {entry["stream"]["name"]: Table(database, entry, work / f"{n}.jsonl") for n, entry in enumerate(entries)}
     read(connector, tables, work)
     show([HEAD, *(table.summary() for table in tables.values())])

@@ -45,6 +45,7 @@ SET_UP = {
     "python3 -m venv .venv-airbyte",
     "source .venv-airbyte/bin/activate",
     "pip install -e . 'airbyte-cdk>=7.39,<8' pytest",
+    "pip install -e '.[engines]'",
 }
 # pytest and make write otherwise under these than in a person's terminal: whole lines in the summary, colours, folders.
 NOT_A_PERSONS = {"CI", "BUILD_NUMBER", "FORCE_COLOR", "PY_COLORS", "PYTEST_ADDOPTS", "MAKEFLAGS", "MAKELEVEL"}
@@ -56,8 +57,11 @@ TARGETS |= {"make sbom", "make audit"}  # acceptance/test_sbom.py, test_audit.py
 TARGETS |= {"make sync CONFIG=secrets/config.json"}  # the sandbox's stands for it
 TARGETS |= {"make wheelhouse"}  # it asks the package index
 TARGETS |= {"make benchmark", "make benchmark PEERS=yes", "make growth", "make hotpath"}  # test_benchmarks.py: small
-# Scripts on the pages, and the packages without which they are left out. (integration_tests/acceptance has them.)
-ELSEWHERE = {"load.py": "duckdb", "sync.py": "airbyte", "standard_tests": "airbyte_cdk"}
+TARGETS |= {"make engines"}  # it runs integration_tests/engines/ in an environment of its own
+# Scripts on the pages, and the packages without which they are left out. (integration_tests/acceptance has them; of
+# Dagster, integration_tests/engines.)
+ELSEWHERE = {"load.py": "duckdb", "sync.py": "airbyte", "standard_tests": "airbyte_cdk", "pyab": "airbyte"}
+ELSEWHERE |= {"together.py": "duckdb", "definitions.py": "dagster"}
 # The run that this is part of.
 ALL_TESTS = {"python -m pytest -s unit_tests", "python -m pytest -s integration_tests"}
 
@@ -206,7 +210,7 @@ class Shell:
             return []
         if "sandbox_api.py" in command:
             return [self._start_sandbox(command)]
-        if command.startswith(("docker build", "docker tag", "docker push", "kind load")):
+        if command.startswith(("docker build", "docker tag", "docker push", "kind load", "kubectl")):
             assert command in self._image_commands()
             return []
         if command.startswith("docker run"):
@@ -261,6 +265,8 @@ class Shell:
             f"kind load docker-image {released} --name airbyte-abctl",
             f"docker tag {released} {pushed}",
             f"docker push {pushed}",
+            f"docker build destination -t {IMAGE.replace(':dev', ':sync')}",
+            *(f"kubectl apply -f {file.relative_to(self._folder)}" for file in self._folder.glob("examples/*/*.yaml")),
         ]
 
     def answers_at(self, address: str) -> None:
@@ -296,6 +302,9 @@ def _virtual(environment: Path) -> Path:
     for name in ("python", "python3"):
         (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
         (programs / name).chmod(0o755)
+    command = Path(sys.executable).with_name("source-stock-ticker")  # as `pip install -e .` brings it
+    if command.exists():
+        (programs / command.name).symlink_to(command)
     for name in (".ready", ".ready-for-tests", ".ready-to-sync"):
         (environment / name).touch()
         os.utime(environment / name, (2**32, 2**32))  # newer than any setup.py, so that nothing is installed

@@ -15,7 +15,8 @@ pytestmark = WITH_MAKE
 # Named in a sentence, and run by test_readme_commands.py and unit_tests/runtime/entrypoint/.
 RUN_ELSEWHERE = {"make demo", "make sync", "python main.py --help"}
 # Pages to be followed from the top.
-SESSIONS = [f"{name}.md" for name in "four-commands tutorial recipes airbyte total-returns lessons teaching".split()]
+NAMES = ("four-commands", "tutorial", "recipes", "airbyte", "total-returns", "lessons", "teaching", "engines")
+SESSIONS = [f"{name}.md" for name in NAMES]
 
 
 def text_of(page: str) -> str:

@@ -314,6 +314,18 @@ def test_it_reads_into_a_database_at_once(copy: Path, make: Make, tmp_path: Path
         assert re.search(rf"^readings +{came} +8 ", done.stdout, re.MULTILINE), done.stdout
 
 
+def test_a_list_of_its_config_can_be_divided(make: Make, tmp_path: Path) -> None:
+    assert make_new("open-weather", tmp_path / "copy", "issue-tracker").returncode == 0
+    for part, code, says in (
+        ("repositories=1/2", 0, "Part 1 of 2 has nothing to read."),
+        ("repositories=2/2", 0, "\nissues "),
+        ("2/2", 2, "write the second part of three, for example, as NAME=2/3."),
+    ):
+        done = make(tmp_path / "copy", "sync", f"PART={part}", f"DATABASE={tmp_path / 'some.duckdb'}")
+        assert done.returncode == code
+        assert says in done.stdout + done.stderr
+
+
 def test_its_tests_pass_at_once(copy: Path, make: Make) -> None:
     done = make(copy, "test", PYTEST_ADDOPTS=NOT_OURS)
     assert done.returncode == 0, done.stdout

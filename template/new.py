@@ -37,7 +37,7 @@ SHARED = """
     .ci/run .dockerignore .editorconfig .gitattributes .github/dependabot.yml .github/workflows/*.yml .gitignore
     .pre-commit-config.yaml .vscode/launch.json CONTRIBUTING.md Dockerfile MANIFEST.in Makefile
     docs/rest-apis.md main.py pyproject.toml requirements.lock requirements.txt secrets/.gitkeep secrets/README.md
-    destination/*.py unit_tests/destination/*.py setup.py
+    destination/*.py destination/Dockerfile unit_tests/destination/*.py setup.py
     source_stock_ticker/py.typed source_stock_ticker/runtime/**/*.py unit_tests/runtime/**/*.py
     unit_tests/runtime/http/certificates/*
     integration_tests/demo.py integration_tests/sandbox_server.py
@@ -98,7 +98,8 @@ EDITS = {
     "Makefile": [
         (r"\n# What only this project has.*", UPDATE),
         (r" \$\(VENV\)-acceptance.*?-peers| examples/\.cache", ""),
-        (r" \\\n[^\n]*TICKERS[^\n]*", ""),
+        (r"ONCE \?=[^\n]*\n", ""),
+        (r"[^\n]*TICKERS[^\n]*\$\(if \$\(PART\),--part 'tickers=", "\t\t$(if $(PART),--part '"),
     ],
     "LICENSE": [(r"(?<=\(c\) )\d+", time.strftime("%Y"))],
     "acceptance-test-config.yml": [(r"        empty_streams:.*?(?=  full_refresh:)", "")],
@@ -113,7 +114,7 @@ EDITS = {
         (r"\[tool.ruff.lint.isort\].*?(?=\[tool.mypy\])", ""),
         (r", \"benchmarks\".*?(?=\]\nexclude)", ""),
         (r"exclude = \[\"\^benchmarks.*?mypy_path[^\n]*\n", ""),
-        (r"# Needs Airbyte's packages.*?(?=pythonpath)", ""),
+        (r"# Need packages of their own.*?(?=pythonpath)", ""),
     ],
     "secrets/README.md": [
         (r":\n\n```json.*?```", ". Begin with a copy of [sample_files/config.json](../sample_files/config.json)."),

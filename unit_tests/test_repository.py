@@ -140,6 +140,11 @@ def test_actions_are_githubs_own_or_dockers_and_keep_to_a_major_version(name):
     assert [action for action in used if not re.fullmatch(r"(actions|docker)/[a-z-]+@v\d+", action)] == []
 
 
+def test_the_image_of_the_destination_has_the_duckdb_of_setup_py():
+    allowed = re.search(r'^DUCKDB = "(.+?)"', SETUP, re.MULTILINE)[1]
+    assert f"'{allowed}'" in (ROOT / "destination" / "Dockerfile").read_text("utf-8")
+
+
 # --- CONTRIBUTING and pre-commit -------------------------------------------------------------------------------------
 
 

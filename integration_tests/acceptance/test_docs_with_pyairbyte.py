@@ -14,14 +14,14 @@ SANDBOX = Typed("python integration_tests/sandbox_api.py", [])
 
 @pytest.fixture
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
-    assert all(map(find_spec, ELSEWHERE.values()))
+    assert all(find_spec(package) for package in ELSEWHERE.values() if package != "dagster")
     monkeypatch.setenv("DO_NOT_TRACK", "1")  # no telemetry, no look into Airbyte's registry
     monkeypatch.setenv("AIRBYTE_OFFLINE_MODE", "1")
     with Shell(clone(tmp_path / "source-stock-ticker"), tmp_path / "environment") as shell:
         yield shell
 
 
-@pytest.mark.parametrize("page", ["recipes.md", "airbyte.md"])
+@pytest.mark.parametrize("page", ["recipes.md", "airbyte.md", "engines.md"])
 def test_all_that_a_page_tells_to_do_comes_out_as_it_shows(page: str, shell: Shell) -> None:
     for step in steps((ROOT / "docs" / page).read_text("utf-8")):
         shell.do(step)

@@ -1,0 +1,104 @@
+"""What the command line says about the config: options that are set for this run, and one part of a list.
+
+    --set NAME=VALUE    an option, in place of the config's
+    --part NAME=2/3     of the list NAME the second of three parts, for several syncs at once, on one machine or many
+
+An item's part is CRC-32(item) % 3 + 1. It depends on the item alone, not on its place: items come and go, and each of
+the others stays in the part that has its rows and its state. A part has a database of its own, named after it, such as
+secrets/config.2-of-3.duckdb. Another number of parts means other databases, each read from the start.
+
+The parts use one key, so they share its requests_per_minute. Streams that do not depend on the list would come out of
+every part alike. The catalog does not say which these are, so --once names them, and part 1 alone reads them. One that
+is not named there costs a few requests more, and nothing is lost.
+
+(Not for a config whose token is replaced when it is used: the first part would void the token of the others.)
+"""
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+from zlib import crc32
+
+Json = dict[str, Any]
+
+RATE = "requests_per_minute"  # 0 means no limit
+
+
+def chosen(settings: list[str], options: Json) -> Json:
+    """NAME=VALUE, as the type that the spec says. Whether the value is right is the connector's to say."""
+    pairs = [setting.partition("=") for setting in settings]
+    if unknown := [name for name, _, _ in pairs if name not in options]:
+        sys.exit(f"SET: there is no option {', '.join(unknown)}; choose from these: {', '.join(options)}.")
+    return {name: typed(value, options[name]) for name, _, value in pairs}
+
+
+def typed(value: str, schema: Json) -> Any:
+    """@FILE stands for what is in it. A list has commas between its items, or each on a line of its own."""
+    if value.startswith("@"):
+        value = Path(value[1:]).read_text("utf-8").strip()
+    if "array" in schema["type"]:
+        return [typed(item.strip(), schema["items"]) for item in value.replace("\n", ",").split(",") if item.strip()]
+    try:
+        return value if "string" in schema["type"] else json.loads(value)
+    except ValueError:
+        return value
+
+
+def names(said: str, there: Iterable[str], variable: str) -> list[str]:
+    """The streams that are named, with commas between them. Exits with a sentence if there is no such stream."""
+    found = [name for name in said.split(",") if name]
+    if unknown := [name for name in found if name not in there]:
+        sys.exit(f"{variable}: there is no {', '.join(unknown)}; choose from these: {', '.join(there)}.")
+    return found
+
+
+class Part(NamedTuple):
+    """One part of a list; by default all of it, whatever the list."""
+
+    option: str = ""
+    number: int = 1
+    total: int = 1
+
+    @classmethod
+    def read(cls, said: str) -> "Part":
+        """NAME=NUMBER/TOTAL. Exits with a sentence if there is no such part."""
+        option, equals, numbers = said.partition("=")
+        number, _, total = numbers.partition("/")
+        if option and number.isdecimal() and total.isdecimal() and 1 <= int(number) <= int(total):
+            return cls(option, int(number), int(total))
+        name = option if option and equals else "NAME"
+        sys.exit(f"PART: {said} is not a part of a list; write the second part of three, for example, as {name}=2/3.")
+
+    def database(self, path: Path) -> Path:
+        """The database of this part, if `path` were that of the whole."""
+        return path if self.total == 1 else path.with_name(f"{path.stem}.{self.number}-of-{self.total}{path.suffix}")
+
+    def config(self, whole: Json, options: Json) -> Json:
+        """The config of this part, with its items and its share of the requests. options: what the spec says."""
+        if self.total == 1:
+            return whole
+        if not isinstance(items := whole.get(self.option), list) or not items:
+            sys.exit(f"PART: the config lists no {self.option} to divide; list them there, or set {self.option}=@FILE.")
+        # An empty list may mean all there is. So it stays whole then, and no stream that depends on it is read.
+        part: Json = {self.option: self._own(items) or items}
+        if isinstance(rate := whole.get(RATE, options.get(RATE, {}).get("default")), int) and rate > 0:
+            if rate < self.total:
+                sys.exit(f"PART: {self.total} parts cannot share {rate} {RATE}; make it {rate} parts at most.")
+            part[RATE] = rate // self.total + (self.number <= rate % self.total)
+        return whole | part
+
+    def streams(self, configured: list[Json], once: list[str], config: Json) -> list[Json]:
+        """Those that this part reads. Exits with a sentence, and with success, if there are none."""
+        if self.total == 1:
+            return configured
+        depend = bool(self._own(config[self.option]))
+        found = [one for one in configured if (self.number == 1 if one["stream"]["name"] in once else depend)]
+        if not found:
+            print(f"Part {self.number} of {self.total} has nothing to read.")
+            sys.exit()
+        return found
+
+    def _own(self, items: list[Any]) -> list[Any]:
+        return [item for item in items if crc32(str(item).encode()) % self.total == self.number - 1]
