@@ -30,7 +30,7 @@ from subprocess import DEVNULL, PIPE, Popen
 from typing import Any
 
 import duckdb
-from tables import Json, SchemaChanged, Table, connect
+from tables import DatabaseInUse, Json, SchemaChanged, Table, connect
 
 ROOT = Path(__file__).resolve().parent.parent
 INCREMENTAL = {"sync_mode": "incremental", "destination_sync_mode": "append_dedup"}
@@ -104,7 +104,9 @@ class Connector:
 def typed(value: str, schema: Json) -> Any:
     """@FILE stands for what is in it. A list has commas between its items, or each on a line of its own."""
     if value.startswith("@"):
-        value = Path(value[1:]).read_text("utf-8").strip()
+        file, value = value[1:], Path(value[1:]).read_text("utf-8-sig").strip()
+        if not value:
+            sys.exit(f"SET: {file} is empty.")  # to many options an empty list means: all there is
     if "array" in schema["type"]:
         return [typed(item.strip(), schema["items"]) for item in value.replace("\n", ",").split(",") if item.strip()]
     try:
@@ -203,5 +205,5 @@ if __name__ == "__main__":
     try:
         with ExitStack() as stack:
             sys.exit(main(arguments(), stack))
-    except (SchemaChanged, duckdb.Error, OSError) as error:
+    except (DatabaseInUse, SchemaChanged, duckdb.Error, OSError) as error:
         sys.exit(str(error))
