@@ -271,8 +271,8 @@ def test_a_database_that_another_sync_uses_is_left_alone(project: Project) -> No
     first = waiting(project)
     _, stderr = project.sync(code=1)
     assert stderr == (
-        f"DATABASE: {project.database.resolve()} is open in another program (PID {first.pid}), and DuckDB lets only one "
-        "write. Close it there, or wait until that sync has ended.\n"
+        f"DATABASE: {project.database.resolve()} is open in another program (PID {first.pid}), and DuckDB lets "
+        "only one write. Close it there, or wait until that sync has ended.\n"
     )
     first.send_signal(signal.SIGINT)
     first.communicate(timeout=60)
