@@ -56,7 +56,7 @@ TARGETS |= {"make acceptance", "make image", "make imagetest", "make example"}  
 TARGETS |= {"make sync CONFIG=secrets/config.json"}  # the sandbox's stands for it
 TARGETS |= {f"{BEHIND_A_PROXY} make sync CONFIG=secrets/config.json"}  # test_recipes.py has a proxy
 TARGETS |= {"make benchmark", "make benchmark PEERS=yes", "make growth", "make hotpath"}  # test_benchmarks.py: small
-# Parts of commands on the pages -> the packages without which these are left out. (integration_tests/acceptance has them.)
+# Parts of commands on the pages, and the packages without which these are left out. (acceptance/ has them.)
 ELSEWHERE = {"load.py": "duckdb", ".df()": "pandas", ".pl()": "polars", "standard_tests": "airbyte_cdk"}
 ELSEWHERE |= dict.fromkeys(("secrets/sync.py", "pyab", "postgres.py", "psql"), "airbyte")
 # The run that this is part of.
@@ -167,7 +167,7 @@ class Shell:
     """
 
     def __init__(self, folder: Path, environment: Path) -> None:
-        self._home = self._folder = folder
+        self.folder = self._home = self._folder = folder
         self._exit_code, self._said = 0, ""  # of the last command
         self._sandboxes: list[subprocess.Popen[str]] = []
         self._addresses = [USUAL_ADDRESS]  # at which a sandbox was, the last one is the present
