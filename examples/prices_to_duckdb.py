@@ -14,8 +14,8 @@ import os
 import sys
 from pathlib import Path
 
-# PyAirbyte looks at these while it is imported: no telemetry, no search in Airbyte's registry, no need of the internet.
-os.environ.update(DO_NOT_TRACK="1", AIRBYTE_OFFLINE_MODE="1")
+# PyAirbyte looks at it while it is imported. It then needs no internet: no search in Airbyte's registry, no usage data.
+os.environ["AIRBYTE_OFFLINE_MODE"] = "1"
 import airbyte
 import matplotlib as mpl
 import pandas as pd
