@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import socketserver
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -27,41 +25,21 @@ def page(name: str) -> str:
 
 
 @pytest.fixture
-def strangers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
-    """The hosts of the internet that somebody asks for: who wants one comes to this proxy, which lets nobody out."""
-    asked: list[bytes] = []
-
-    class Refuse(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            asked.append(self.rfile.readline())
-            self.wfile.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refuse) as proxy:
-        threading.Thread(target=proxy.serve_forever, args=(0.02,), daemon=True).start()
-        for name in ("HTTPS_PROXY", "https_proxy"):
-            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.server_address[1]}")
-        yield asked
-        proxy.shutdown()
-
-
-@pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+def shell(tmp_path: Path, internet: list[bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     assert all(map(find_spec, ELSEWHERE.values()))
-    for name in ("DO_NOT_TRACK", "AIRBYTE_OFFLINE_MODE"):  # what needs them sets them
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")  # pyab, source-stock-ticker
     with Shell(clone(tmp_path / "source-stock-ticker"), tmp_path / "environment") as shell:
         yield shell
 
 
 @pytest.mark.parametrize("name", ["recipes.md", "airbyte.md"])
-def test_all_that_a_page_tells_to_do_comes_out_as_it_shows(name: str, shell: Shell, strangers: list[bytes]) -> None:
+def test_all_that_a_page_tells_to_do_comes_out_as_it_shows(name: str, shell: Shell, internet: list[bytes]) -> None:
     text = page(name)
     if name == "recipes.md":
         text = text.replace(section(text, "Into Postgres, by PyAirbyte"), "")  # test_postgres.py
     for step in steps(text):
         shell.do(step)
-    assert strangers == []
+    assert internet == []
 
 
 def test_a_read_by_pyairbyte_that_is_stopped_leaves_no_table(shell: Shell) -> None:
