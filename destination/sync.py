@@ -30,7 +30,7 @@ from subprocess import DEVNULL, PIPE, Popen
 from typing import Any
 
 import duckdb
-from tables import DatabaseInUse, Json, SchemaChanged, Table, connect
+from tables import Json, SchemaChanged, Table, connect
 
 ROOT = Path(__file__).resolve().parent.parent
 INCREMENTAL = {"sync_mode": "incremental", "destination_sync_mode": "append_dedup"}
@@ -205,5 +205,5 @@ if __name__ == "__main__":
     try:
         with ExitStack() as stack:
             sys.exit(main(arguments(), stack))
-    except (DatabaseInUse, SchemaChanged, duckdb.Error, OSError) as error:
+    except (SchemaChanged, duckdb.Error, OSError) as error:
         sys.exit(str(error))

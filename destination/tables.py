@@ -36,22 +36,15 @@ class SchemaChanged(Exception):
     """A column cannot take what the connector now sends."""
 
 
-class DatabaseInUse(Exception):
-    """Another program has opened the file."""
-
-
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
-    """The database, in which _state says of each table how far its rows go."""
+    """The database, in which _state says of each table how far its rows go. Raises OSError if it is in use."""
     try:
         database = duckdb.connect(str(path))
     except duckdb.IOException as error:
-        if "Could not set lock" not in str(error):
+        if not (lock := re.search(r"Could not set lock.*( \(PID \d+\))", str(error))):
             raise
-        other = re.search(r"\(PID \d+\)", str(error))
-        raise DatabaseInUse(
-            f"DATABASE: {path} is open in another program{f' {other[0]}' if other else ''}, and DuckDB lets only one "
-            "write. Close it there, or wait until that sync has ended."
-        ) from None
+        why = f"DATABASE: {path} is open in another program{lock[1]}, and DuckDB lets only one write."
+        raise BlockingIOError(f"{why} Close it there, or wait until that sync has ended.") from None
     database.execute("SET TimeZone = 'UTC'")
     database.execute("CREATE TABLE IF NOT EXISTS _state (name VARCHAR PRIMARY KEY, sync_id BIGINT, state JSON)")
     return database
