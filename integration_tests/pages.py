@@ -167,7 +167,7 @@ class Shell:
     """
 
     def __init__(self, folder: Path, environment: Path) -> None:
-        self.folder = self._home = self._folder = folder
+        self._home = self._folder = folder
         self._exit_code, self._said = 0, ""  # of the last command
         self._sandboxes: list[subprocess.Popen[str]] = []
         self._addresses = [USUAL_ADDRESS]  # at which a sandbox was, the last one is the present

@@ -12,6 +12,7 @@ import socket
 import socketserver
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,14 +20,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pages
 import pytest
-from pages import BEHIND_A_PROXY, WITH_MAKE, Shell, commands, section
+from pages import BEHIND_A_PROXY, USUAL_ADDRESS, WITH_MAKE, commands, section
 from sandbox_api import SandboxApi
 from sandbox_market import many
 from usual import ROOT
 
 if TYPE_CHECKING:
-    from conftest import Connector, Row
+    from conftest import Connector
 
 RECIPES = (ROOT / "docs" / "recipes.md").read_text("utf-8")
 NIGHTLY = ROOT / "examples" / "nightly"
@@ -42,23 +44,58 @@ def number(pattern: str, title: str) -> int:
     return int(found[1])
 
 
+@pytest.fixture
+def clone(api: SandboxApi, tmp_path: Path) -> Path:
+    """The project at the place that the crontab names, with its environment, and with configs for the sandbox."""
+    folder = pages.clone(tmp_path / "source-stock-ticker")
+    programs = folder / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (programs / "python").chmod(0o755)
+    for name in (".ready", ".ready-to-sync"):  # so that make installs nothing
+        (folder / ".venv" / name).touch()
+    sample = folder / "sample_files" / "config_sandbox.json"
+    sample.write_text(sample.read_text("utf-8").replace(USUAL_ADDRESS, api.url), "utf-8")
+    shutil.copy(sample, folder / "secrets" / "config.json")
+    return folder
+
+
+def typed(command: str, folder: Path) -> tuple[int, list[str]]:
+    """Exit code and output of a command in that folder."""
+    make = {"MAKEFLAGS": "", "MAKELEVEL": "0", "VENV": ".venv"}
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env={**os.environ, **make},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=LONGEST,
+    )
+    return done.returncode, done.stdout.splitlines()
+
+
+def recipe(title: str) -> list[str]:
+    """The commands of a section of the page."""
+    return [step.command for step in commands(section(RECIPES, title))]
+
+
 # 500 tickers, from a file
 
 
 @WITH_MAKE
-def test_the_tickers_of_an_index_come_out_of_a_file_in_few_requests(shell: Shell, api: SandboxApi) -> None:
+def test_the_tickers_of_an_index_come_out_of_a_file_in_few_requests(clone: Path, api: SandboxApi) -> None:
     tickers = many(api, MEMBERS)
-    shell.answers_at(api.url)
     rows = "".join(f'{ticker},"Company {ticker}, Inc.",Energy\r\n' for ticker in tickers)
-    (shell.folder / "secrets" / "members.csv").write_bytes(f"\ufeffSymbol,Security,Sector\r\n{rows}".encode())
-    cut, sync = [step.command for step in commands(section(RECIPES, "500 tickers, from a file"))][1:]
-    shell.type(cut)
-    shown = shell.type(f'{sync} SET="start_date=2005-02-01 end_date=2005-03-30"')
+    (clone / "secrets" / "members.csv").write_bytes(f"\ufeffSymbol,Security,Sector\r\n{rows}".encode())
+    cut, sync = recipe("500 tickers, from a file")
+    assert typed(cut, clone) == (0, [])
+    code, shown = typed(f'{sync} SET="start_date=2005-02-01 end_date=2005-03-30"', clone)
     days = len(api.days("IBM", "2005-02-01", "2005-03-30", adjusted=True))
-    assert shown[1].split()[1:3] == [f"{MEMBERS * days:,}"] * 2
+    assert (code, shown[1].split()[1:3]) == (0, [f"{MEMBERS * days:,}"] * 2)
     api.requests.clear()
-    shown = shell.type(sync)  # as the config has it, to the day after
-    assert shown[1].split()[2] == f"{MEMBERS * (days + 1):,}"
+    code, shown = typed(sync, clone)  # as the config has it, to the day after
+    assert (code, shown[1].split()[2]) == (0, f"{MEMBERS * (days + 1):,}")
     assert len(api.requests) == number(r"Each night after that takes (\d+)", "500 tickers, from a file")
 
 
@@ -75,16 +112,6 @@ def test_the_first_read_of_the_tickers_of_an_index_costs_what_the_page_says(
 
 
 # Every night
-
-
-@pytest.fixture
-def clone(shell: Shell, api: SandboxApi) -> Path:
-    """The project at the place that the crontab names, with its environment, and with a config for the sandbox."""
-    folder = shell.folder
-    (folder / ".venv").symlink_to(folder.parent / "environment")
-    shell.answers_at(api.url)
-    shutil.copy(folder / "sample_files" / "config_sandbox.json", folder / "secrets" / "config.json")
-    return folder
 
 
 def by_cron(clone: Path) -> subprocess.Popen[str]:
@@ -227,31 +254,24 @@ def proxy(api: SandboxApi) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def behind(proxy: Proxy, shell: Shell) -> Callable[..., Row]:
-    """behind(...) -> code and output of the page's command, its proxy and certificates replaced by these."""
+def behind(proxy: Proxy, clone: Path) -> Callable[[Path], tuple[int, list[str]]]:
+    """behind(certificates) -> exit code and output of the page's command with these, behind this proxy."""
     config = (ROOT / "sample_files" / "config_sandbox.json").read_text("utf-8")
     # Nothing listens there: whoever does not ask the proxy comes nowhere.
-    (shell.folder / "secrets" / "config.json").write_text(
-        config.replace("http://localhost:8080", "https://localhost:1")
-    )
-
-    def run(certificates: Path) -> tuple[int, list[str]]:
-        (command,) = [step.command for step in commands(section(RECIPES, "Behind a proxy"))]
-        assert command.startswith(BEHIND_A_PROXY)
-        command = command.replace("http://proxy.example.com:3128", f"http://127.0.0.1:{proxy.server_address[1]}")
-        said = shell.type(command.replace("/etc/ssl/certs/ca-certificates.crt", str(certificates)))
-        return int(*shell.type("echo $?")), said
-
-    return run
+    (clone / "secrets" / "config.json").write_text(config.replace(USUAL_ADDRESS, "https://localhost:1"))
+    (command,) = recipe("Behind a proxy")
+    assert command.startswith(BEHIND_A_PROXY)
+    command = command.replace("http://proxy.example.com:3128", f"http://127.0.0.1:{proxy.server_address[1]}")
+    return lambda file: typed(command.replace("/etc/ssl/certs/ca-certificates.crt", str(file)), clone)
 
 
 @WITH_MAKE
 def test_make_sync_goes_through_the_proxy_and_trusts_the_company(
-    behind: Callable[[Path], tuple[int, list[str]]], proxy: Proxy, shell: Shell, api: SandboxApi
+    behind: Callable[[Path], tuple[int, list[str]]], proxy: Proxy, clone: Path, api: SandboxApi
 ) -> None:
     code, said = behind(CERTIFICATES / "authority.pem")
     assert code == 0, said
-    with duckdb.connect(str(shell.folder / "secrets" / "config.duckdb")) as database:
+    with duckdb.connect(str(clone / "secrets" / "config.duckdb")) as database:
         assert database.execute("SELECT count(*) FROM stock_prices").fetchall() == [(82,)]
     assert {line.rpartition(b" HTTP/")[0] for line in proxy.asked} == {b"CONNECT localhost:1"}
     assert api.calls("/v2/aggs/")
@@ -259,7 +279,7 @@ def test_make_sync_goes_through_the_proxy_and_trusts_the_company(
 
 @WITH_MAKE
 def test_without_the_companys_certificates_make_sync_names_the_variable(
-    behind: Callable[[Path], tuple[int, list[str]]], api: SandboxApi, tmp_path: Path
+    behind: Callable[[Path], tuple[int, list[str]]], api: SandboxApi
 ) -> None:
     usual = ssl.get_default_verify_paths().cafile or pytest.skip("this machine has no file of certificates")
     code, said = behind(Path(usual))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from pages import ELSEWHERE, ROOT, FileBlock, Shell, Typed, clone, section, steps
+from pages import ELSEWHERE, ROOT, USUAL_ADDRESS, FileBlock, Shell, Typed, clone, section, steps
 from sandbox_api import SandboxApi
 
 SANDBOX = Typed("python integration_tests/sandbox_api.py", [])
@@ -42,13 +42,13 @@ def test_all_that_a_page_tells_to_do_comes_out_as_it_shows(name: str, shell: She
     assert internet == []
 
 
-def test_a_read_by_pyairbyte_that_is_stopped_leaves_no_table(shell: Shell) -> None:
+def test_a_read_by_pyairbyte_that_is_stopped_leaves_no_table(tmp_path: Path) -> None:
     (script,) = [step for step in steps(page("airbyte.md")) if isinstance(step, FileBlock) and step.verb == "Make"]
+    (tmp_path / "secrets").mkdir()
     with SandboxApi(page_size=2, latency=0.2) as api:
-        shell.answers_at(api.url)
-        shell.edit(script)
+        (tmp_path / script.path).write_text(script.text.replace(USUAL_ADDRESS, api.url), "utf-8")
         command = [sys.executable, "-W", "ignore", script.path]
-        process = subprocess.Popen(command, cwd=shell.folder, start_new_session=True, stderr=subprocess.PIPE)
+        process = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, stderr=subprocess.PIPE)
         deadline = time.monotonic() + LONGEST
         while len(api.calls("/v2/aggs/")) < 30:  # of 42, so that one ticker is through
             assert (process.poll(), time.monotonic() < deadline) == (None, True)
@@ -56,7 +56,7 @@ def test_a_read_by_pyairbyte_that_is_stopped_leaves_no_table(shell: Shell) -> No
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         process.communicate(timeout=LONGEST)
     assert process.returncode != 0
-    with duckdb.connect(str(shell.folder / "secrets" / "stocks.duckdb")) as database:
+    with duckdb.connect(str(tmp_path / "secrets" / "stocks.duckdb")) as database:
         tables = {name for (name,) in database.execute("SELECT table_name FROM information_schema.tables").fetchall()}
     assert tables
     assert not any("stock_prices" in table for table in tables)

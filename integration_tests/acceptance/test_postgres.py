@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages import ROOT, Shell, Typed, clone, section, steps
+from pages import ROOT, Shell, clone, section, steps
 from usual import unused_port
 
 PROGRAMS = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)  # as Debian has them
 USER, PASSWORD, DATABASE = "analyst", "p@ss:w/rd%41", "market"
 LONGEST = 60  # seconds
-SANDBOX = Typed("python integration_tests/sandbox_api.py", [])
+RECIPES = (ROOT / "docs" / "recipes.md").read_text("utf-8")
 
 pytestmark = pytest.mark.skipif(
     not (PROGRAMS and (PROGRAMS / "initdb").exists()),
@@ -65,22 +65,26 @@ def postgres() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def shell(tmp_path: Path, postgres: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+def folder(tmp_path: Path) -> Path:
+    return clone(tmp_path / "source-stock-ticker")
+
+
+@pytest.fixture
+def shell(folder: Path, postgres: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     for name, value in postgres.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PATH", f"{PROGRAMS}:{os.environ['PATH']}")  # psql
-    with Shell(clone(tmp_path / "source-stock-ticker"), tmp_path / "environment") as shell:
+    with Shell(folder, folder.parent / "environment") as shell:
         yield shell
 
 
-def test_the_rows_come_into_postgres_and_tickers_can_be_added_run_by_run(shell: Shell) -> None:
-    shell.do(SANDBOX)
-    for step in steps(section((ROOT / "docs" / "recipes.md").read_text("utf-8"), "Into Postgres, by PyAirbyte")):
-        shell.do(step)
-    config = shell.folder / "sample_files" / "config_sandbox.json"
+def test_the_rows_come_into_postgres_and_tickers_can_be_added_run_by_run(shell: Shell, folder: Path) -> None:
+    for title in ("Before you begin", "Into Postgres, by PyAirbyte"):
+        for step in steps(section(RECIPES, title)):
+            shell.do(step)
+    config = folder / "sample_files" / "config_sandbox.json"
     config.write_text(json.dumps(json.loads(config.read_text("utf-8")) | {"tickers": ["AAPL", "IBM", "MSFT"]}), "utf-8")
     *_, came = shell.type("python -W ignore secrets/postgres.py")
     assert came == f"{6 + 41} rows came"
-    assert shell.type("psql -At -c 'SELECT count(*), count(DISTINCT stock_ticker) FROM stocks.stock_prices'") == [
-        "123|3"
-    ]
+    counted = "psql -At -c 'SELECT count(*), count(DISTINCT stock_ticker) FROM stocks.stock_prices'"
+    assert shell.type(counted) == ["123|3"]
