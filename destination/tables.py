@@ -43,7 +43,7 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
     except duckdb.IOException as error:
         if not (lock := re.search(r"Could not set lock[^(]*(\(PID \d+\))?", str(error))):
             raise
-        why = f"DATABASE: {path} is open in another program {lock[1] or '(PID unknown)'}, and DuckDB lets only one write."
+        why = f"DATABASE: {path} is open in another program {lock[1] or '(which?)'}, and DuckDB lets only one write."
         raise BlockingIOError(f"{why} Close it there, or wait until that sync has ended.") from None
     database.execute("SET TimeZone = 'UTC'")
     database.execute("CREATE TABLE IF NOT EXISTS _state (name VARCHAR PRIMARY KEY, sync_id BIGINT, state JSON)")
