@@ -78,6 +78,7 @@ setup(
             "airbyte-cdk>=7.39,<8",
             "airbyte-connector-models>=0.1.12,<1",
             "matplotlib>=3.8,<4",
+            "polars>=1,<2",  # for docs/recipes.md; pandas and pyarrow come with PyAirbyte
             "pytest>=8,<10",
         ],
         "benchmarks": ["pytest>=8,<10", "pytest-benchmark>=5,<6", "orjson>=3.9,<4"],

@@ -37,7 +37,9 @@ def chosen(settings: list[str], options: Json) -> Json:
 def typed(value: str, schema: Json) -> Any:
     """@FILE stands for what is in it. A list has commas between its items, or each on a line of its own."""
     if value.startswith("@"):
-        value = Path(value[1:]).read_text("utf-8").strip()
+        file, value = value[1:], Path(value[1:]).read_text("utf-8-sig").strip()
+        if not value:
+            sys.exit(f"SET: {file} is empty.")  # to many options an empty list means: all there is
     if "array" in schema["type"]:
         return [typed(item.strip(), schema["items"]) for item in value.replace("\n", ",").split(",") if item.strip()]
     try:

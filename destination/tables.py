@@ -17,6 +17,7 @@ sync_id, by which the connector knows that its state still counts. (A stream tha
 """
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,14 @@ class SchemaChanged(Exception):
 
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
-    """The database, in which _state says of each table how far its rows go."""
-    database = duckdb.connect(str(path))
+    """The database, in which _state says of each table how far its rows go. Raises OSError if it is in use."""
+    try:
+        database = duckdb.connect(str(path))
+    except duckdb.IOException as error:
+        if not (lock := re.search(r"Could not set lock[^(]*(\(PID \d+\))?", str(error))):
+            raise
+        why = f"DATABASE: {path} is open in another program {lock[1] or '(which?)'}, and DuckDB lets only one write."
+        raise BlockingIOError(f"{why} Close it there, or wait until that sync has ended.") from None
     database.execute("SET TimeZone = 'UTC'")
     database.execute("CREATE TABLE IF NOT EXISTS _state (name VARCHAR PRIMARY KEY, sync_id BIGINT, state JSON)")
     return database

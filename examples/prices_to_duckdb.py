@@ -3,8 +3,9 @@
     make example
 
 PyAirbyte runs the connector, as Airbyte does, and keeps rows and state in one DuckDB file: run this a second time, and
-only the last days are read. The API here is the sandbox, with its real prices. For prices of your own days and tickers
-change CONFIG: your key, no `api_url`, other `tickers` and days.
+only the last days are read. Both come into the database when the read has ended: stop it before, and nothing is there.
+The API here is the sandbox, with its real prices. For prices of your own days and tickers change CONFIG: your key, no
+`api_url`, other `tickers` and days.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import os
 import sys
 from pathlib import Path
 
-# PyAirbyte looks at these while it is imported: no telemetry, and no search for the connector in Airbyte's registry.
-os.environ.update(DO_NOT_TRACK="1", AIRBYTE_OFFLINE_MODE="1")
+# PyAirbyte looks at it while it is imported. It then needs no internet: no search in Airbyte's registry, no usage data.
+os.environ["AIRBYTE_OFFLINE_MODE"] = "1"
 import airbyte
 import matplotlib as mpl
 import pandas as pd

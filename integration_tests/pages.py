@@ -49,18 +49,21 @@ SET_UP = {
 }
 # pytest and make write otherwise under these than in a person's terminal: whole lines in the summary, colours, folders.
 NOT_A_PERSONS = {"CI", "BUILD_NUMBER", "FORCE_COLOR", "PY_COLORS", "PYTEST_ADDOPTS", "MAKEFLAGS", "MAKELEVEL"}
+BEHIND_A_PROXY = "HTTPS_PROXY=http://proxy.example.com:3128 REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt"
 # What takes too long to be run from a page, or needs what not every machine has: each has a test of its own, and here
 # `make` is only asked whether it knows the target. (Docker commands: see Shell.)
 TARGETS = {"make test", "make lint", "make sandbox", "make help", "make lock"}
 TARGETS |= {"make acceptance", "make image", "make imagetest", "make example"}  # .ci/run runs these
 TARGETS |= {"make sbom", "make audit"}  # acceptance/test_sbom.py, test_audit.py
 TARGETS |= {"make sync CONFIG=secrets/config.json"}  # the sandbox's stands for it
+TARGETS |= {f"{BEHIND_A_PROXY} make sync CONFIG=secrets/config.json"}  # test_recipes.py has a proxy
 TARGETS |= {"make wheelhouse"}  # it asks the package index
 TARGETS |= {"make benchmark", "make benchmark PEERS=yes", "make growth", "make hotpath"}  # test_benchmarks.py: small
 TARGETS |= {"make engines"}  # it runs integration_tests/engines/ in an environment of its own
-# Scripts on the pages, and the packages without which they are left out. (integration_tests/acceptance has them; of
-# Dagster, integration_tests/engines.)
-ELSEWHERE = {"load.py": "duckdb", "sync.py": "airbyte", "standard_tests": "airbyte_cdk", "pyab": "airbyte"}
+# Parts of commands on the pages, and the packages without which these are left out. (acceptance/ has them; of Dagster,
+# engines/.)
+ELSEWHERE = {"load.py": "duckdb", ".df()": "pandas", ".pl()": "polars", "standard_tests": "airbyte_cdk"}
+ELSEWHERE |= dict.fromkeys(("secrets/sync.py", "pyab", "postgres.py", "psql"), "airbyte")
 ELSEWHERE |= {"together.py": "duckdb", "definitions.py": "dagster"}
 # The run that this is part of.
 ALL_TESTS = {"python -m pytest -s unit_tests", "python -m pytest -s integration_tests"}

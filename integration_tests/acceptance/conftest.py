@@ -1,5 +1,9 @@
 """What the acceptance tests share, beside the fixtures of ../conftest.py: `api` is here the sandbox of the copy."""
 
+import socketserver
+import threading
+from collections.abc import Iterator
+
 import pytest
 from project_copy import sandbox
 from sandbox_api import SandboxApi
@@ -20,3 +24,23 @@ def image(pytestconfig: pytest.Config) -> str:
     """Its name."""
     name = pytestconfig.getoption("--connector-image")
     return name or pytest.skip("no --connector-image names an image")
+
+
+@pytest.fixture(scope="module")
+def internet() -> Iterator[list[bytes]]:
+    """What commands ask of the internet: a proxy refuses it. No variable keeps them from asking."""
+    asked: list[bytes] = []
+
+    class Refuse(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            asked.append(self.rfile.readline())
+            self.wfile.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refuse) as proxy, pytest.MonkeyPatch.context() as patch:
+        threading.Thread(target=proxy.serve_forever, args=(0.02,), daemon=True).start()
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            patch.setenv(name, f"http://127.0.0.1:{proxy.server_address[1]}")
+        for name in ("DO_NOT_TRACK", "AIRBYTE_OFFLINE_MODE"):
+            patch.delenv(name, raising=False)
+        yield asked
+        proxy.shutdown()

@@ -25,7 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def outputs(folder: Path) -> list[str]:
+def outputs(folder: Path, internet: list[bytes]) -> list[str]:
     """What the first and the second run print."""
     command = [sys.executable, "-W", "ignore", str(folder / SCRIPT)]
     runs = [subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", timeout=100) for _ in range(2)]
@@ -46,3 +46,8 @@ def test_the_answer_knows_of_the_split(outputs: list[str]) -> None:
 
 def test_there_is_a_picture(outputs: list[str], folder: Path) -> None:
     assert (folder / "docs" / "example.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_internet_is_not_needed(outputs: list[str], internet: list[bytes]) -> None:
+    assert len(outputs) == 2
+    assert internet == []

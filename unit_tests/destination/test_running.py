@@ -211,7 +211,7 @@ def test_the_database_may_be_elsewhere(project: Project) -> None:
 
 def test_options_have_the_type_that_the_spec_says(project: Project) -> None:
     (project.folder / "places.txt").write_text("Rome\n\n San Marino \nOslo\n")
-    (project.folder / "key").write_text("from a file\n")
+    (project.folder / "key").write_text("\ufefffrom a file\r\n")  # as Windows and Excel save it
     words = ["api_key=@key", "places=@places.txt", "numbers=1,2", "since=2024-01-01", "days=7", "share=0.5", "all=true"]
     project.sync(*(word for one in [*words, 'window={"a": 1}'] for word in ("--set", one)))
     assert project.asked("discover")["config"] == project.asked("read")["config"]
@@ -243,6 +243,7 @@ def test_a_value_of_another_type_is_the_connectors_to_refuse(project: Project) -
     [
         (["--set", "day=1"], "SET: there is no option day; choose from these: api_key, places, "),
         (["--set", "places=@none"], "No such file or directory: 'none'"),
+        (["--set", "places=@empty"], "SET: empty is empty."),
         (["--streams", "event"], "STREAMS: there is no event; choose from these: events, places."),
         (["--config", "none.json"], "CONFIG: none.json is no file that holds a JSON object"),
         (["--config", "main.py"], "CONFIG: main.py is no file that holds a JSON object"),
@@ -250,6 +251,7 @@ def test_a_value_of_another_type_is_the_connectors_to_refuse(project: Project) -
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(options: list[str], sentence: str, project: Project) -> None:
+    (project.folder / "empty").write_text("\n")
     stdout, stderr = project.sync(*options, code=1)
     assert stdout == ""
     assert sentence in stderr
@@ -268,7 +270,10 @@ def test_a_database_that_another_sync_uses_is_left_alone(project: Project) -> No
     project.steps["read"] = [record(1), state(1), WAIT]
     first = waiting(project)
     _, stderr = project.sync(code=1)
-    assert "lock" in stderr
+    assert stderr == (
+        f"DATABASE: {project.database.resolve()} is open in another program (PID {first.pid}), and DuckDB lets "
+        "only one write. Close it there, or wait until that sync has ended.\n"
+    )
     first.send_signal(signal.SIGINT)
     first.communicate(timeout=60)
     assert project.ids() == [1]
