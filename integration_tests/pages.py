@@ -56,6 +56,7 @@ TARGETS |= {"make sync CONFIG=secrets/config.json"}  # the sandbox's stands for 
 TARGETS |= {"make benchmark", "make benchmark PEERS=yes", "make growth", "make hotpath"}  # test_benchmarks.py: small
 # Scripts on the pages, and the packages without which they are left out. (integration_tests/acceptance has them.)
 ELSEWHERE = {"load.py": "duckdb", "sync.py": "airbyte", "standard_tests": "airbyte_cdk"}
+ELSEWHERE |= {"source-declarative-manifest": "airbyte_cdk"}
 # The run that this is part of.
 ALL_TESTS = {"python -m pytest -s unit_tests", "python -m pytest -s integration_tests"}
 
@@ -169,7 +170,7 @@ class Shell:
         self._sandboxes: list[subprocess.Popen[str]] = []
         self._addresses = [USUAL_ADDRESS]  # at which a sandbox was, the last one is the present
         person = {name: value for name, value in os.environ.items() if name not in NOT_A_PERSONS}
-        path = f"{_virtual(environment)}:{person['PATH']}"
+        path = f"{_virtual(environment)}:{Path(sys.executable).parent}:{person['PATH']}"
         self._environment = person | {"PATH": path, "COLUMNS": "80", "VENV": str(environment)}
 
     def __enter__(self) -> Shell:

@@ -12,7 +12,7 @@ from pages import ALL_TESTS, FILE, SET_UP, TARGETS, WITH_MAKE, Shell, blocks, co
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = WITH_MAKE
 
-SESSIONS = ["tutorial.md", "recipes.md", "airbyte.md"]  # pages to be followed from the top
+SESSIONS = ["tutorial.md", "recipes.md", "airbyte.md", "low-code.md"]  # pages to be followed from the top
 
 
 def text_of(page: str) -> str:

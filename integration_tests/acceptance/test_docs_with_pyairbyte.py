@@ -21,7 +21,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
         yield shell
 
 
-@pytest.mark.parametrize("page", ["recipes.md", "airbyte.md"])
+@pytest.mark.parametrize("page", ["recipes.md", "airbyte.md", "low-code.md"])
 def test_all_that_a_page_tells_to_do_comes_out_as_it_shows(page: str, shell: Shell) -> None:
     for step in steps((ROOT / "docs" / page).read_text("utf-8")):
         shell.do(step)

@@ -1,4 +1,4 @@
-"""The low-code twin, run by Airbyte's CDK: the rows of two streams as ours, and what docs/low-code.md says it cannot say.
+"""The low-code twin, run by Airbyte's CDK, has the rows of ours; and docs/low-code.md tells what it can and cannot say.
 
 What a manifest cannot say is shown by what becomes of the rows; so the page loses a sentence when the CDK learns it.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -49,7 +50,9 @@ class Twin:
         (status,) = (message["connectionStatus"] for message in self.messages if "connectionStatus" in message)
         return status.get("message") or status["status"]
 
-    def read(self, stream: str, *others: str, mode: str = "full_refresh", state: Any = None, **config: Any) -> list[Row]:
+    def read(
+        self, stream: str, *others: str, mode: str = "full_refresh", state: Any = None, **config: Any
+    ) -> list[Row]:
         """The rows of the first stream named; all are read."""
         catalog = self._connector.file(self._connector.catalog([stream, *others], mode))
         files = ["--config", self._connector.config(**config), "--catalog", catalog]
@@ -89,7 +92,7 @@ def by_id(rows: list[Row]) -> dict[Any, Row]:
     return {(row["id"], row.get("name")): row for row in known}
 
 
-# --- The same ----------------------------------------------------------------------------------------------------------
+# --- The same ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("config", [YEARS, ALL_TICKERS], ids=["two tickers", "all tickers"])
@@ -161,7 +164,7 @@ def test_the_requests_of_all_its_streams_keep_to_one_limit(api: SandboxApi, ours
     assert len(api.calls()) == len(set(api.calls())), "a request was repeated: it was one too many"
 
 
-# --- What it cannot say ------------------------------------------------------------------------------------------------
+# --- What it cannot say -----------------------------------------------------------------------------------------------
 
 
 def with_a_cursor() -> Row:
@@ -242,3 +245,37 @@ def test_it_follows_pages_that_lead_in_a_circle(api: SandboxApi, ours: Any, twin
     assert (len(links), read.error()["message"]) == (2, "The pages of /stocks/v1/dividends lead in a circle.")
     rows = twin.read("dividends", **YEARS)
     assert (len(links), len(rows) > 400, len(by_id(rows))) == (101, True, 10)
+
+
+# --- The page ---------------------------------------------------------------------------------------------------------
+
+
+def yaml_lines(part: str) -> int:
+    """How many lines a part of the manifest has, without blank ones, comments and the schema in it."""
+    part = re.sub(r"^    schema_loader:\n(?:      .*\n)+", "", part, flags=re.MULTILINE)
+    return sum(1 for line in part.splitlines() if line.strip() and not line.strip().startswith("#"))
+
+
+def python_lines(file: str, *left_out: str, only: str | None = None) -> int:
+    """The same of a module, without docstrings and the classes left out; or of its one class `only`."""
+    tree = ast.parse((PACKAGE / file).read_text("utf-8"))
+    named = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    tree.body = [named[only]] if only else [node for node in tree.body if node not in [named[n] for n in left_out]]
+    docs = [node for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
+    without = {line for node in docs for line in range(node.lineno, (node.end_lineno or 0) + 1)}
+    written = {line for node in tree.body for line in range(node.lineno, (node.end_lineno or 0) + 1)} - without
+    lines = (PACKAGE / file).read_text("utf-8").splitlines()
+    return sum(1 for number in written if lines[number - 1].strip() and not lines[number - 1].strip().startswith("#"))
+
+
+def test_the_page_counts_the_lines_of_both() -> None:
+    whole = (ROOT / "examples" / "low_code" / "manifest.yaml").read_text("utf-8")
+    exchanges, dividends = re.findall(r"^  - type: DeclarativeStream\n(?:    .*\n)+", whole, re.MULTILINE)
+    shared = whole.replace(exchanges, "").replace(dividends, "")
+    shared_python = sum(map(python_lines, ["api.py", "settings.py", "source.py", "streams/table.py"]))
+    shared_python += yaml_lines((ROOT / "spec.yaml").read_text("utf-8"))
+    assert re.findall(r"^\| (.+?) \| (\d+) \| (\d+)", PAGE, re.MULTILINE) == [
+        ("`exchanges`", str(yaml_lines(exchanges)), str(python_lines("streams/reference.py", only="Exchanges"))),
+        ("`dividends`", str(yaml_lines(dividends)), str(python_lines("streams/announcements.py", "Splits"))),
+        ("what they stand on, apart from CDK and `runtime/`", str(yaml_lines(shared)), str(shared_python)),
+    ]
