@@ -54,7 +54,7 @@ lock: ## renew requirements.lock, from which the image is installed (needs Pytho
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --output-file requirements.lock setup.py
 
 clean: ## remove the environment, builds and caches
-	rm -rf $(VENV) $(VENV)-acceptance $(VENV)-example $(VENV)-benchmarks $(VENV)-peers $(VENV)-lock build dist *.egg-info examples/.cache
+	rm -rf $(VENV) $(VENV)-acceptance $(VENV)-docs $(VENV)-example $(VENV)-benchmarks $(VENV)-peers $(VENV)-lock build dist *.egg-info site examples/.cache
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -78,14 +78,27 @@ $(READY_FOR_TESTS): $(READY)
 
 # What only this project has: the Makefile of a connector made by `make new` ends above this line.
 READY_FOR_BENCHMARKS = $(VENV)-benchmarks/.ready
+READY_FOR_DOCS = $(VENV)-docs/.ready
 ACCEPTANCE_TESTS = $(VENV)-acceptance/bin/python -m pytest integration_tests/acceptance \
 	-p airbyte_cdk.test.standard_tests.pytest_hooks --disable-warnings \
 	--read-from-streams=all --read-scenarios=config,busy_year
 
-.PHONY: new example benchmark growth hotpath acceptance imagetest
+.PHONY: new docs docstest example benchmark growth hotpath acceptance imagetest
 
 new: ## start a connector of your own: make new NAME=pokemon DIR=../source-pokemon [PATTERN=one of patterns/]
 	@$(PYTHON) template/new.py "$$NAME" "$$DIR" "$$PATTERN"
+
+docs: $(READY_FOR_DOCS) ## build the docs site into site/ (SERVE=yes shows it at http://localhost:8001)
+	@$(VENV)-docs/bin/python docs/site/build_site.py
+ifdef SERVE
+	@echo 'The docs are at http://localhost:8001, until Ctrl-C.'
+	@$(VENV)-docs/bin/python -m http.server --directory site --bind localhost 8001
+else
+	@echo 'Open site/index.html in a browser.'
+endif
+
+docstest: $(READY_FOR_DOCS) ## build the docs site and look at it in a browser (Debian's chromium)
+	$(VENV)-docs/bin/python -m pytest docs/site
 
 example: $(VENV)-example/.ready ## read prices into a local database, by PyAirbyte, and draw them
 	@$(VENV)-example/bin/python -W ignore examples/prices_to_duckdb.py
@@ -118,6 +131,12 @@ $(READY_FOR_BENCHMARKS): setup.py
 	@echo 'Setting up $(VENV)-benchmarks (once; about half a minute)'
 	@$(PYTHON) -m venv $(VENV)-benchmarks
 	@$(VENV)-benchmarks/bin/python $(INSTALL) '.[benchmarks]' $(OR_SAY_WHY)
+	@touch $@
+
+$(READY_FOR_DOCS): setup.py
+	@echo 'Setting up $(VENV)-docs (once; about half a minute)'
+	@$(PYTHON) -m venv $(VENV)-docs
+	@$(VENV)-docs/bin/python $(INSTALL) --editable '.[docs]' $(OR_SAY_WHY)
 	@touch $@
 
 # Environments apart, for Airbyte's packages are large and not for every Python.

@@ -91,10 +91,10 @@ EDITS = {
         (r"- \*\*Nothing about stocks.*?what is theirs\.", "- **Nothing in `runtime/`.** `make update` renews it."),
     ],
     "Dockerfile": [(r"(?<=io.airbyte.version=)\S+", FIRST_VERSION)],
-    ".gitignore": [(r"/examples/[^\n]*\n/examples/[^\n]*\n", "")],
+    ".gitignore": [(r"/site/\n/examples/[^\n]*\n/examples/[^\n]*\n", "")],
     "Makefile": [
         (r"\n# What only this project has.*", UPDATE),
-        (r" \$\(VENV\)-acceptance.*?-peers| examples/\.cache", ""),
+        (r" \$\(VENV\)-acceptance.*?-peers| site examples/\.cache", ""),
         (r" \\\n[^\n]*TICKERS[^\n]*", ""),
     ],
     "LICENSE": [(r"(?<=\(c\) )\d+", time.strftime("%Y"))],
