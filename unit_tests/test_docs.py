@@ -28,3 +28,12 @@ def test_the_choices_tell_how_large_the_runtime_is() -> None:
     lines = sum(len(file.read_text("utf-8").splitlines()) for file in files)
     assert int(told[1]) == pytest.approx(len(files), rel=0.1)
     assert int(told[2].replace(",", "")) == pytest.approx(lines, rel=0.1)
+
+
+def test_every_page_is_in_the_navigation_of_the_docs_site() -> None:
+    config = (ROOT / "docs" / "site" / "mkdocs.yml").read_text("utf-8")
+    named = re.findall(r"^ +- (?:.+: )?(\S+\.md)$", config, re.MULTILINE)
+    pages = {str(page.relative_to(ROOT)) for where in ("*.md", "docs/**/*.md") for page in ROOT.glob(where)}
+    assert pages - set(named) == set(), "add a line under nav in docs/site/mkdocs.yml"
+    assert [page for page in named if not (ROOT / page).is_file()] == []
+    assert len(named) == len(set(named))

@@ -3,8 +3,8 @@
     python docs/site/build_site.py        writes site/; a link or an anchor that leads nowhere is an error
 
 The pages are those that mkdocs.yml names, and those that they link to. A link to code leads to a page that shows the
-file, so the site needs no address of a repository. The READMEs in template/ and patterns/ are written for the copies that
-`make new` makes of them: what their folder lacks comes from the template, or from the project, as in a copy.
+file, so the site needs no address of a repository. The READMEs in template/ and patterns/ are written for the copies
+that `make new` makes of them: what their folder lacks comes from the template, or from the project, as in a copy.
 """
 
 import posixpath
@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIG = Path(__file__).with_name("mkdocs.yml")
+STYLE = Path(__file__).with_name("console.css")
 STAGE = ROOT / "build" / "site"  # mkdocs.yml and pages/, of which Zensical makes site/
 ICON = "icon.svg"
 
@@ -84,7 +85,8 @@ def with_links(page: str) -> tuple[str, set[str]]:
     for fenced in FENCED.finditer(text):
         parts += [LINK.sub(link, text[end : fenced.start()]), fenced[0]]
         end = fenced.end()
-    return "".join([*parts, LINK.sub(link, text[end:])]), targets
+    parts.append(LINK.sub(link, text[end:]))
+    return "".join(parts).replace("<details>", "<details markdown>"), targets  # inside it GitHub knows Markdown unasked
 
 
 def meant(page: str, address: str) -> str | None:
@@ -114,6 +116,7 @@ def build(site: Path) -> None:
     shutil.rmtree(STAGE, ignore_errors=True)
     stage(STAGE / "pages")
     shutil.copy(CONFIG, STAGE)
+    shutil.copy(STYLE, STAGE / "pages")
     command = [sys.executable, "-m", "zensical", "build", "--strict"]
     done = subprocess.run(command, cwd=STAGE, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:

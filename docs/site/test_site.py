@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator
 from functools import partial
 from html.parser import HTMLParser
@@ -18,8 +17,7 @@ from urllib.parse import unquote, urldefrag
 
 import build_site
 import pytest
-
-webdriver = pytest.importorskip("selenium.webdriver")
+from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -138,26 +136,38 @@ def show(browser: Any, page: str, width: int = 1280, scheme: str = "light") -> N
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     preferred = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", preferred)
+    browser.get("about:blank")
+    # A first visit: no earlier choice of a scheme is remembered.
+    browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": page, "storageTypes": "local_storage"})
     browser.get(page)
+    scheme = {"light": "default", "dark": "slate"}[scheme]
+    WebDriverWait(browser, 10).until(
+        lambda _: browser.execute_script("return document.body.dataset.mdColorScheme") == scheme
+    )
 
 
 # What is too wide: the page itself; a table or a block of code that does not scroll by itself; a picture.
 TOO_WIDE = """
 const column = document.querySelector("article").getBoundingClientRect();
+const around = document.querySelector("article").parentElement.getBoundingClientRect();  // with the padding
 const scrolls = one => ["auto", "scroll"].includes(getComputedStyle(one).overflowX);
-const inColumn = box => box.left >= column.left - 1 && box.right <= column.right + 1;
+const within = (one, box) => {
+    const {left, right} = one.getBoundingClientRect();
+    return left >= box.left - 1 && right <= box.right + 1;
+};
 const held = one => {
     for (; one && one.tagName !== "ARTICLE"; one = one.parentElement)
-        if (scrolls(one) && inColumn(one.getBoundingClientRect())) return true;
+        if (scrolls(one) && within(one, around)) return true;
     return false;
 };
 const found = [...document.querySelectorAll("article table, article pre, article img")]
-    .filter(one => !inColumn(one.getBoundingClientRect()) && !held(one))
+    .filter(one => !within(one, one.tagName === "PRE" ? around : column) && !held(one))
     .map(one => one.tagName + ": " + one.textContent.trim().slice(0, 60));
 if (document.documentElement.scrollWidth > innerWidth) found.push("the page");
 return found;
 """
 CONTRAST = """
+document.getAnimations().forEach(one => one.cancel());  // colours may still fade from one scheme into the other
 const channels = color => color.match(/[\\d.]+/g).map(Number);
 const light = color => {
     const [r, g, b] = channels(color).map(part => part / 255)
@@ -179,8 +189,8 @@ const contrast = one => {
     const ground = behind(one), [a, b] = [light(over(getComputedStyle(one).color, ground)), light(ground)];
     return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
 };
-const texts = [...document.querySelectorAll("article p, article td, article li, article pre code, article a, article h2")];
-return [Math.min(...texts.map(contrast)), light(behind(document.querySelector("article")))];
+const texts = document.querySelectorAll("article :is(p, td, li, h2, pre code, a:not(.headerlink))");
+return [Math.min(...[...texts].map(contrast)), light(behind(document.querySelector("article")))];
 """
 
 
@@ -227,12 +237,29 @@ def test_markdown_is_rendered_and_code_can_be_copied_and_nothing_comes_from_else
 
 
 @IN_A_BROWSER
-def test_the_copy_button_copies_the_code(chromium: Any, address: str) -> None:
-    show(chromium, f"{address}/index.html")
-    chromium.execute_cdp_cmd(
-        "Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"], "origin": address}
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_the_search_finds_a_word_and_leads_to_it(width: int, chromium: Any, address: str) -> None:
+    show(chromium, f"{address}/index.html", width)
+    ways = chromium.find_elements(By.CSS_SELECTOR, ".md-search__button, .md-header__button[for=__search]")
+    next(way for way in ways if way.is_displayed()).click()
+    dialog = WebDriverWait(chromium, 10).until(
+        lambda browser: browser.execute_script("return [...document.querySelectorAll('*')].find(one => one.shadowRoot)")
     )
-    block = chromium.find_element(By.CSS_SELECTOR, "article pre > code")
-    chromium.execute_script("document.querySelector('article [data-md-type=copy]').click()")
+    WebDriverWait(chromium, 10).until(lambda _: dialog.shadow_root.find_elements(By.CSS_SELECTOR, "input"))
+    dialog.shadow_root.find_element(By.CSS_SELECTOR, "input").send_keys("fingerprints")
+    found = WebDriverWait(chromium, 10).until(lambda _: dialog.shadow_root.find_elements(By.CSS_SELECTOR, "a[href]"))
+    chromium.get(found[0].get_attribute("href"))
+    assert "ingerprints" in chromium.find_element(By.CSS_SELECTOR, "article mark").text
+
+
+@IN_A_BROWSER
+def test_the_copy_button_copies_the_commands_without_prompt_and_output(chromium: Any, address: str) -> None:
+    show(chromium, f"{address}/index.html")
+    clipboard = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+    chromium.execute_cdp_cmd("Browser.grantPermissions", {"permissions": clipboard, "origin": address})
+    block = chromium.find_element(By.CSS_SELECTOR, "article pre")
+    assert block.text.startswith("$ make demo\n...")
+    button = block.find_element(By.CSS_SELECTOR, "[data-md-type=copy]")
+    webdriver.ActionChains(chromium).move_to_element(block).pause(0.3).click(button).perform()
     copied = "return navigator.clipboard.readText()"
-    WebDriverWait(chromium, 10).until(lambda browser: browser.execute_script(copied).strip() == block.text.strip())
+    assert WebDriverWait(chromium, 10).until(lambda _: chromium.execute_script(copied)) == "make demo"
