@@ -89,13 +89,7 @@ new: ## start a connector of your own: make new NAME=pokemon DIR=../source-pokem
 	@$(PYTHON) template/new.py "$$NAME" "$$DIR" "$$PATTERN"
 
 docs: $(READY_FOR_DOCS) ## build the docs site into site/ (SERVE=yes shows it at http://localhost:8001)
-	@$(VENV)-docs/bin/python docs/site/build_site.py
-ifdef SERVE
-	@echo 'The docs are at http://localhost:8001, until Ctrl-C.'
-	@$(VENV)-docs/bin/python -m http.server --directory site --bind localhost 8001
-else
-	@echo 'Open site/index.html in a browser.'
-endif
+	@$(VENV)-docs/bin/python docs/site/build_site.py $(if $(SERVE),--serve)
 
 docstest: $(READY_FOR_DOCS) ## build the docs site and look at it in a browser (Debian's chromium)
 	$(VENV)-docs/bin/python -m pytest docs/site

@@ -1,6 +1,7 @@
 """Builds the docs site: stages the Markdown as it is, with all that it leads to, and has Zensical make HTML of it.
 
-    python docs/site/build_site.py        writes site/; a link or an anchor that leads nowhere is an error
+    python docs/site/build_site.py            writes site/; a link or an anchor that leads nowhere is an error
+    python docs/site/build_site.py --serve    and shows it, until Ctrl-C
 
 The pages are those that mkdocs.yml names, and those that they link to. A link to code leads to a page that shows the
 file, so the site needs no address of a repository. The READMEs in template/ and patterns/ are written for the copies
@@ -13,6 +14,9 @@ import shutil
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Iterable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -20,6 +24,7 @@ CONFIG = Path(__file__).with_name("mkdocs.yml")
 STYLE = Path(__file__).with_name("console.css")
 STAGE = ROOT / "build" / "site"  # mkdocs.yml and pages/, of which Zensical makes site/
 ICON = "icon.svg"
+PORT = 8001
 
 COPY = re.compile(r"(template|patterns)/source-[^/]+/")
 TEMPLATE = "template/source-river-levels/"
@@ -28,6 +33,7 @@ PICTURES = (".png", ".svg")
 LANGUAGES = {".json": "json", ".py": "python", ".yaml": "yaml", ".yml": "yaml"}
 FENCED = re.compile(r"^( *)(`{3,}).*?^\1\2$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(\[(?:[^\[\]]|\[[^\]]*\])*\])\(([^)\s#:]*)(#[^)\s]*)?\)")
+ITEM = re.compile(r"(?:\d+\.|[-*]) ")
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
 
@@ -71,7 +77,7 @@ def page_of(file: str) -> str:
 
 def with_links(page: str) -> tuple[str, set[str]]:
     """(the page with its links as the site needs them, the files that they lead to). What is fenced stays as it is."""
-    text, targets = (ROOT / page).read_text("utf-8"), set()
+    text, targets = "".join(deeper((ROOT / page).read_text("utf-8").splitlines(keepends=True))), set()
 
     def link(match: re.Match[str]) -> str:
         label, address, anchor = match.groups("")
@@ -87,6 +93,21 @@ def with_links(page: str) -> tuple[str, set[str]]:
         end = fenced.end()
     parts.append(LINK.sub(link, text[end:]))
     return "".join(parts).replace("<details>", "<details markdown>"), targets  # inside it GitHub knows Markdown unasked
+
+
+def deeper(lines: Iterable[str]) -> Iterator[str]:
+    """The lines, with what belongs to an item of a list four spaces deep: Zensical's Markdown asks for as many."""
+    fenced, missing = False, 0
+    for line in lines:
+        if line.startswith("```"):
+            fenced, missing = not fenced, 0
+        elif not fenced and (item := ITEM.match(line)):
+            missing = 4 - len(item[0])
+        elif line.strip() and not line.startswith(" "):
+            missing = 0
+        elif line.strip():
+            line = " " * missing + line
+        yield line
 
 
 def meant(page: str, address: str) -> str | None:
@@ -126,5 +147,21 @@ def build(site: Path) -> None:
     shutil.move(STAGE / "site", site)
 
 
+def serve(site: Path) -> None:
+    """Show the site on this machine, until Ctrl-C. Exits with a sentence if the port is taken."""
+    try:
+        with ThreadingHTTPServer(("127.0.0.1", PORT), partial(SimpleHTTPRequestHandler, directory=str(site))) as server:
+            print(f"The docs are at http://localhost:{PORT}, until Ctrl-C.", flush=True)
+            server.serve_forever()
+    except OSError as error:
+        sys.exit(f"Port {PORT}: {error.strerror}. Are the docs shown already?")
+    except KeyboardInterrupt:
+        pass
+
+
 if __name__ == "__main__":
     build(ROOT / "site")
+    if "--serve" in sys.argv:
+        serve(ROOT / "site")
+    else:
+        print("The docs are in site/. make docs SERVE=yes shows them, with their search.")

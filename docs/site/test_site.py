@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +28,7 @@ IN_A_BROWSER = pytest.mark.skipif(
 )
 WIDTHS = {"desk": 1280, "tablet": 830, "phone": 390}  # pixels
 SCHEMES = ("light", "dark")
+LONGEST_WAIT = 60  # seconds, for a browser on a busy machine
 LEAST_CONTRAST = 4.5  # of text and what is behind it (WCAG 2, level AA)
 PAGES = [build_site.at(page).removesuffix(".md") for page in build_site.navigation()]
 PAGES = [f"{page.removesuffix('README')}index.html" if page.endswith("README") else f"{page}.html" for page in PAGES]
@@ -73,32 +75,53 @@ def test_every_link_of_every_page_leads_to_a_file_and_a_place_in_it(site: Path) 
     assert broken == []
 
 
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """built(Markdown) -> the home page of a project that has only this README."""
+    config = tmp_path / "mkdocs.yml"
+    config.write_text(build_site.CONFIG.read_text("utf-8").partition("nav:")[0] + "nav:\n  - Home: README.md\n")
+    (tmp_path / build_site.ICON).write_text("<svg/>")
+    for name, path in {"CONFIG": config, "ROOT": tmp_path, "STAGE": tmp_path / "stage"}.items():
+        monkeypatch.setattr(build_site, name, path)
+
+    def build(text: str) -> str:
+        (tmp_path / "README.md").write_text(text)
+        build_site.build(tmp_path / "site")
+        return (tmp_path / "site" / "index.html").read_text("utf-8")
+
+    return build
+
+
 @pytest.mark.parametrize(
-    ("text", "sentence"),
+    ("link", "sentence"),
     [
-        ("# Here\n\n[there](nowhere.md)\n", "README.md: the link to nowhere.md leads nowhere."),
-        ("# Here\n\n[there](#there)\n", "anchor does not exist"),
+        ("nowhere.md", "README.md: the link to nowhere.md leads nowhere."),
+        ("#there", "anchor does not exist"),
+        ("Makefile#there", "anchor does not exist"),
     ],
 )
 def test_a_link_that_leads_nowhere_is_said_and_the_old_site_stays(
-    text: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    link: str, sentence: str, built: Callable[[str], str], tmp_path: Path
 ) -> None:
-    config = tmp_path / "mkdocs.yml"
-    config.write_text(build_site.CONFIG.read_text("utf-8").partition("nav:")[0] + "nav:\n  - Home: README.md\n")
-    monkeypatch.setattr(build_site, "CONFIG", config)
-    monkeypatch.setattr(build_site, "ROOT", tmp_path)
-    monkeypatch.setattr(build_site, "STAGE", tmp_path / "stage")
-    (tmp_path / build_site.ICON).write_text("<svg/>")
-    for readme in ("# Here\n\n[here](#here)\n", text):
-        (tmp_path / "README.md").write_text(readme)
-        if readme != text:
-            build_site.build(tmp_path / "site")
-    before = (tmp_path / "site" / "index.html").read_bytes()
+    (tmp_path / "Makefile").write_text("all:\n")
+    before = built("# Here\n\n[here](#here), [code](Makefile)\n")
     with pytest.raises(SystemExit) as stopped:
-        build_site.build(tmp_path / "site")
+        built(f"# Here\n\n[there]({link})\n")
     assert sentence in str(stopped.value)
     assert "Traceback" not in str(stopped.value)
-    assert (tmp_path / "site" / "index.html").read_bytes() == before
+    assert (tmp_path / "site" / "index.html").read_text("utf-8") == before
+
+
+def test_what_belongs_to_an_item_of_a_list_is_in_it(built: Callable[[str], str]) -> None:
+    page = built(
+        "# Here\n\n1. One:\n   - inner\n2. Two:\n\n   ```yaml\n   - a:\n       b\n   ```\n\n```yaml\n- c:\n   d\n```\n"
+    )
+    article = page.partition("<article")[2].partition("</article>")[0]
+    (items,) = re.findall(r"<ol>(.*)</ol>", article, re.DOTALL)
+    assert "<ul>\n<li>inner</li>\n</ul>" in items
+    plain = re.sub(r"<[^>]+>", "", article)
+    assert "- a:\n    b\n" in plain
+    assert "- c:\n   d\n" in plain
 
 
 # --- In a browser ----------------------------------------------------------------------------------------------------
@@ -141,7 +164,7 @@ def show(browser: Any, page: str, width: int = 1280, scheme: str = "light") -> N
     browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": page, "storageTypes": "local_storage"})
     browser.get(page)
     scheme = {"light": "default", "dark": "slate"}[scheme]
-    WebDriverWait(browser, 10).until(
+    WebDriverWait(browser, LONGEST_WAIT).until(
         lambda _: browser.execute_script("return document.body.dataset.mdColorScheme") == scheme
     )
 
@@ -222,7 +245,7 @@ def test_markdown_is_rendered_and_code_can_be_copied_and_nothing_comes_from_else
         left = chromium.execute_script("""
             const text = document.querySelector("article").cloneNode(true);
             text.querySelectorAll("code, pre").forEach(one => one.remove());
-            return text.textContent.match(/```|\\]\\(|\\*\\*|^\\|.*\\|$/m);
+            return text.textContent.match(/```|\\]\\(|\\*\\*|^\\|.*\\|$|^- /m);
         """)
         assert left is None, (page, left)
         blocks = chromium.find_elements(By.CSS_SELECTOR, "article pre > code")
@@ -240,14 +263,14 @@ def test_markdown_is_rendered_and_code_can_be_copied_and_nothing_comes_from_else
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_the_search_finds_a_word_and_leads_to_it(width: int, chromium: Any, address: str) -> None:
     show(chromium, f"{address}/index.html", width)
+    wait = WebDriverWait(chromium, LONGEST_WAIT)
     ways = chromium.find_elements(By.CSS_SELECTOR, ".md-search__button, .md-header__button[for=__search]")
     next(way for way in ways if way.is_displayed()).click()
-    dialog = WebDriverWait(chromium, 10).until(
-        lambda browser: browser.execute_script("return [...document.querySelectorAll('*')].find(one => one.shadowRoot)")
-    )
-    WebDriverWait(chromium, 10).until(lambda _: dialog.shadow_root.find_elements(By.CSS_SELECTOR, "input"))
-    dialog.shadow_root.find_element(By.CSS_SELECTOR, "input").send_keys("fingerprints")
-    found = WebDriverWait(chromium, 10).until(lambda _: dialog.shadow_root.find_elements(By.CSS_SELECTOR, "a[href]"))
+    with_shadow = "return [...document.querySelectorAll('*')].find(one => one.shadowRoot)"
+    dialog = wait.until(lambda browser: browser.execute_script(with_shadow)).shadow_root
+    (field,) = wait.until(lambda _: dialog.find_elements(By.CSS_SELECTOR, "input"))
+    field.send_keys("fingerprints")
+    found = wait.until(lambda _: dialog.find_elements(By.CSS_SELECTOR, "a[href]"))
     chromium.get(found[0].get_attribute("href"))
     assert "ingerprints" in chromium.find_element(By.CSS_SELECTOR, "article mark").text
 
@@ -262,4 +285,4 @@ def test_the_copy_button_copies_the_commands_without_prompt_and_output(chromium:
     button = block.find_element(By.CSS_SELECTOR, "[data-md-type=copy]")
     webdriver.ActionChains(chromium).move_to_element(block).pause(0.3).click(button).perform()
     copied = "return navigator.clipboard.readText()"
-    assert WebDriverWait(chromium, 10).until(lambda _: chromium.execute_script(copied)) == "make demo"
+    assert WebDriverWait(chromium, LONGEST_WAIT).until(lambda _: chromium.execute_script(copied)) == "make demo"
