@@ -45,6 +45,7 @@ SET_UP = {
     "python3 -m venv .venv-airbyte",
     "source .venv-airbyte/bin/activate",
     "pip install -e . 'airbyte-cdk>=7.39,<8' pytest",
+    "pip install -e . 'airbyte-cdk>=7.39,<8'",
 }
 # pytest and make write otherwise under these than in a person's terminal: whole lines in the summary, colours, folders.
 NOT_A_PERSONS = {"CI", "BUILD_NUMBER", "FORCE_COLOR", "PY_COLORS", "PYTEST_ADDOPTS", "MAKEFLAGS", "MAKELEVEL"}

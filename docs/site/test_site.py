@@ -22,7 +22,8 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+# As Debian names it, and GitHub's machines.
+CHROMIUM, DRIVER = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
 IN_A_BROWSER = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="there is no chromium: apt-get install chromium chromium-driver"
 )
