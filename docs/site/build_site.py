@@ -147,14 +147,14 @@ def build(site: Path) -> None:
     shutil.move(STAGE / "site", site)
 
 
-def serve(site: Path) -> None:
+def serve(site: Path, port: int) -> None:
     """Show the site on this machine, until Ctrl-C. Exits with a sentence if the port is taken."""
     try:
-        with ThreadingHTTPServer(("127.0.0.1", PORT), partial(SimpleHTTPRequestHandler, directory=str(site))) as server:
-            print(f"The docs are at http://localhost:{PORT}, until Ctrl-C.", flush=True)
+        with ThreadingHTTPServer(("127.0.0.1", port), partial(SimpleHTTPRequestHandler, directory=str(site))) as server:
+            print(f"The docs are at http://localhost:{server.server_port}, until Ctrl-C.", flush=True)
             server.serve_forever()
     except OSError as error:
-        sys.exit(f"Port {PORT}: {error.strerror}. Are the docs shown already?")
+        sys.exit(f"Port {port}: {error.strerror}. Are the docs shown already?")
     except KeyboardInterrupt:
         pass
 
@@ -162,6 +162,6 @@ def serve(site: Path) -> None:
 if __name__ == "__main__":
     build(ROOT / "site")
     if "--serve" in sys.argv:
-        serve(ROOT / "site")
+        serve(ROOT / "site", PORT)
     else:
         print("The docs are in site/. make docs SERVE=yes shows them, with their search.")

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from html.parser import HTMLParser
@@ -15,6 +18,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import unquote, urldefrag
+from urllib.request import urlopen
 
 import build_site
 import pytest
@@ -123,6 +127,29 @@ def test_what_belongs_to_an_item_of_a_list_is_in_it(built: Callable[[str], str])
     plain = re.sub(r"<[^>]+>", "", article)
     assert "- a:\n    b\n" in plain
     assert "- c:\n   d\n" in plain
+
+
+def shown(folder: Path, port: int) -> subprocess.Popen[str]:
+    """A process that shows the site in the folder."""
+    command = f"import pathlib, build_site; build_site.serve(pathlib.Path({str(folder)!r}), {port})"
+    pipe, here = subprocess.PIPE, Path(build_site.__file__).parent
+    return subprocess.Popen([sys.executable, "-c", command], cwd=here, stdout=pipe, stderr=pipe, encoding="utf-8")
+
+
+def test_the_site_is_shown_until_ctrl_c_and_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("here")
+    with shown(tmp_path, 0) as first:
+        assert first.stdout
+        address = first.stdout.readline().split()[4].rstrip(",")
+        with urlopen(address, timeout=LONGEST_WAIT) as response:
+            assert response.read() == b"here"
+        with shown(tmp_path, int(address.rpartition(":")[2])) as second:
+            _, said = second.communicate(timeout=LONGEST_WAIT)
+        assert (second.returncode, said.count("\n")) == (1, 1)
+        assert said.endswith("Are the docs shown already?\n")
+        first.send_signal(signal.SIGINT)
+        first.communicate(timeout=LONGEST_WAIT)
+    assert first.returncode == 0
 
 
 # --- In a browser ----------------------------------------------------------------------------------------------------
