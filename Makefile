@@ -76,8 +76,8 @@ audit: $(READY_TO_AUDIT) ## look for known vulnerabilities in what the image ins
 		'vulnerabilities did not answer for every package (details: $(VENV)-audit/said.txt).'; exit $$status
 
 clean: ## remove the environment, builds and caches
-	rm -rf $(VENV) $(VENV)-acceptance $(VENV)-example $(VENV)-engines $(VENV)-benchmarks $(VENV)-peers $(VENV)-lock $(VENV)-audit
-	rm -rf build dist *.egg-info examples/.cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(addprefix $(VENV)-,acceptance audit benchmarks docs engines example lock peers)
+	rm -rf build dist site wheelhouse *.egg-info examples/.cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): setup.py
@@ -110,7 +110,8 @@ ACCEPTANCE_TESTS = $(VENV)-acceptance/bin/python -m pytest integration_tests/acc
 	-p airbyte_cdk.test.standard_tests.pytest_hooks --disable-warnings \
 	--read-from-streams=all --read-scenarios=config,busy_year
 
-.PHONY: new lessons lesson try check-lesson hint wheelhouse example benchmark growth hotpath acceptance imagetest
+.PHONY: new lessons lesson try check-lesson hint wheelhouse docs docstest
+.PHONY: example benchmark growth hotpath acceptance engines imagetest
 
 new: ## start a connector of your own: make new NAME=pokemon DIR=../source-pokemon [PATTERN=one of patterns/]
 	@$(PYTHON) template/new.py "$$NAME" "$$DIR" "$$PATTERN"
@@ -139,6 +140,12 @@ wheelhouse: $(READY) ## download what `make test` and `make sync` install, for a
 	@du -sh wheelhouse
 	@echo 'To install from it:  PIP_NO_INDEX=1 PIP_FIND_LINKS="$$PWD/wheelhouse" make demo'
 
+docs: $(VENV)-docs/.ready ## build the docs site into site/ (SERVE=yes shows it at http://localhost:8001)
+	@$(VENV)-docs/bin/python docs/site/build_site.py $(if $(SERVE),--serve)
+
+docstest: $(VENV)-docs/.ready ## build the docs site and look at it in a browser (Debian's chromium)
+	$(VENV)-docs/bin/python -m pytest docs/site
+
 example: $(VENV)-example/.ready ## read prices into a local database, by PyAirbyte, and draw them
 	@$(VENV)-example/bin/python -W ignore examples/prices_to_duckdb.py
 
@@ -156,7 +163,6 @@ hotpath: $(READY_FOR_BENCHMARKS) ## measure what one row costs, step by step
 acceptance: $(VENV)-acceptance/.ready ## run Airbyte's own tests, and PyAirbyte, on the connector
 	$(ACCEPTANCE_TESTS) -m 'not image_tests'
 
-.PHONY: engines
 engines: $(VENV)-engines/.ready ## run the connector in Dagster, and check the examples for Airflow and Kubernetes
 	$(VENV)-engines/bin/python -m pytest --confcutdir integration_tests/engines integration_tests/engines
 
@@ -169,17 +175,17 @@ else
 	$(ACCEPTANCE_TESTS) -m image_tests --connector-image $(IMAGE)
 endif
 
-$(VENV)-engines/.ready: setup.py
-	@echo 'Setting up $(VENV)-engines (once; about a minute and 300 MB)'
-	@$(PYTHON) -m venv $(VENV)-engines
-	@$(VENV)-engines/bin/python $(INSTALL) --editable '.[engines]' $(OR_SAY_WHY)
-	@touch $@
-
 # As users have it: an editable install adds 20 ms to every start of Python.
 $(READY_FOR_BENCHMARKS): setup.py
 	@echo 'Setting up $(VENV)-benchmarks (once; about half a minute)'
 	@$(PYTHON) -m venv $(VENV)-benchmarks
 	@$(VENV)-benchmarks/bin/python $(INSTALL) '.[benchmarks]' $(OR_SAY_WHY)
+	@touch $@
+
+$(VENV)-docs/.ready $(VENV)-engines/.ready: $(VENV)-%/.ready: setup.py
+	@echo 'Setting up $(VENV)-$* (once; about a minute and 300 MB)'
+	@$(PYTHON) -m venv $(VENV)-$*
+	@$(VENV)-$*/bin/python $(INSTALL) --editable '.[$*]' $(OR_SAY_WHY)
 	@touch $@
 
 # Environments apart, for Airbyte's packages are large and not for every Python.

@@ -82,6 +82,8 @@ setup(
             "pytest>=8,<10",
         ],
         "benchmarks": ["pytest>=8,<10", "pytest-benchmark>=5,<6", "orjson>=3.9,<4"],
+        # Zensical has no 1.0 yet. The rest is for docs/site/test_site.py, which looks at the site in Debian's chromium.
+        "docs": ["zensical>=0.0.73,<0.1", "pytest>=8,<10", "selenium>=4.30,<5"],
         "engines": ["dagster>=1.11,<2", "kubernetes-validate>=1.31,<2", DUCKDB, "pytest>=8,<10", "ruff>=0.9,<1"],
         "example": ["airbyte>=0.71,<1", "matplotlib>=3.8,<4"],
     },

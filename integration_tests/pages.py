@@ -46,6 +46,7 @@ SET_UP = {
     "source .venv-airbyte/bin/activate",
     "pip install -e . 'airbyte-cdk>=7.39,<8' pytest",
     "pip install -e '.[engines]'",
+    "pip install -e . 'airbyte-cdk>=7.39,<8'",
 }
 # pytest and make write otherwise under these than in a person's terminal: whole lines in the summary, colours, folders.
 NOT_A_PERSONS = {"CI", "BUILD_NUMBER", "FORCE_COLOR", "PY_COLORS", "PYTEST_ADDOPTS", "MAKEFLAGS", "MAKELEVEL"}
@@ -65,6 +66,7 @@ TARGETS |= {"make engines"}  # it runs integration_tests/engines/ in an environm
 ELSEWHERE = {"load.py": "duckdb", ".df()": "pandas", ".pl()": "polars", "standard_tests": "airbyte_cdk"}
 ELSEWHERE |= dict.fromkeys(("secrets/sync.py", "pyab", "postgres.py", "psql"), "airbyte")
 ELSEWHERE |= {"together.py": "duckdb", "definitions.py": "dagster"}
+ELSEWHERE |= {"source-declarative-manifest": "airbyte_cdk"}
 # The run that this is part of.
 ALL_TESTS = {"python -m pytest -s unit_tests", "python -m pytest -s integration_tests"}
 
@@ -178,7 +180,7 @@ class Shell:
         self._sandboxes: list[subprocess.Popen[str]] = []
         self._addresses = [USUAL_ADDRESS]  # at which a sandbox was, the last one is the present
         person = {name: value for name, value in os.environ.items() if name not in NOT_A_PERSONS}
-        path = f"{_virtual(environment)}:{person['PATH']}"
+        path = f"{_virtual(environment)}:{Path(sys.executable).parent}:{person['PATH']}"
         self._environment = person | {"PATH": path, "COLUMNS": "80", "VENV": str(environment)}
 
     def __enter__(self) -> Shell:

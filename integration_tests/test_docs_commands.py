@@ -15,7 +15,17 @@ pytestmark = WITH_MAKE
 # Named in a sentence, and run by test_readme_commands.py and unit_tests/runtime/entrypoint/.
 RUN_ELSEWHERE = {"make demo", "make sync", "python main.py --help"}
 # Pages to be followed from the top.
-NAMES = ("four-commands", "tutorial", "recipes", "airbyte", "total-returns", "lessons", "teaching", "engines")
+NAMES = (
+    "four-commands",
+    "tutorial",
+    "recipes",
+    "airbyte",
+    "low-code",
+    "engines",
+    "total-returns",
+    "lessons",
+    "teaching",
+)
 SESSIONS = [f"{name}.md" for name in NAMES]
 
 

@@ -94,10 +94,11 @@ EDITS = {
         (r"- \*\*Nothing about stocks.*?what is theirs\.", "- **Nothing in `runtime/`.** `make update` renews it."),
     ],
     "Dockerfile": [(r"(?<=io.airbyte.version=)\S+", FIRST_VERSION)],
-    ".gitignore": [(r"/examples/[^\n]*\n/examples/[^\n]*\n", "")],
+    ".gitignore": [(r"/site/\n/examples/[^\n]*\n/examples/[^\n]*\n", "")],
     "Makefile": [
         (r"\n# What only this project has.*", UPDATE),
-        (r" \$\(VENV\)-acceptance.*?-peers| examples/\.cache", ""),
+        (r"(?<=addprefix \$\(VENV\)-,)acceptance audit benchmarks docs engines example lock peers", "audit lock"),
+        (r" site wheelhouse| examples/\.cache", ""),
         (r"ONCE \?=[^\n]*\n", ""),
         (r"[^\n]*TICKERS[^\n]*\$\(if \$\(PART\),--part 'tickers=", "\t\t$(if $(PART),--part '"),
     ],

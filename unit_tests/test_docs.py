@@ -52,3 +52,12 @@ def test_the_picture_of_a_read_is_drawn_from_its_text() -> None:
         assert any((folder / name).exists() for folder in (ROOT, ROOT / "source_stock_ticker")), name
     methods = [*vars(Stream), *vars(Source)]
     assert [name for name in names_of_steps - modules if name not in methods] == []
+
+
+def test_every_page_is_in_the_navigation_of_the_docs_site() -> None:
+    config = (ROOT / "docs" / "site" / "mkdocs.yml").read_text("utf-8")
+    named = re.findall(r"^ +- (?:.+: )?(\S+\.md)$", config, re.MULTILINE)
+    pages = {str(page.relative_to(ROOT)) for where in ("*.md", "docs/**/*.md") for page in ROOT.glob(where)}
+    assert pages - set(named) == set(), "add a line under nav in docs/site/mkdocs.yml"
+    assert [page for page in named if not (ROOT / page).is_file()] == []
+    assert len(named) == len(set(named))

@@ -32,7 +32,7 @@ def shell(tmp_path: Path, internet: list[bytes], monkeypatch: pytest.MonkeyPatch
         yield shell
 
 
-@pytest.mark.parametrize("name", ["recipes.md", "airbyte.md", "engines.md"])
+@pytest.mark.parametrize("name", ["recipes.md", "airbyte.md", "engines.md", "low-code.md"])
 def test_all_that_a_page_tells_to_do_comes_out_as_it_shows(name: str, shell: Shell, internet: list[bytes]) -> None:
     text = page(name)
     if name == "recipes.md":
