@@ -91,6 +91,7 @@ EDITS = {
         (r"\| `make acceptance`.*?\n(?=\| `.ci/run)", ""),
         (r"run the commands in the docs and compare what comes out", "compare their tables and links with the code"),
         (r", if users or copiers will", ", if users will"),
+        (r" If a licence changes.*?what-is-installed\)\.", ""),
         (r"- \*\*Nothing about stocks.*?what is theirs\.", "- **Nothing in `runtime/`.** `make update` renews it."),
     ],
     "Dockerfile": [(r"(?<=io.airbyte.version=)\S+", FIRST_VERSION)],
