@@ -68,9 +68,9 @@ def test_a_page_is_read_in_its_order() -> None:
 
 
 def test_a_command_that_fails_must_be_followed_by_its_exit_code(shell: Shell) -> None:
-    shell.do(Typed("exit 3", []))
+    shell.do(Typed("(exit 3)", []))
     shell.do(Typed("echo $?", ["3"]))
-    shell.do(Typed("exit 3", []))
+    shell.do(Typed("(exit 3)", []))
     with pytest.raises(AssertionError, match="exit code 3"):
         shell.do(Typed("echo on", ["on"]))
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages import ALL_TESTS, IMAGE, SET_UP, TARGETS, WITH_MAKE, Shell, commands, section
+from pages import ACTIVATE, ALL_TESTS, IMAGE, SET_UP, TARGETS, WITH_MAKE, Shell, commands, section
 from sandbox_api import SandboxApi
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,7 +41,8 @@ def ready(shell: Shell, api: SandboxApi, tmp_path: Path) -> Shell:
     """The shell, whose configs (secrets/config.json too) name this test's sandbox."""
     samples = tmp_path / "source-stock-ticker" / "sample_files"
     shutil.copy(samples / "config_sandbox.json", samples.parent / "secrets" / "config.json")
-    shell.answers_at(api.url)
+    shell.address = api.url
+    shell.type(ACTIVATE)
     return shell
 
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from pages import ELSEWHERE, ROOT, Shell, Typed, clone, steps
+from pages import ACTIVATE, ELSEWHERE, ROOT, Shell, Started, Turn, Typed, clone, steps
 
 SANDBOX = Typed("python integration_tests/sandbox_api.py", [])
 
@@ -17,7 +17,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     assert all(map(find_spec, ELSEWHERE.values()))
     monkeypatch.setenv("DO_NOT_TRACK", "1")  # no telemetry, no look into Airbyte's registry
     monkeypatch.setenv("AIRBYTE_OFFLINE_MODE", "1")
-    with Shell(clone(tmp_path / "source-stock-ticker"), tmp_path / "environment") as shell:
+    with Shell(clone(tmp_path / "source-stock-ticker")) as shell:
         yield shell
 
 
