@@ -81,7 +81,7 @@ class Terminal:
                 if ended := PROMPT.search(self._text):
                     pytest.fail(f"it did not go on: {on_screen(self._text[: ended.start()])}")
                 try:
-                    assertion(on_screen(self._text))
+                    assertion(on_screen(self._text.lstrip("\r\n")))  # of the line that was waited for last
                     self._text = ""
                     return
                 except (AssertionError, pytest.fail.Exception):

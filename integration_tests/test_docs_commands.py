@@ -12,7 +12,14 @@ from pages import ALL_TESTS, FILE, SET_UP, TARGETS, WITH_MAKE, Shell, blocks, co
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = WITH_MAKE
 
-SESSIONS = ["tutorial.md", "recipes.md", "airbyte.md"]  # pages to be followed from the top
+SESSIONS = [  # pages to be followed from the top
+    "tutorial.md",
+    "build-your-own.md",
+    "break-the-api.md",
+    "the-other-half.md",
+    "recipes.md",
+    "airbyte.md",
+]
 
 
 def text_of(page: str) -> str:
