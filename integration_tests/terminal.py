@@ -69,7 +69,9 @@ class Terminal:
 
     def press(self, key: str, timeout: float) -> tuple[int, str]:
         """Stop the command that runs. -> its exit code, what it wrote since"""
-        assert self._is_busy, f"nothing runs in the terminal in which this is pressed: {key}"
+        with self._news:
+            runs = self._is_busy and not PROMPT.search(self._text)
+        assert runs, f"nothing runs in the terminal in which this is pressed: {key}"
         os.write(self._ours, KEYS[key])
         return self._until_prompt(timeout)
 

@@ -43,6 +43,6 @@ def test_no_block_of_a_page_is_left_untested(page: str) -> None:
 @pytest.mark.parametrize("page", SESSIONS)
 def test_a_command_in_a_sentence_is_also_one_to_be_typed(page: str) -> None:
     text = text_of(page)
-    typed = {step.command for step in commands(text)}
-    mentioned = set(re.findall(r"`((?:make|python|docker) [^`]+)`", text))
-    assert mentioned <= typed | SET_UP | TARGETS | ALL_TESTS
+    known = {step.command for step in commands(text)} | SET_UP | TARGETS | ALL_TESTS
+    mentioned = re.findall(r"`((?:make|python|docker) [^`]+)`", text)
+    assert [one for one in mentioned if not any(f"{command} ".startswith(f"{one} ") for command in known)] == []

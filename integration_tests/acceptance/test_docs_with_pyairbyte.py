@@ -7,9 +7,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from pages import ACTIVATE, ELSEWHERE, ROOT, Shell, Started, Turn, Typed, clone, steps
+from pages import ACTIVATE, ELSEWHERE, FIRST, ROOT, Shell, Started, Turn, Typed, clone, section, steps
 
-SANDBOX = Typed("python integration_tests/sandbox_api.py", [])
+ACTIVATED = Typed(ACTIVATE, [])
+SANDBOX = Started("python integration_tests/sandbox_api.py", ["Sandbox at ..."])
+NEW = [Typed("make new NAME=pokemon DIR=../source-pokemon", []), Typed("cd ../source-pokemon", []), ACTIVATED]
 
 
 @pytest.fixture
@@ -28,10 +30,7 @@ def test_all_that_a_page_tells_to_do_comes_out_as_it_shows(page: str, shell: She
 
 
 def test_the_standard_tests_run_on_a_connector_of_ones_own(shell: Shell) -> None:
-    page = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
-    part = page.partition("### Airbyte's tests on yours")[2].partition("\n### ")[0]
-    assert part
-    for step in (Typed("make new NAME=pokemon DIR=../source-pokemon", []), Typed("cd ../source-pokemon", []), SANDBOX):
-        shell.do(step)
-    for step in steps(part):
+    page = (ROOT / "docs" / "build-your-own.md").read_text("utf-8")
+    part = section(page, "7. Airbyte's tests")
+    for step in (*NEW, Turn("second"), *NEW[1:], SANDBOX, Turn(FIRST), *steps(part)):
         shell.do(step)
