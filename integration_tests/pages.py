@@ -41,7 +41,7 @@ LONGEST_COMMAND = 120  # seconds
 LONGEST_WAIT = 30  # seconds, for what a command that goes on shows
 WITH_MAKE = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
-# The environment is there already, and only has to be activated.
+# The environment exists already and only has to be activated.
 ACTIVATE = "source .venv/bin/activate"
 SET_UP = {
     "python3 -m venv .venv",
