@@ -345,7 +345,7 @@ def price_row(ticker: str, day: sandbox_data.Day, adjusted: bool) -> Row:
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Shell]:
     """A shell in a folder that is like a fresh clone: what the docs tell people to do is done there."""
-    with Shell(clone(tmp_path / "source-stock-ticker"), tmp_path / "environment") as shell:
+    with Shell(clone(tmp_path / "source-stock-ticker")) as shell:
         yield shell
 
 

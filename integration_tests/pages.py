@@ -1,42 +1,51 @@
-"""What a page of the docs tells people to do, and a shell that does it: the ground under the tests of README and docs.
+"""What a page of the docs tells you to do, and a shell that does it: the basis of the tests of README and docs.
 
     for step in steps(page): shell.do(step)
 
-A page is read as a person reads it, from the top. Its blocks are
+A page is read from the top. Its blocks are
 
     ```console          commands, each after a "$ ", and under it what comes out; "..." stands for what was cut out
     Change `path`:      and a diff (```diff, without line numbers): the lines are looked for in that file and changed
     Make `path`:        and a block of any language: the whole of a new file
     From `path`:        and a block of any language: lines of that file, in its order; "..." stands for lines left out
 
-What is compared with what comes out, and what is not run as it stands, says `Shell`.
+The commands of a block are for the first terminal, unless the paragraph before it names the second one. A line ^C in it
+is that key. Lines before its first command are what a command that still runs in that terminal has written since.
+
+What is compared with what comes out, and what is not run as it stands, says `Shell`. The terminals are terminal.py's.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
+import socket
 import subprocess
 import sys
-import threading
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import yaml
+from terminal import KEYS, Terminal
 
 ROOT = Path(__file__).resolve().parent.parent
+FIRST = "first"  # terminal
+SERVER = "sandbox_api.py"
 USUAL_ADDRESS = "http://localhost:8080"
 IMAGE = "airbyte/source-stock-ticker:dev"
 LONGEST_COMMAND = 120  # seconds
+LONGEST_WAIT = 30  # seconds, for what a command that goes on shows
 WITH_MAKE = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
-# The environment is there already.
+# The environment exists already and only has to be activated.
+ACTIVATE = "source .venv/bin/activate"
 SET_UP = {
     "python3 -m venv .venv",
-    "source .venv/bin/activate",
+    ACTIVATE,
     "pip install -r requirements.txt",
     "pip install -e '.[tests]'",
     "pip install duckdb",
@@ -45,8 +54,8 @@ SET_UP = {
     "python3 -m venv .venv-airbyte",
     "source .venv-airbyte/bin/activate",
     "pip install -e . 'airbyte-cdk>=7.39,<8' pytest",
-    "pip install -e '.[engines]'",
     "pip install -e . 'airbyte-cdk>=7.39,<8'",
+    "pip install -e '.[engines]'",
 }
 # pytest and make write otherwise under these than in a person's terminal: whole lines in the summary, colours, folders.
 NOT_A_PERSONS = {"CI", "BUILD_NUMBER", "FORCE_COLOR", "PY_COLORS", "PYTEST_ADDOPTS", "MAKEFLAGS", "MAKELEVEL"}
@@ -70,15 +79,10 @@ ELSEWHERE |= {"source-declarative-manifest": "airbyte_cdk"}
 # The run that this is part of.
 ALL_TESTS = {"python -m pytest -s unit_tests", "python -m pytest -s integration_tests"}
 
-CLOCK = re.compile(r"^make: [Ww]arning: .*\n", re.MULTILINE)  # of the environment's future: see _virtual
+ENVIRONMENT = Path(sys.executable).parent  # which a terminal has to activate
+AS_THEY_ARE = re.compile(r"git |.*make demo")  # these see the configs as the page has them
+CLOCK = re.compile(r"^make: [Ww]arning: .*\n", re.MULTILINE)  # of the environment's future: see virtual
 FILE = re.compile(r"(?:^|[.:,)] )(Change|Make|From) (?:[^`]* )?`([^`]+)`[^`]*:$", re.IGNORECASE)
-
-
-class Typed(NamedTuple):
-    """A command, and the lines of output shown under it."""
-
-    command: str
-    shown: list[str]
 
 
 class FileBlock(NamedTuple):
@@ -89,6 +93,42 @@ class FileBlock(NamedTuple):
     text: str
 
 
+class Turn(NamedTuple):
+    """What follows is for this terminal."""
+
+    terminal: str
+
+
+class Typed(NamedTuple):
+    """A command, and the lines of output shown under it."""
+
+    command: str
+    shown: list[str]
+
+
+class Started(NamedTuple):
+    """A command that goes on until a key stops it, and the lines after which you may go on."""
+
+    command: str
+    shown: list[str]
+
+
+class Watched(NamedTuple):
+    """What a command that goes on has written since."""
+
+    shown: list[str]
+
+
+class Pressed(NamedTuple):
+    """A key that stops a command, and what comes out then."""
+
+    key: str
+    shown: list[str]
+
+
+Step = Turn | Typed | Started | Watched | Pressed | FileBlock
+
+
 def section(page: str, title: str) -> str:
     """What stands under the heading `## title`, without what follows the next heading of that level."""
     found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
@@ -96,26 +136,48 @@ def section(page: str, title: str) -> str:
     return found[1]
 
 
-def steps(page: str) -> list[Typed | FileBlock]:
-    """What a page tells to type and to write, in its order; a block that is neither is left out."""
-    found: list[Typed | FileBlock] = []
+def steps(page: str) -> list[Step]:
+    """What a page tells you to type and to write, in its order; a block that is neither is left out."""
+    found: list[Step] = []
+    terminal = FIRST
     for paragraph, language, text in blocks(page):
         if language == "console":
-            for line in text.splitlines():
-                if line.startswith("$ "):
-                    found.append(Typed(line[2:], []))
-                else:
-                    last = found[-1]
-                    assert isinstance(last, Typed)
-                    last.shown.append(line)
+            if (turned := terminal_of(paragraph)) != terminal:
+                found.append(Turn(terminal := turned))
+            found += typed(text.splitlines())
         elif file := FILE.search(paragraph):
             found.append(FileBlock(file[1].capitalize(), file[2], text))
     return found
 
 
-def commands(page: str) -> list[Typed]:
+def terminal_of(paragraph: str) -> str:
+    """For which terminal a block after this paragraph is."""
+    named = set(re.findall(r"(?:in|for) (?:a|the) (\w+) terminal", paragraph, re.IGNORECASE)) or {FIRST}
+    assert len(named) == 1, f"which terminal? {paragraph}"
+    return str(*named)
+
+
+def typed(lines: list[str]) -> list[Step]:
+    """The steps of a block of commands."""
+    found: list[Typed | Started | Watched | Pressed] = []
+    for line in lines:
+        if line.startswith("$ "):
+            kind = Started if SERVER in line else Typed
+            found.append(kind(line[2:], []))
+        elif line in KEYS:
+            if found and isinstance(found[-1], Typed):
+                found[-1] = Started(*found[-1])
+            found.append(Pressed(line, []))
+        else:
+            if not found:
+                found.append(Watched([]))
+            found[-1].shown.append(line)
+    return list(found)
+
+
+def commands(page: str) -> list[Typed | Started]:
     """Of the steps, those that are typed."""
-    return [step for step in steps(page) if isinstance(step, Typed)]
+    return [step for step in steps(page) if isinstance(step, Typed | Started)]
 
 
 def blocks(page: str) -> list[tuple[str, str, str]]:
@@ -165,56 +227,63 @@ def assert_shown(shown: list[str], real: list[str]) -> None:
 
 
 class Shell:
-    """A shell in a folder of its own, and the files that a page changes there.
+    """Terminals in a folder of its own, and the files that a page changes there.
 
-    Every command is run and its output compared, except: SET_UP is left out; of TARGETS only the name is checked;
-    `docker run` runs main.py on the folders that are mounted; other docker commands must name the image as make and
-    metadata.yaml do; and what needs packages of ELSEWHERE is left out where they are not.
-    A command that fails has to be followed by `echo $?` and its exit code. The sandbox is started on any free port,
-    and the configs of its folder are told.
+    Every command is typed and its output compared, except: SET_UP is left out, but each terminal must activate the
+    environment; of TARGETS only the name is checked; `docker run` runs main.py on the folders that are mounted; other
+    docker commands must name the image as make and metadata.yaml do; and what needs packages of ELSEWHERE is left out
+    where they are not. A command that fails has to be followed by `echo $?` and its exit code.
+
+    In place of 8080 all sandboxes of a shell have one free port. So a page fails that starts a second one before it has
+    stopped the first. While a command runs, the configs name that port, except for git.
     """
 
-    def __init__(self, folder: Path, environment: Path) -> None:
-        self._home = self._folder = folder
-        self._exit_code, self._said = 0, ""  # of the last command
-        self._sandboxes: list[subprocess.Popen[str]] = []
-        self._addresses = [USUAL_ADDRESS]  # at which a sandbox was, the last one is the present
+    def __init__(self, folder: Path) -> None:
+        self._home = folder
+        self._exit_code, self._output = 0, ""  # of the last command
+        self.address = f"http://localhost:{free_port()}"
         person = {name: value for name, value in os.environ.items() if name not in NOT_A_PERSONS}
-        path = f"{_virtual(environment)}:{Path(sys.executable).parent}:{person['PATH']}"
-        self._environment = person | {"PATH": path, "COLUMNS": "80", "VENV": str(environment)}
+        path = os.pathsep.join(place for place in person["PATH"].split(os.pathsep) if place != str(ENVIRONMENT))
+        no_pager = {"PAGER": "cat", "GIT_PAGER": "cat"}  # nobody is there to turn its pages
+        self._environment = person | no_pager | {"PATH": path, "COLUMNS": "80", "TERM": "xterm"}
+        self._terminals: dict[str, Terminal] = {}
+        self._turn_to(FIRST)
 
     def __enter__(self) -> Shell:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for sandbox in self._sandboxes:
-            sandbox.kill()
-            sandbox.wait()
+        for terminal in self._terminals.values():
+            terminal.close()
 
-    def do(self, step: Typed | FileBlock) -> None:
+    def do(self, step: Step) -> None:
         """Take one step of a page. Fails if it does not come out as the page says."""
-        if isinstance(step, FileBlock):
-            self.edit(step)
-        else:
-            if any(script in step.command and not find_spec(needed) for script, needed in ELSEWHERE.items()):
-                return
-            said = self._said
-            assert self._exit_code == 0 or step.command == "echo $?", f"exit code {self._exit_code}:\n{said[-4000:]}"
-            assert_shown(step.shown, self.type(step.command))
+        match step:
+            case FileBlock():
+                self.edit(step)
+            case Turn(terminal):
+                self._turn_to(terminal)
+            case Pressed(key, shown):
+                self._exit_code, output = self._terminal.press(key, LONGEST_WAIT)
+                assert_shown(shown, self._as_a_person_has_it(output))
+                self._exit_code = 0  # it was stopped on purpose
+            case Watched(shown):
+                self._await(shown)
+            case Started(command, shown):
+                self._assert_the_last_one_went_well(command)
+                self._prepare(command)
+                self._terminal.start(command + (f" --port {self.address[-5:]}" if SERVER in command else ""))
+                self._await(shown)
+            case Typed(command, shown) if not needs_what_is_not_here(command):
+                self._assert_the_last_one_went_well(command)
+                assert_shown(shown, self.type(command))
 
     def type(self, command: str) -> list[str]:
         """The lines that a command writes."""
-        if command in SET_UP:
+        if command == "source .venv-airbyte/bin/activate":
+            command = ACTIVATE  # both stand for the environment of the tests
+        if command in SET_UP - {ACTIVATE}:
             return []
-        if command == "echo $?":
-            code, self._exit_code = self._exit_code, 0
-            return [str(code)]
-        if command.startswith("cd "):
-            self._folder = (self._folder / command[3:]).resolve()
-            assert self._folder.is_dir(), command
-            return []
-        if "sandbox_api.py" in command:
-            return [self._start_sandbox(command)]
         if command.startswith(("docker build", "docker tag", "docker push", "kind load", "kubectl")):
             assert command in self._image_commands()
             return []
@@ -222,30 +291,45 @@ class Shell:
             command = without_docker(command)
         if command in TARGETS:
             command += " --dry-run > /dev/null"
-        ours = command.startswith("python main.py")
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=self._folder,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if ours else subprocess.STDOUT,
-            encoding="utf-8",
-            timeout=LONGEST_COMMAND,
-        )
-        self._exit_code = done.returncode
-        assert done.returncode == 2 or not done.stderr, f"{command}\n{done.stderr}"  # Airbyte shows it as errors
-        output = self._said = done.stdout + (done.stderr or "")
-        output = CLOCK.sub("", output)
-        return output.replace(self._addresses[-1], USUAL_ADDRESS).splitlines()
+        self._prepare(command)
+        self._exit_code, self._output = self._terminal.run(command, LONGEST_COMMAND)
+        return self._as_a_person_has_it(self._output)
+
+    def _turn_to(self, name: str) -> None:
+        if name not in self._terminals:
+            self._terminals[name] = Terminal(self._home, self._environment)
+        self._terminal = self._terminals[name]
+
+    def _assert_the_last_one_went_well(self, command: str) -> None:
+        failed = f"exit code {self._exit_code}:\n{self._output[-4000:]}"
+        assert self._exit_code == 0 or command == "echo $?", failed
+
+    def _prepare(self, command: str) -> None:
+        """Before a command: the folder's environment is there, and its configs name the sandbox's port."""
+        folder = self._terminal.folder
+        if (folder / "setup.py").exists() and not (folder / ".venv").exists():
+            virtual(folder / ".venv")
+        old, new = USUAL_ADDRESS, self.address
+        if AS_THEY_ARE.match(command):
+            old, new = new, old
+        for file in folder.glob("*/*.json"):
+            if old in (text := file.read_text("utf-8")):
+                file.write_text(text.replace(old, new), "utf-8")
+
+    def _await(self, shown: list[str]) -> None:
+        """Wait until a command that goes on has written this."""
+        self._terminal.wait_until(lambda text: assert_shown(shown, self._as_a_person_has_it(text)), LONGEST_WAIT)
+
+    def _as_a_person_has_it(self, output: str) -> list[str]:
+        return CLOCK.sub("", output).replace(self.address, USUAL_ADDRESS).splitlines()
 
     def edit(self, block: FileBlock) -> None:
         """Change or make the file, or find the lines in it."""
-        file = self._folder / block.path
+        file = self._terminals[FIRST].folder / block.path
         if block.verb == "Make":
             assert not file.exists(), block.path
             file.parent.mkdir(exist_ok=True)
-            file.write_text(block.text.replace(USUAL_ADDRESS, self._addresses[-1]), "utf-8")
+            file.write_text(block.text.replace(USUAL_ADDRESS, self.address), "utf-8")
             return
         text = file.read_text("utf-8")
         if block.verb == "From":
@@ -260,8 +344,8 @@ class Shell:
     def _image_commands(self) -> list[str]:
         """What may be done with the image: as `make image` names it, or under the version in metadata.yaml."""
         dry_run = ["make", "image", "--dry-run"]
-        made = subprocess.check_output(dry_run, cwd=self._folder, env=self._environment, encoding="utf-8").strip()
-        data = yaml.safe_load((self._folder / "metadata.yaml").read_text("utf-8"))["data"]
+        made = subprocess.check_output(dry_run, cwd=self._home, encoding="utf-8").strip()
+        data = yaml.safe_load((self._home / "metadata.yaml").read_text("utf-8"))["data"]
         released = f"{data['dockerRepository']}:{data['dockerImageTag']}"
         pushed = released.replace("airbyte/", "registry.example.com/")
         return [
@@ -271,49 +355,35 @@ class Shell:
             f"docker tag {released} {pushed}",
             f"docker push {pushed}",
             f"docker build destination -t {IMAGE.replace(':dev', ':sync')}",
-            *(f"kubectl apply -f {file.relative_to(self._folder)}" for file in self._folder.glob("examples/*/*.yaml")),
+            *(f"kubectl apply -f {file.relative_to(self._home)}" for file in self._home.glob("examples/*/*.yaml")),
         ]
 
-    def answers_at(self, address: str) -> None:
-        """The sandbox is there: from now on the configs of this folder say so."""
-        for file in self._folder.glob("*/*.json"):
-            text = file.read_text("utf-8")
-            if any(known in text for known in self._addresses):
-                file.write_text(re.sub("|".join(map(re.escape, self._addresses)), address, text), "utf-8")
-        self._addresses.append(address)
 
-    def _start_sandbox(self, command: str) -> str:
-        process = subprocess.Popen(
-            [*command.split(), "--port", "0"],
-            cwd=self._folder,
-            env=self._environment,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-        )
-        self._sandboxes.append(process)
-        assert process.stdout
-        line = process.stdout.readline().rstrip("\n")
-        threading.Thread(target=process.stdout.read, daemon=True).start()  # or it would stop when the pipe is full
-        found = re.search(r"http://localhost:\d+", line)
-        assert found, line
-        self.answers_at(found[0])
-        return line.replace(found[0], USUAL_ADDRESS)
+def needs_what_is_not_here(command: str) -> bool:
+    """Whether a command needs packages of ELSEWHERE that are not installed."""
+    return any(script in command and not find_spec(package) for script, package in ELSEWHERE.items())
 
 
-def _virtual(environment: Path) -> Path:
-    """What looks to `make` like an environment that is ready: the Python of the tests. -> its folder of programs."""
+def free_port() -> int:
+    """A port of five digits that nobody uses, and that the system gives to nobody who asks for any."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)):
+                return port
+    raise OSError("no port is free")
+
+
+def virtual(environment: Path) -> None:
+    """Make what looks to you and to `make` like an environment that is ready: the Python of the tests."""
     programs = environment / "bin"
     programs.mkdir(parents=True)
     for name in ("python", "python3"):
         (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
         (programs / name).chmod(0o755)
-    command = Path(sys.executable).with_name("source-stock-ticker")  # as `pip install -e .` brings it
-    if command.exists():
-        (programs / command.name).symlink_to(command)
+    (programs / "activate").write_text(f'PATH="{programs}:{ENVIRONMENT}:$PATH"\n')
     for name in (".ready", ".ready-for-tests", ".ready-to-sync"):
         (environment / name).touch()
         os.utime(environment / name, (2**32, 2**32))  # newer than any setup.py, so that nothing is installed
-    return programs
 
 
 def without_docker(command: str) -> str:

@@ -15,18 +15,8 @@ pytestmark = WITH_MAKE
 # Named in a sentence, and run by test_readme_commands.py and unit_tests/runtime/entrypoint/.
 RUN_ELSEWHERE = {"make demo", "make sync", "python main.py --help"}
 # Pages to be followed from the top.
-NAMES = (
-    "four-commands",
-    "tutorial",
-    "recipes",
-    "airbyte",
-    "low-code",
-    "engines",
-    "total-returns",
-    "lessons",
-    "teaching",
-)
-SESSIONS = [f"{name}.md" for name in NAMES]
+SESSIONS = ["four-commands.md", "tutorial.md", "build-your-own.md", "break-the-api.md", "the-other-half.md"]
+SESSIONS += ["recipes.md", "total-returns.md", "airbyte.md", "low-code.md", "engines.md", "lessons.md", "teaching.md"]
 
 
 def text_of(page: str) -> str:
@@ -50,6 +40,6 @@ def test_no_block_of_a_page_is_left_untested(page: str) -> None:
 @pytest.mark.parametrize("page", SESSIONS)
 def test_a_command_in_a_sentence_is_also_one_to_be_typed(page: str) -> None:
     text = text_of(page)
-    typed = {step.command for step in commands(text)}
-    mentioned = set(re.findall(r"`((?:make|python|docker) [^`]+)`", text))
-    assert mentioned <= typed | SET_UP | TARGETS | ALL_TESTS | RUN_ELSEWHERE
+    known = {step.command for step in commands(text)} | SET_UP | TARGETS | ALL_TESTS | RUN_ELSEWHERE
+    mentioned = re.findall(r"`((?:make|python|docker) [^`]+)`", text)
+    assert [one for one in mentioned if not any(f"{command} ".startswith(f"{one} ") for command in known)] == []

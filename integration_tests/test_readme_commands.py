@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from pages import (
+    ACTIVATE,
     ALL_TESTS,
     IMAGE,
     SET_UP,
@@ -55,7 +56,8 @@ def ready(shell: Shell, api: SandboxApi, tmp_path: Path) -> Shell:
     """The shell, whose configs (secrets/config.json too) name this test's sandbox."""
     samples = tmp_path / "source-stock-ticker" / "sample_files"
     shutil.copy(samples / "config_sandbox.json", samples.parent / "secrets" / "config.json")
-    shell.answers_at(api.url)
+    shell.address = api.url
+    shell.type(ACTIVATE)
     return shell
 
 

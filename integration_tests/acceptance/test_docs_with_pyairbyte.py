@@ -13,10 +13,26 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from pages import ELSEWHERE, ROOT, USUAL_ADDRESS, FileBlock, Shell, Typed, clone, section, steps
+from pages import (
+    ACTIVATE,
+    ELSEWHERE,
+    FIRST,
+    ROOT,
+    USUAL_ADDRESS,
+    FileBlock,
+    Shell,
+    Started,
+    Turn,
+    Typed,
+    clone,
+    section,
+    steps,
+)
 from sandbox_api import SandboxApi
 
-SANDBOX = Typed("python integration_tests/sandbox_api.py", [])
+ACTIVATED = Typed(ACTIVATE, [])
+SANDBOX = Started("python integration_tests/sandbox_api.py", ["Sandbox at ..."])
+NEW = [Typed("make new NAME=pokemon DIR=../source-pokemon", []), Typed("cd ../source-pokemon", []), ACTIVATED]
 LONGEST = 60  # seconds
 
 
@@ -28,7 +44,7 @@ def page(name: str) -> str:
 def shell(tmp_path: Path, internet: list[bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     assert all(find_spec(package) for package in ELSEWHERE.values() if package != "dagster")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")  # pyab, source-stock-ticker
-    with Shell(clone(tmp_path / "source-stock-ticker"), tmp_path / "environment") as shell:
+    with Shell(clone(tmp_path / "source-stock-ticker")) as shell:
         yield shell
 
 
@@ -63,9 +79,6 @@ def test_a_read_by_pyairbyte_that_is_stopped_leaves_no_table(tmp_path: Path) -> 
 
 
 def test_the_standard_tests_run_on_a_connector_of_ones_own(shell: Shell) -> None:
-    part = page("tutorial.md").partition("### Airbyte's tests on yours")[2].partition("\n### ")[0]
-    assert part
-    for step in (Typed("make new NAME=pokemon DIR=../source-pokemon", []), Typed("cd ../source-pokemon", []), SANDBOX):
-        shell.do(step)
-    for step in steps(part):
+    part = section(page("build-your-own.md"), "7. Airbyte's tests")
+    for step in (*NEW, Turn("second"), *NEW[1:], SANDBOX, Turn(FIRST), *steps(part)):
         shell.do(step)

@@ -74,7 +74,7 @@ def shell(folder: Path, postgres: dict[str, str], monkeypatch: pytest.MonkeyPatc
     for name, value in postgres.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PATH", f"{PROGRAMS}:{os.environ['PATH']}")  # psql
-    with Shell(folder, folder.parent / "environment") as shell:
+    with Shell(folder) as shell:
         yield shell
 
 

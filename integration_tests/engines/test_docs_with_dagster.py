@@ -13,6 +13,6 @@ def test_all_that_the_page_tells_to_do_comes_out_as_it_shows(tmp_path: Path, mon
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "dagster.yaml").write_text("telemetry: {enabled: false}")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
-    with Shell(clone(tmp_path / "source-stock-ticker"), tmp_path / "environment") as shell:
+    with Shell(clone(tmp_path / "source-stock-ticker")) as shell:
         for step in steps((ROOT / "docs" / "engines.md").read_text("utf-8")):
             shell.do(step)
