@@ -287,5 +287,5 @@ FAULTS: dict[str, Fault] = {
 NOBODY_THERE: dict[str, tuple[Callable[[SandboxApi], str], str]] = {
     "connection refused": (lambda api: f"http://localhost:{unused_port()}", "connection refused"),
     "https where http is spoken": (lambda api: api.url.replace("http:", "https:"), "no secure connection (TLS)"),
-    "no such host": (lambda api: "https://nowhere.invalid", "https://nowhere.invalid did not serve us"),
+    "no such host": (lambda api: "https://nowhere.invalid", "No usable response from https://nowhere.invalid"),
 }

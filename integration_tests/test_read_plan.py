@@ -77,7 +77,7 @@ def test_the_plan_of_a_sync_that_goes_on_is_that_of_the_rest(connector: Connecto
 def test_the_plan_says_how_long_it_takes_at_this_rate(connector: Connector) -> None:
     run = connector.read("--plan", tickers=["AAPL", "IBM", "MSFT"], adjusted=False, requests_per_minute=1)
     assert run.logs("INFO") == (
-        "stock_prices: 3 requests, about 185 rows, about 3 min.\nIn all: 3 requests, about 185 rows, about 3 min."
+        "stock_prices: 3 requests, about 185 rows, about 3 min.\nTotal: 3 requests, about 185 rows, about 3 min."
     )
 
 

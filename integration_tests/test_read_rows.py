@@ -63,7 +63,7 @@ def test_odd_number_forms_become_plain_ones(connector: Connector, api: SandboxAp
 
     api.transform = odd
     run = connector.read(adjusted=False)
-    assert "fields that are not in the schema; they are left out: source_feed." in run.logs("INFO")
+    assert "fields that are not in the schema; they are ignored: source_feed." in run.logs("INFO")
     line = next(line for line in run.lines if '"RECORD"' in line)
     assert '"volume":24970168.0,"vwap":101,"transactions":5,"otc":true,"adjusted":false}' in line
     assert '"timestamp":"2012-01-03T05:00:00Z"' in line

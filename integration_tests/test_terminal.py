@@ -57,13 +57,13 @@ def test_a_wrong_key_is_told_once_a_stream(seen: Callable[..., list[str]]) -> No
     lines = seen(api_key="a-wrong-key-12345678")
     errors = [line for line in lines if line.startswith("error: ")]
     assert [error.split(": ")[1] for error in errors] == list(READ)
-    assert all("api_key: the API does not know this key (HTTP 401)" in error for error in errors)
+    assert all("api_key: the API does not accept this key (HTTP 401)" in error for error in errors)
     assert "a-wrong-key-12345678" not in "".join(lines)
 
 
 def test_a_check_says_why_it_failed(seen: Callable[..., list[str]]) -> None:
     (line,) = seen("check", api_key="a-wrong-key-12345678")
-    assert line.startswith("error: api_key: the API does not know this key (HTTP 401)")
+    assert line.startswith("error: api_key: the API does not accept this key (HTTP 401)")
 
 
 def test_a_warning_stands_above_the_line_of_its_stream(seen: Callable[..., list[str]], api: SandboxApi) -> None:
@@ -75,4 +75,4 @@ def test_a_warning_stands_above_the_line_of_its_stream(seen: Callable[..., list[
 
 
 def test_a_config_that_cannot_be_read_is_told_too(seen: Callable[..., list[str]]) -> None:
-    assert seen(tickers="AAPL") == ['error: tickers: "AAPL" must be a list.']
+    assert seen(tickers="AAPL") == ['error: tickers must be a list (for example ["AAPL", "MSFT"]); it is "AAPL".']

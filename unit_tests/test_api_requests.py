@@ -95,21 +95,21 @@ def test_the_api_tells_how_many_requests_it_has_made_and_how_far_apart(server, s
             401,
             {"status": "ERROR", "request_id": "1", "error": "Unknown API Key"},
             CredentialsError,
-            "api_key: the API does not know this key (HTTP 401); check it in your dashboard. "
+            "api_key: the API does not accept this key (HTTP 401); check it in your dashboard. "
             'The API says: "Unknown API Key"',
         ),
         (
             401,
             {"status": "ERROR", "error": "API Key was not provided"},
             CredentialsError,
-            "api_key: the API does not know this key (HTTP 401); check it in your dashboard. "
+            "api_key: the API does not accept this key (HTTP 401); check it in your dashboard. "
             'The API says: "API Key was not provided"',
         ),
         (
             401,
             None,
             CredentialsError,
-            "api_key: the API does not know this key (HTTP 401); check it in your dashboard.",
+            "api_key: the API does not accept this key (HTTP 401); check it in your dashboard.",
         ),
         (
             403,
@@ -128,14 +128,14 @@ def test_the_api_tells_how_many_requests_it_has_made_and_how_far_apart(server, s
             403,
             {"status": "NOT_AUTHORIZED", "message": TOO_OLD},
             TooOld,
-            "start_date: your plan does not go back so far (or this machine's clock is ahead); "
+            "start_date: your plan does not go back that far (or this machine's clock is ahead); "
             f'choose a later start_date. The API says: "{TOO_OLD}"',
         ),
         (
             403,
             {"status": "NOT_AUTHORIZED", "message": BEFORE_END},
             NotYet,
-            f'end_date: your plan has no data of this day yet; choose an earlier day. The API says: "{BEFORE_END}"',
+            f'end_date: your plan has no data for this day yet; choose an earlier day. The API says: "{BEFORE_END}"',
         ),
         (
             400,
@@ -148,9 +148,9 @@ def test_the_api_tells_how_many_requests_it_has_made_and_how_far_apart(server, s
             404,
             {"status": "NOT_FOUND", "request_id": "1", "message": "Ticker not found."},
             UnknownTicker,
-            'The API does not know /v1/things (HTTP 404); is api_url right? The API says: "Ticker not found."',
+            'The API does not know /v1/things (HTTP 404); check api_url. The API says: "Ticker not found."',
         ),
-        (404, None, NotFound, "The API does not know /v1/things (HTTP 404); is api_url right?"),
+        (404, None, NotFound, "The API does not know /v1/things (HTTP 404); check api_url."),
         (418, None, UnexpectedResponse, "The API answered HTTP 418 for /v1/things."),
         (
             200,
@@ -318,6 +318,6 @@ def test_an_address_that_one_ticker_makes_too_long_is_told(server, api):
     with pytest.raises(UnexpectedResponse) as error:
         listed(api, ["AAPL", "MSFT", "NVDA"])
     assert error.value.message == (
-        'An address with the one ticker "AAPL" is too long for the API. The API answered HTTP 414 for /v1/things.'
+        'An address with only the ticker "AAPL" is too long for the API. The API answered HTTP 414 for /v1/things.'
     )
     assert len(server.calls) == 2

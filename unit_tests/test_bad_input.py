@@ -158,7 +158,7 @@ def answered(work: Callable[[], Any], names: tuple[str, ...]) -> Any:
         message = refused.message
     except TransientError:
         return None  # an odd address may be that of a server, which nobody answers for here
-    assert message.partition(":")[0].partition(".")[0] in names, message
+    assert re.split("[:. ]", message, maxsplit=1)[0] in names, message
     assert message.endswith((".", "?", ")"))
     assert len(message) < 500
     # A key pasted into another field too: as it goes through the filter, nor is it cut so that the filter misses it.

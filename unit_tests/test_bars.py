@@ -119,7 +119,7 @@ def test_a_grouped_bar_of_a_wrong_type_is_noticed():
     with pytest.raises(UnexpectedResponse) as error:
         rows_of_day("2024-03-08", {"AAPL": bar(T="AAPL"), "MSFT": bar(T="MSFT", c="11")}, True)
     assert error.value.message == (
-        "The API sent bars of 2024-03-08 that are not as documented: "
+        "The API sent bars for 2024-03-08 that are not as documented: "
         "Expected `int | float | null`, got `str` - at `$[1].c`."
     )
 

@@ -79,7 +79,7 @@ def test_a_delayed_response_is_good_enough(server):
             401,
             {"status": "ERROR", "error": "Unknown API Key"},
             ConfigError,
-            "api_key: the API does not know this key (HTTP 401); check it in your dashboard. "
+            "api_key: the API does not accept this key (HTTP 401); check it in your dashboard. "
             'The API says: "Unknown API Key"',
         ),
         (
@@ -92,7 +92,7 @@ def test_a_delayed_response_is_good_enough(server):
             403,
             {"status": "NOT_AUTHORIZED", "message": "Your plan doesn't include this data timeframe."},
             ConfigError,
-            "start_date: your plan does not go back so far (or this machine's clock is ahead); choose a later "
+            "start_date: your plan does not go back that far (or this machine's clock is ahead); choose a later "
             'start_date. The API says: "Your plan doesn\'t include this data timeframe."',
         ),
         (
@@ -102,7 +102,7 @@ def test_a_delayed_response_is_good_enough(server):
             "The API's rate limit is reached. Wait a minute and try again, "
             "or set requests_per_minute to what your plan allows.",
         ),
-        (503, "", TransientError, f"{API} did not serve us, tried once: it answered HTTP 503."),
+        (503, "", TransientError, f"No usable response from {API} after 1 attempt: it answered HTTP 503."),
         (
             200,
             "<html>Welcome</html>",
@@ -139,7 +139,7 @@ def test_a_check_of_an_address_where_nothing_listens_names_it(server, slept):
     with pytest.raises(TransientError) as error:
         check(api_url="http://localhost:8080")
     assert error.value.message == (
-        "http://localhost:8080 did not serve us, tried once: nothing listens at that address (connection refused)."
+        "No usable response from http://localhost:8080 after 1 attempt: nothing listens at that address (connection refused)."
     )
     assert slept == []
 
@@ -205,8 +205,8 @@ def test_a_ticker_without_bars_that_neither_list_has_is_refused_without_waiting(
     with pytest.raises(ConfigError) as error:
         check(requests_per_minute=5)
     assert error.value.message == (
-        'tickers: the API has no bars of "AAPL" from 2024-01-02 to 2024-02-29, and lists it neither as active '
-        "nor as delisted. Is it spelt as the exchange spells it (upper and lower case differ)?"
+        'tickers: the API has no bars for "AAPL" from 2024-01-02 to 2024-02-29, and lists it neither as active '
+        "nor as delisted. Check the spelling; upper and lower case differ."
     )
     assert (len(server.calls), slept) == (3, [])
 
@@ -219,12 +219,12 @@ def test_a_ticker_without_bars_that_neither_list_has_is_refused_without_waiting(
         ({"status": 404, "body": "<html>Not found</html>"}, "(HTTP 404)"),
         ({"status": 429, "json": {"status": "ERROR"}}, "The API's rate limit is reached."),
         ({"status": 503, "body": ""}, "it answered HTTP 503."),
-        ({"body": requests.ConnectionError("reset")}, "did not serve us"),
+        ({"body": requests.ConnectionError("reset")}, "No usable response from"),
         ({"body": "<html>Welcome</html>"}, "not JSON"),
         ({"json": {"status": "OK", "results": "AAPL"}}, "not as documented"),
         ({"json": {"status": "ERROR", "error": "Something is wrong"}}, "Something is wrong"),
-        (listed("A", "AA"), "lists others"),
-        ({"json": {"status": "OK", "results": [{}]}}, "lists others"),
+        (listed("A", "AA"), "listed other tickers"),
+        ({"json": {"status": "OK", "results": [{}]}}, "listed other tickers"),
     ],
 )
 @pytest.mark.parametrize("place", ["active", "delisted"])
@@ -233,7 +233,7 @@ def test_a_list_that_does_not_answer_proves_no_misspelling(lists, slept, caplog,
     check()
     (warning,) = caplog.records
     assert warning.levelname == "WARNING"
-    assert warning.getMessage().startswith('tickers: the API has no bars of "AAPL"')
+    assert warning.getMessage().startswith('tickers: the API has no bars for "AAPL"')
     assert why in warning.getMessage()
     assert slept == []
 
@@ -244,7 +244,7 @@ def test_a_check_makes_three_requests_at_most(server, slept, caplog):
     server.get(f"{API}/v3/reference/tickers", json=NONE_LISTED)
     check()
     assert (len(server.calls), slept) == (3, [])
-    assert "A check makes 3 requests at most." in caplog.text
+    assert "A check makes at most 3 requests." in caplog.text
 
 
 # check, when there is no ticker or no day to ask for
@@ -274,7 +274,7 @@ def test_a_check_of_the_whole_market_that_gets_no_real_response_is_no_success(se
 
 def test_a_check_refuses_what_a_read_of_the_whole_market_would_refuse(server):
     server.get(f"{API}/v3/reference/tickers", json={"status": "OK", "results": [{"ticker": "A"}]})
-    with pytest.raises(ConfigError, match="tickers: the whole market can be read in bars of a day only"):
+    with pytest.raises(ConfigError, match="tickers: the whole market is available only in day bars"):
         check(tickers=[], timespan="week")
 
 

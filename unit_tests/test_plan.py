@@ -149,7 +149,7 @@ def test_a_split_whose_day_is_unreadable_concerns_all_days(day):
 @pytest.mark.parametrize("ticker", [None, [], 5, "", " ", "*", "..", "A\nB"])
 def test_a_split_of_nobody_is_left_out_and_told(ticker, caplog):
     assert listed([split(), split(ticker), split(ticker)]) == {"AAPL": ["2005-02-28 1:2"]}
-    assert caplog.messages == ["stock_prices: the list of splits has 2 without a ticker; left out."]
+    assert caplog.messages == ["stock_prices: ignored 2 in the list of splits without a ticker."]
 
 
 def test_a_split_changes_only_bars_before_its_day():
@@ -199,7 +199,7 @@ def test_rows_are_stale_unless_they_were_made_with_the_same_splits_and_all_had_s
 def test_an_entry_of_the_list_of_splits_that_names_nobody_spoils_no_other(row, caplog):
     rows = [Raw(json.dumps(split()).encode()), Raw(row.encode())]
     assert splits_by_ticker(map(read_row, rows), logging.getLogger("airbyte")) == {"AAPL": ["2005-02-28 1:2"]}
-    assert caplog.messages == ["stock_prices: the list of splits has 1 without a ticker; left out."]
+    assert caplog.messages == ["stock_prices: ignored 1 in the list of splits without a ticker."]
 
 
 def test_a_number_beyond_all_floats_counts_only_where_we_need_it():

@@ -26,7 +26,7 @@ STREAMS = [stream.catalog_entry() for stream in SourceStockTicker().streams(LOGG
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 TYPES = {
-    "string": "text",
+    "string": "string",
     "integer": "whole number",
     "number": "number",
     "boolean": "true or false",

@@ -196,9 +196,9 @@ def test_a_bar_size_that_divides_its_day_is_taken(timespan, multiplier):
     assert read_settings(config(timespan=timespan, multiplier=multiplier), TODAY).bar_size == (timespan, multiplier)
 
 
-ADDRESS = "api_url: it must be an address like https://api.massive.com, without user name, ? or #."
-PLAIN_HTTP = "api_url: only https keeps your key secret on the way; http is for this machine alone."
-KEY = "api_key: it holds spaces or characters that no key has; copy it anew from your dashboard."
+ADDRESS = "api_url: use an address like https://api.massive.com, without a user name, ? or #."
+PLAIN_HTTP = "api_url: use https, which protects your key; http works only for this machine."
+KEY = "api_key: it contains spaces or invalid characters; copy it again from your dashboard."
 
 
 @pytest.mark.parametrize(
@@ -214,12 +214,12 @@ KEY = "api_key: it holds spaces or characters that no key has; copy it anew from
         ),
         (
             {"start_date": "2024-02-01", "end_date": "2024-01-31"},
-            "end_date: 2024-01-31 is before the start_date, 2024-02-01; choose another of the two.",
+            "end_date: 2024-01-31 is before the start_date, 2024-02-01; change one of them.",
         ),
         (
             {"end_date": "2013-03-01"},
             "end_date: 2013-03-01 is before the start_date, 2022-03-16 "
-            "(two years back, because it is left blank); choose another of the two.",
+            "(two years back, because you left it blank); change one of them.",
         ),
         ({"api_key": "two words"}, KEY),
         ({"api_key": "  "}, KEY),
@@ -227,11 +227,11 @@ KEY = "api_key: it holds spaces or characters that no key has; copy it anew from
         ({"api_key": "a\nb"}, KEY),
         (
             {"tickers": ["AAPL", ""]},
-            'tickers: "" is not a ticker; take out blanks around it and empty entries.',
+            'tickers: "" is not a ticker; remove spaces around it and empty entries.',
         ),
         (
             {"tickers": ["AAPL", " MSFT"]},
-            'tickers: " MSFT" is not a ticker; take out blanks around it and empty entries.',
+            'tickers: " MSFT" is not a ticker; remove spaces around it and empty entries.',
         ),
         (
             {"tickers": ["AAPL, MSFT, " * 10]},

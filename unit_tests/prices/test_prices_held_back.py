@@ -28,7 +28,7 @@ def test_all_other_tickers_are_read(sync, market, config, garbled):
 def test_the_ticker_is_named(sync, market, caplog, config):
     market.garbled["AAPL"] = UNREADABLE[0]
     assert sync(**config).failed == ["AAPL"]
-    assert "AAPL failed: The API lists a split of AAPL without a readable day or ratio" in caplog.text
+    assert "AAPL failed: The API lists a split of AAPL without a valid day or ratio" in caplog.text
 
 
 def test_the_state_of_the_ticker_stays_as_it_was(sync, market):
@@ -112,4 +112,4 @@ def test_a_split_without_a_ticker_is_told_and_holds_nobody_back(sync, market, ca
     market.garbled["AAPL"] = {"ticker": ticker}
     reading = sync(**config)
     assert (reading.failed, days_of(reading.rows)) == ([], weekdays(START, "2024-03-14"))
-    assert "the list of splits has 1 without a ticker; left out." in caplog.text
+    assert "ignored 1 in the list of splits without a ticker." in caplog.text

@@ -177,7 +177,7 @@ def test_a_refused_list_of_splits_leaves_the_noted_ones_and_the_prices_go_on(syn
     market.today += 3 * ONE_DAY
     second = sync(first.state, **CONFIG)
     assert (second.state["splits"], days_of(second.rows)) == (first.state["splits"], ["2024-03-14", "2024-03-15"])
-    assert "splits are not looked for. Your plan does not include this data (HTTP 403)." in caplog.text
+    assert "splits are not checked. Your plan does not include this data (HTTP 403)." in caplog.text
 
 
 def test_only_splits_of_our_tickers_are_noted(sync, market):

@@ -56,4 +56,4 @@ def test_a_ticker_of_the_market_that_began_late_and_is_read_again_leaves_the_sta
 def test_a_market_whose_history_the_api_cuts_in_silence_is_not_noted_as_read(sync, market, caplog):
     market.plan_begins, market.clips = date(2024, 3, 11), True
     assert sync(tickers=[]).state["read"] == {"*": ["2024-03-11", "2024-03-14"]}
-    assert "no bars before 2024-03-11, though start_date is 2024-03-01" in caplog.text
+    assert "no bars before 2024-03-11, although start_date is 2024-03-01" in caplog.text

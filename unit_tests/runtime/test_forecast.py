@@ -19,7 +19,7 @@ from source_stock_ticker.runtime.forecast import NOTHING, Forecast
     ],
 )
 def test_a_forecast_is_told_in_a_sentence(forecast, interval, sentence):
-    assert forecast.told(interval) == sentence
+    assert forecast.sentence(interval) == sentence
 
 
 @pytest.mark.parametrize(("made", "left"), [(0, "about 96 s"), (7, "about 12 s"), (8, ""), (9, "")])

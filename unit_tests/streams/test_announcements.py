@@ -219,7 +219,7 @@ def test_after_a_state_of_an_older_version_all_is_sent_again_and_it_says_so(
     fingerprints = read(connect(table)).state["fingerprints"]
     caplog.set_level("INFO")
     assert len(read(connect(table), {field: "2024-03-01", "fingerprints": fingerprints}).rows) == 1
-    assert caplog.messages == [f"{table.name}: the state is of an older version, so all rows are sent again."]
+    assert caplog.messages == [f"{table.name}: the state is from an older version, so all rows are sent again."]
 
 
 @ANNOUNCED
@@ -284,7 +284,7 @@ def test_fewer_tickers_are_asked_for_where_an_address_is_too_long(server, connec
 @ANNOUNCED
 @pytest.mark.parametrize("fingerprints", [[], "x", None, 5])
 def test_a_damaged_state_of_announcements_is_told(connect, table, path, row, field, fingerprints):
-    with pytest.raises(ConfigError, match=f"state: that of {table.name} is not as this source writes it"):
+    with pytest.raises(ConfigError, match=f"state: the saved state of {table.name} has an unexpected format"):
         connect(table).resume({"read_at": "2024-03-01T00:00:00.000000Z", "fingerprints": fingerprints})
 
 
@@ -294,7 +294,7 @@ def test_a_cursor_that_is_no_moment_is_told_and_not_taken_for_the_future(
     server, connect, read, table, path, row, field, cursor
 ):
     server.get(API + path, json=ok(row))
-    with pytest.raises(ConfigError, match=f"state: that of {table.name} is not as this source writes it"):
+    with pytest.raises(ConfigError, match=f"state: the saved state of {table.name} has an unexpected format"):
         read(connect(table), {"read_at": cursor, "fingerprints": {}})
 
 

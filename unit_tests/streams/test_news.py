@@ -256,7 +256,7 @@ DAMAGED = [None, [], "x", {"AAPL": None}, {"AAPL": 5}, {"AAPL": "2024-03-01T00:0
 )
 def test_a_damaged_state_of_news_is_told(connect, read, server, read_until):
     Newspaper(server)
-    with pytest.raises(ConfigError, match="state: that of news is not as this source writes it"):
+    with pytest.raises(ConfigError, match="state: the saved state of news has an unexpected format"):
         read(connect(News), {"read": read_until})
 
 

@@ -97,7 +97,7 @@ def test_a_ticker_that_the_api_does_not_know_is_left_out_and_named(server, conne
     server.get(f"{API}/v3/reference/tickers/AAPL", json={"status": "OK", "results": DETAILS})
     reading = read(connect(TickerDetails, tickers=["XXXX", "AAPL"]))
     assert ([row["ticker"] for row in reading.rows], reading.failed) == (["AAPL"], [])
-    assert caplog.messages == ["ticker_details: the API does not know XXXX (HTTP 404); it is left out."]
+    assert caplog.messages == ["ticker_details: skipped XXXX. The API does not know it (HTTP 404)."]
 
 
 def test_an_address_without_details_is_not_blamed_on_the_ticker(server, connect, read):
@@ -119,4 +119,4 @@ def test_details_of_another_ticker_are_noticed(server, connect, read):
 def test_details_of_the_whole_market_are_refused(connect, read):
     with pytest.raises(ConfigError) as error:
         read(connect(TickerDetails, tickers=[]))
-    assert error.value.message == ("tickers: ticker_details costs a request for each ticker, so list those you want.")
+    assert error.value.message == ("tickers: ticker_details needs one request per ticker; list the tickers you want.")

@@ -35,8 +35,8 @@ def test_check_accepts_the_sandboxs_token(run):
     ("config", "told"),
     [
         ({"credentials": {"auth_type": "private_app", "access_token": "another-token"}}, "credentials: "),
-        ({"credentials": {"auth_type": "private_app"}}, "credentials.access_token: is missing"),
-        ({"credentials": {"auth_type": "oauth2", "client_id": "c"}}, "credentials.client_secret: is missing"),
+        ({"credentials": {"auth_type": "private_app"}}, "credentials.access_token is missing"),
+        ({"credentials": {"auth_type": "oauth2", "client_id": "c"}}, "credentials.client_secret is missing"),
         ({"credentials": {"auth_type": "key"}}, "credentials: "),
         ({"start_date": "2024-02-30"}, "start_date: "),
         ({"account_ids": ["north", "west"]}, "account_ids: your credentials open no account west."),
@@ -121,7 +121,7 @@ def test_a_report_that_failed_is_made_again_by_the_next_sync(api, run):
     api.failing = 1
     first = run("read", only("clicks"))
     assert first.exit_code == 1
-    assert "The next sync begins there." in first.errors[0]
+    assert "The next sync resumes there." in first.errors[0]
     second = run("read", only("clicks"), first.of("STATE", "state"))
     assert second.exit_code == 0
     assert len(keys(first, "clicks") | keys(second, "clicks")) == len(api.data["clicks"])

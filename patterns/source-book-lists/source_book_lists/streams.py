@@ -65,7 +65,7 @@ class Loans(Table):
     def resume(self, saved: State) -> State:
         self._read = saved.get("read", 0)
         if not isinstance(self._read, int):
-            raise ConfigError("state: that of loans is not as this source writes it; clear the stream's state.")
+            raise ConfigError("state: the saved state of loans has an unexpected format; clear the stream's state.")
         return saved
 
     def fetch(self, stream_slice: str, page_token: str | None) -> Response:

@@ -43,11 +43,11 @@ def test_a_check_refuses_at_once_what_a_read_would(response, error, server):
 @pytest.mark.parametrize(
     ("config", "named"),
     [
-        ({"credentials": {"kind": "header"}}, "credentials.api_key: is missing"),
-        ({"credentials": {"kind": "header", "api_key": "my key"}}, "credentials.api_key: the value must be written as"),
-        ({"credentials": {"kind": "parameter"}}, "credentials.api_key: is missing"),
-        ({"credentials": {"kind": "basic", "user": "ann"}}, "credentials.password: is missing"),
-        ({"credentials": {"kind": "client_credentials", "client_id": "a"}}, "credentials.client_secret: is missing"),
+        ({"credentials": {"kind": "header"}}, "credentials.api_key is missing"),
+        ({"credentials": {"kind": "header", "api_key": "my key"}}, "credentials.api_key must match"),
+        ({"credentials": {"kind": "parameter"}}, "credentials.api_key is missing"),
+        ({"credentials": {"kind": "basic", "user": "ann"}}, "credentials.password is missing"),
+        ({"credentials": {"kind": "client_credentials", "client_id": "a"}}, "credentials.client_secret is missing"),
         ({"credentials": {"kind": "token"}}, "header, parameter, basic, client_credentials"),
         ({**CONFIG, "api_url": "api.example.com"}, "api_url: "),
         ({**CONFIG, "api_url": "http://api.example.com"}, "api_url: "),

@@ -88,7 +88,7 @@ def test_a_read_of_loans_that_breaks_off_goes_on_behind_the_last_whole_page(conn
 
 @pytest.mark.parametrize("saved", [{"read": "40"}, {"read": None}, {"read": {"a": 1}}])
 def test_a_state_of_another_source_is_refused(saved, connect):
-    with pytest.raises(ConfigError, match="state: that of loans"):
+    with pytest.raises(ConfigError, match="state: the saved state of loans"):
         Loans(connect()).resume(saved)
 
 

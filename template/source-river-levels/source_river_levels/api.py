@@ -54,9 +54,9 @@ def meaning(response: Response) -> Meaning:
         quoted = f' The API says: "{start_of(str(response.json()["error"]))}"'
     match response.status:
         case 401:
-            return CredentialsError(f"api_key: the API does not know this key (HTTP 401).{quoted}")
+            return CredentialsError(f"api_key: the API does not accept this key (HTTP 401).{quoted}")
         case 403:
             return ConfigError(f"Your key may not read this (HTTP 403).{quoted}")
         case 404:
-            return UnexpectedResponse(f"The API does not know {path} (HTTP 404); is api_url right?{quoted}")
+            return UnexpectedResponse(f"The API does not know {path} (HTTP 404); check api_url.{quoted}")
     return usual_meaning(response)

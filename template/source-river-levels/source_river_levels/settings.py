@@ -61,5 +61,5 @@ def _address(url: str) -> str:
     if not host or parts.scheme not in ("http", "https") or set(url) & set("?#@"):
         raise ConfigError("api_url: it must be an address like https://api.example.com, without user name, ? or #.")
     if parts.scheme == "http" and host not in LOCAL_HOSTS:
-        raise ConfigError("api_url: only https keeps your key secret on the way; http is for this machine alone.")
+        raise ConfigError("api_url: use https, which protects your key; http works only for this machine.")
     return url.strip().rstrip("/")

@@ -60,7 +60,7 @@ def test_a_plan_reads_nothing(run, read_of):
     found = run(*read_of(), "--plan")
     assert [log["message"] for log in found.of_type("log")] == [
         "numbers: at least 1 request.",
-        "In all: at least 1 request.",
+        "Total: at least 1 request.",
     ]
     assert len(found.messages) == 2
     assert (found.stderr, found.exit_code) == ("", 0)
@@ -70,7 +70,7 @@ def test_a_plan_of_what_cannot_be_read_fails(run, config, tmp_path):
     catalog = tmp_path / "catalog.json"
     catalog.write_text(json.dumps({"streams": [{"stream": {"name": "letters"}, "sync_mode": "full_refresh"}]}), "utf-8")
     found = run("read", "--plan", "--config", config(), "--catalog", str(catalog))
-    assert found.error["message"] == "catalog: there is no stream letters; this source has numbers."
+    assert found.error["message"] == "catalog: there is no stream letters; choose from numbers."
     assert found.exit_code == 1
 
 
@@ -119,13 +119,13 @@ def test_a_wrong_command_line_has_exit_code_2_and_no_message(run, arguments):
 @pytest.mark.parametrize(
     ("arguments", "told", "example"),
     [
-        ([], "which command? Choose spec, check, discover or read.", "spec"),
+        ([], "no command given; choose spec, check, discover or read.", "spec"),
         (["sync"], "invalid choice: 'sync'", "spec"),
         (["spec", "--nonsense"], "main.py spec: there is no option --nonsense.", "spec"),
-        (["read", "--config", "-", "--catalog", "/dev/stdin"], "one file only can be stdin.", "read --config secrets/"),
+        (["read", "--config", "-", "--catalog", "/dev/stdin"], "only one file can be stdin.", "read --config secrets/"),
         (
             ["read", "--config", "x", "--catalog", "-", "--state=-"],
-            "one file only can be stdin.",
+            "only one file can be stdin.",
             "read --config secrets/",
         ),
         (["check"], "required: --config", "check --config secrets/config.json"),
@@ -155,7 +155,7 @@ def help_of(folder):
 @pytest.mark.parametrize("command", [[], ["spec"], ["check"], ["discover"], ["read"]], ids=" ".join)
 def test_help_says_the_exit_codes_and_which_files(help_of, command):
     text = "\n".join(help_of(*command))
-    assert "0 done (a check that answers FAILED too), 1 failed, 2 the command line is wrong" in text
+    assert "0 success (also for a check that reports FAILED), 1 failure, 2 wrong command line" in text
     for option in re.findall(r"^  --\w+ FILE +(.*)", text, re.MULTILINE):
         assert option, "a file of which nothing is said"
 

@@ -125,6 +125,6 @@ def test_a_person_who_stops_a_read_is_told_so_though_the_output_goes_into_a_file
     lines = lines_until(process, b'{"type":"RECORD","record":{"stream":"numbers","data":{"id":2,')
     process.send_signal(signal.SIGINT)
     finish(process, lines)
-    assert b"\n\x1b[KStopped by SIGINT; a read goes on from its last STATE" in shown_at(ours, terminal).replace(
+    assert b"\n\x1b[KStopped by SIGINT; the next read resumes from the last STATE" in shown_at(ours, terminal).replace(
         b"\r", b""
     )

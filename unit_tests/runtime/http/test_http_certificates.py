@@ -8,7 +8,7 @@ from raw_server import AUTHORITY, GOOD, answering, serving
 
 from source_stock_ticker.runtime.errors import ConfigError, TransientError
 
-UNTRUSTED = "no authority that this machine trusts signed its certificate"
+UNTRUSTED = "this machine does not trust the issuer of its certificate"
 
 
 @pytest.mark.parametrize("variable", CA_VARIABLES)
@@ -23,7 +23,7 @@ def test_who_is_signed_by_an_authority_of_the_environment_is_trusted(client, mon
     [
         ("expired.pem", "its certificate has expired, or the clock of this machine is ahead"),
         ("not_yet_valid.pem", "its certificate is not yet valid, or the clock of this machine is behind"),
-        ("of_another_host.pem", "its certificate is that of another host"),
+        ("of_another_host.pem", "its certificate belongs to another host"),
     ],
 )
 def test_what_is_wrong_with_a_certificate_is_told_and_not_tried_again(client, monkeypatch, certificate, meaning):
@@ -73,8 +73,8 @@ def test_a_file_that_holds_no_authorities_is_told_by_its_variable(client, monkey
     error = failure(client(), "https://127.0.0.1:9/")
     assert isinstance(error, ConfigError)
     assert error.message == (
-        f"{variable} names a file that holds no certificates, or broken ones; "
-        "they must be in PEM form (-----BEGIN CERTIFICATE-----)."
+        f"{variable} names a file without valid certificates; "
+        "they must be in PEM format (-----BEGIN CERTIFICATE-----)."
     )
 
 

@@ -49,14 +49,14 @@ def test_a_server_that_keeps_failing_is_given_up(http, client):
     responds(http, 503, body=b"<html>out of order</html>")
     error = failure(client(tries=3))
     assert isinstance(error, TransientError)
-    assert error.message == f"{HOST} did not serve us, tried 3 times: it answered HTTP 503."
+    assert error.message == f"No usable response from {HOST} after 3 attempts: it answered HTTP 503."
     assert error.detail == "<html>out of order</html>"
     assert len(http.calls) == 3
 
 
 def test_who_has_one_try_hears_of_a_failure_at_once(http, client, clock):
     responds(http, 503)
-    assert failure(client(tries=1)).message == f"{HOST} did not serve us, tried once: it answered HTTP 503."
+    assert failure(client(tries=1)).message == f"No usable response from {HOST} after 1 attempt: it answered HTTP 503."
     assert clock.slept == []
 
 
@@ -66,7 +66,7 @@ def test_a_broken_connection_is_told_by_its_reason_and_host_alone(http, client, 
     http.get(URL, body=error)
     told = failure(client(tries=2))
     assert isinstance(told, TransientError)
-    assert told.message == f"{HOST} did not serve us, tried 2 times: {reason}."
+    assert told.message == f"No usable response from {HOST} after 2 attempts: {reason}."
 
 
 @pytest.mark.parametrize("kind", BROKEN)
@@ -103,7 +103,7 @@ def broken_body(error):
 )
 def test_a_body_that_breaks_off_is_no_response(http, client, error, reason):
     responds(http, 200, body=Body(broken_body(error)).buffered())
-    assert failure(client(tries=1)).message == f"{HOST} did not serve us, tried once: {reason}."
+    assert failure(client(tries=1)).message == f"No usable response from {HOST} after 1 attempt: {reason}."
 
 
 def test_after_a_body_that_broke_off_all_of_it_is_fetched_again(http, client):
@@ -115,7 +115,7 @@ def test_after_a_body_that_broke_off_all_of_it_is_fetched_again(http, client):
 def test_a_body_that_cannot_be_unpacked_is_no_response(http, client):
     responds(http, 200, body=b"not packed at all", headers={"Content-Encoding": "gzip"})
     error = failure(client(tries=2))
-    assert error.message == f"{HOST} did not serve us, tried 2 times: it sent a body that cannot be unpacked."
+    assert error.message == f"No usable response from {HOST} after 2 attempts: it sent a body that cannot be decompressed."
 
 
 def test_a_body_without_end_is_given_up_before_it_fills_the_memory(http, client):

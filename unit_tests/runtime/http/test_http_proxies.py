@@ -31,8 +31,8 @@ def test_a_proxy_is_gone_through_and_does_not_see_the_key(client, monkeypatch, f
     [
         (
             "407 Proxy Authentication Required",
-            "the proxy asks for a user name and a password (HTTP 407); "
-            "put them into its address, HTTPS_PROXY=http://user:password@host:port",
+            "the proxy requires a user name and a password (HTTP 407); "
+            "add them to its address, HTTPS_PROXY=http://user:password@host:port",
         ),
         ("403 Forbidden", "the proxy refuses to connect to this host (HTTP 403)"),
     ],
@@ -51,7 +51,7 @@ def test_a_proxy_that_says_no_is_told_by_what_it_wants_and_not_asked_again(clien
     ("sent", "meaning"),
     [
         (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "the proxy answered HTTP 502"),
-        (b"SSH-2.0-OpenSSH_9.6\r\n", "the answer is not HTTP"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "the response is not HTTP"),
     ],
     ids=["502", "SSH"],
 )
@@ -60,7 +60,7 @@ def test_a_proxy_that_cannot_now_is_told_by_what_it_answered_and_asked_again(cli
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:{PASSWORD}@{proxy.address}")
         error = failure(client(tries=3), URL)
     assert isinstance(error, TransientError)
-    assert error.message == f"{HOST} did not serve us, tried 3 times: {meaning}."
+    assert error.message == f"No usable response from {HOST} after 3 attempts: {meaning}."
     assert PASSWORD not in error.detail
     assert proxy.connections == 3
 
@@ -72,7 +72,7 @@ def test_a_proxy_that_cannot_be_reached_by_https_is_told_as_one_for_http(client,
         error = failure(client(), URL)
     assert isinstance(error, ConfigError)
     assert error.message == (
-        f"{HOST} cannot be reached: no secure connection to the proxy could be made (write its address with http://)."
+        f"{HOST} cannot be reached: the proxy accepts no secure connection (write its address with http://)."
     )
 
 
@@ -86,7 +86,7 @@ def test_a_socks_proxy_is_refused(client, monkeypatch, variable, scheme):
     error = failure(client(), URL)
     assert isinstance(error, ConfigError)
     assert error.message == (
-        f"{variable.upper()} names a SOCKS proxy, which is not supported; name an HTTP proxy (http://...)."
+        f"{variable.upper()} names a SOCKS proxy, which is not supported; use an HTTP proxy (http://...)."
     )
 
 
@@ -122,7 +122,7 @@ def test_an_address_that_is_no_proxys_is_refused_and_not_shown(client, monkeypat
     assert isinstance(error, ConfigError)
     assert error.message == (
         "HTTPS_PROXY is not the address of a proxy; write it as http://host:port or "
-        "http://user:password@host:port, where @ : / ? # % in a password are %40 %3A %2F %3F %23 %25."
+        "http://user:password@host:port. In a password, write @ : / ? # % as %40 %3A %2F %3F %23 %25."
     )
     assert error.detail == ""
 
@@ -141,7 +141,7 @@ def test_an_address_that_is_no_proxys_is_refused_and_not_shown(client, monkeypat
 )
 def test_an_address_that_may_be_a_proxys_is_tried(client, monkeypatch, address):
     monkeypatch.setenv("HTTPS_PROXY", address)
-    assert failure(client(tries=1), URL).message == (f"{HOST} did not serve us, tried once: the proxy did not answer.")
+    assert failure(client(tries=1), URL).message == (f"No usable response from {HOST} after 1 attempt: the proxy did not answer.")
 
 
 def test_what_is_no_proxy_is_told_each_time_without_waiting_for_a_turn(client, clock, monkeypatch):

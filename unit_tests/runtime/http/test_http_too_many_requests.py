@@ -64,7 +64,7 @@ def test_a_429_that_wants_an_absurd_silence_ends_at_once_with_what_to_do(http, c
 
 @pytest.mark.parametrize(
     ("headers", "asked"),
-    [({}, "a minute"), ({"Retry-After": "3600"}, "3600 s, as it asks for,")],
+    [({}, "a minute"), ({"Retry-After": "3600"}, "3600 s, as the API asks,")],
     ids=["silent", "says"],
 )
 @pytest.mark.parametrize(

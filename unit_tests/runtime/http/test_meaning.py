@@ -77,7 +77,7 @@ def test_a_meaning_that_breaks_over_a_response_is_the_usual_one(http, client, ca
     responds(http, 404, body=b"[]")
     with pytest.raises(UnexpectedResponse, match="HTTP 404"):
         client(meaning=lambda response: response.json()["error"]).get(URL)
-    assert "its meaning cannot be told" in caplog.text
+    assert "the connector cannot interpret the response" in caplog.text
 
 
 def test_a_wait_of_400_digits_is_too_long(http, client):
@@ -88,7 +88,7 @@ def test_a_wait_of_400_digits_is_too_long(http, client):
 
 def test_a_failure_is_tried_again_and_told_in_its_own_words(http, client, clock):
     responds(http, 418)
-    with pytest.raises(TransientError, match="tried 5 times: it is out of tea"):
+    with pytest.raises(TransientError, match="after 5 attempts: it is out of tea"):
         client(meaning=always(Again("it is out of tea", seconds=20))).get(URL)
     assert min(clock.slept) >= 20
 

@@ -75,7 +75,7 @@ def test_pages_without_rows_may_stand_between_others():
 def test_pages_that_lead_in_a_circle_are_refused_before_one_comes_twice(back_to):
     letters = Pages(Page("a", "1"), Page("b", "2"), Page("c", back_to))
     error = refusal(letters.follow())
-    assert (error.message, error.detail) == ("The pages of letters lead in a circle.", f"again {back_to}")
+    assert (error.message, error.detail) == ("The pages of letters form a loop.", f"again {back_to}")
     assert letters.asked == [None, "1", "2"]
 
 
@@ -84,7 +84,7 @@ def test_the_page_just_read_comes_without_its_rows_and_its_link_is_followed(betw
     rows = ["a", "b", *between, "b", *between, "b", "c"]
     letters = Pages(*(Page(row, str(number)) for number, row in enumerate(rows, 1)), Page("d"))
     assert [page.last for page in letters.follow()] == ["a", "b", *between, None, *between, None, "c", "d"]
-    assert caplog.messages == ["letters: a link leads to the page just read; its rows are not read twice."] * 2
+    assert caplog.messages == ["letters: a link leads to the page just read; its rows are skipped."] * 2
 
 
 def test_a_page_that_a_cache_has_served_again_is_asked_for_once_more():
@@ -118,7 +118,7 @@ def test_pages_that_bring_nothing_new_are_refused_though_each_names_another(last
     letters = Pages(Page("a", "1"), *(Page(lasts[number % 2], str(number)) for number in range(2, 1000)))
     given = []
     assert refusal(given.append(page.last) for page in letters.follow()).message == (
-        f"The last {MAX_UNCHANGED_PAGES + 1} pages of letters brought nothing new."
+        f"The last {MAX_UNCHANGED_PAGES + 1} pages of letters contain nothing new."
     )
     assert given == ["a", *[None] * (MAX_UNCHANGED_PAGES + 1)]
 
@@ -132,7 +132,7 @@ def test_fewer_pages_that_bring_nothing_new_are_put_up_with_and_counted_anew_aft
 
 def test_pages_without_end_are_refused():
     letters = Pages(*(Page(number, str(number + 1)) for number in range(2000)))
-    assert refusal(letters.follow(max_pages=1000)).message == "letters has over 1,000 pages."
+    assert refusal(letters.follow(max_pages=1000)).message == "letters has more than 1,000 pages."
     assert len(letters.asked) == 1001
 
 

@@ -90,7 +90,7 @@ def test_a_number_that_no_computer_can_hold_is_no_number():
 
 def test_so_many_tiny_values_that_they_would_fill_the_memory_are_refused():
     message = refusal(response(b"[" + b"0," * MAX_VALUES + b"0,0]").json).message
-    assert message == "The API sent over 750,000 values for /v1/letters."
+    assert message == "The API sent more than 750,000 values for /v1/letters."
 
 
 def test_as_many_values_as_an_honest_response_may_have_are_read():

@@ -249,7 +249,7 @@ def test_a_line_that_is_being_written_is_written_to_its_end_before_the_last_word
     assert first["log"]["message"] == "x" * 1_000_000
     assert last["log"] == {
         "level": "WARN",
-        "message": f"Stopped by {number.name}; a read goes on from its last STATE, if it has written one.",
+        "message": f"Stopped by {number.name}; the next read resumes from the last STATE, if there is one.",
     }
     assert exit_code == -number
 

@@ -92,7 +92,7 @@ def test_what_discover_prints_is_told_to_be_that():
 
     line = json.loads(messages.catalog([Letters().catalog_entry()]))
     wanted = (
-        "catalog: this is the output of discover, which lists what the source has. A configured catalog says what to "
+        "catalog: this is the output of discover, which lists all streams. A configured catalog selects what to "
         'read, and how: {"streams": [{"stream": {"name": ..}, "sync_mode": ..}, ..]}, as in sample_files/.'
     )
     assert sentence(line) == wanted
@@ -126,7 +126,7 @@ def test_an_unknown_sync_mode_is_refused(mode):
 
 @pytest.mark.parametrize("namespace", [5, ["eu"], {"eu": 1}, True])
 def test_a_namespace_that_is_no_string_is_refused(namespace):
-    wanted = "catalog: the namespace of letters must be text."
+    wanted = "catalog: the namespace of letters must be a string."
     assert sentence({"streams": [entry(stream={"namespace": namespace})]}) == wanted
 
 

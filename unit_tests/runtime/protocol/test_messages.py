@@ -137,7 +137,7 @@ def test_a_bug_tells_the_user_nothing_of_python_and_developers_its_stack():
         int("literal")
     except ValueError as bug:
         error = error_of(messages.error(bug))
-    assert error["message"] == "Something went wrong inside the connector; please report it with the log."
+    assert error["message"] == "The connector has a bug; please report it with the log."
     assert error["failure_type"] == "system_error"
     assert error["internal_message"].startswith("ValueError(")
     assert error["stack_trace"].startswith("Traceback")

@@ -42,8 +42,8 @@ SHAPES = {
     "legacy without data": {"letters": SAVED},
 }
 NOT_OURS = (
-    "state: the file holds no state that this source has written; "
-    "pass what an earlier read wrote, or [] for nothing yet."
+    "state: the file contains no state of this source; "
+    "pass the output of an earlier read, or [] for no state."
 )
 
 
@@ -141,7 +141,7 @@ def test_a_character_in_a_record_that_looks_like_a_line_end_does_no_harm(charact
 
 @pytest.mark.parametrize("text", ["", " \n"])
 def test_an_empty_file_is_not_taken_for_no_state(text):
-    assert sentence(text) == "state: the file is empty; pass what an earlier read wrote, or [] for nothing yet."
+    assert sentence(text) == "state: the file is empty; pass the output of an earlier read, or [] for no state."
 
 
 @pytest.mark.parametrize("text", ["{", "[{]", "last = c", "[" * 100_000, '{"a": {}} {"b": {}}'])

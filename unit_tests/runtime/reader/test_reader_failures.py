@@ -22,7 +22,7 @@ def test_a_stream_that_fails_ends_with_its_state_and_incomplete_and_an_error(run
 def test_a_slice_that_fails_does_not_stop_the_others(run):
     found = run(Numbers({"a": [[1]], "b": [[1], OUTAGE], "c": [[1]]}))
     assert found.rows == [("a", 1), ("b", 1), ("c", 1)]
-    assert found.errors[0]["message"] == "Not read: part b. The API is down. The next sync begins there."
+    assert found.errors[0]["message"] == "Not read: part b. The API is down. The next sync resumes there."
     assert found.errors[0]["failure_type"] == "transient_error"
 
 
@@ -64,7 +64,7 @@ def test_a_failure_is_logged_when_it_happens(run, caplog):
 def test_of_many_failures_five_are_named(run):
     found = run(Numbers({name: [OUTAGE] for name in "abcdefg"}))
     assert found.errors[0]["message"] == (
-        "Not read: part a, part b, part c, part d, part e and 2 more. The API is down. The next sync begins there."
+        "Not read: part a, part b, part c, part d, part e and 2 more. The API is down. The next sync resumes there."
     )
 
 
@@ -85,7 +85,7 @@ def test_a_bug_ends_the_stream_and_shows_its_stack_to_developers_only(run):
     found = run(Numbers({"a": [[1]], "b": [KeyError("oops")], "c": [[1]]}))
     assert found.rows == [("a", 1)]
     (error,) = found.errors
-    assert error["message"] == "Something went wrong inside the connector; please report it with the log."
+    assert error["message"] == "The connector has a bug; please report it with the log."
     assert error["failure_type"] == "system_error"
     assert error["internal_message"] == "KeyError('oops')"
     assert "numbers_stream.py" in error["stack_trace"]
@@ -277,7 +277,7 @@ def test_a_stream_that_there_is_not_is_told_with_those_there_are(run):
     assert found.kinds[:3] == ["STARTED", "INCOMPLETE", "ERROR"]  # older platforms refuse INCOMPLETE before STARTED
     assert found.errors == [
         {
-            "message": "catalog: there is no stream letters; this source has numbers.",
+            "message": "catalog: there is no stream letters; choose from numbers.",
             "failure_type": "config_error",
             "stream_descriptor": {"name": "letters"},
         }
@@ -289,7 +289,7 @@ def test_slices_that_failed_for_different_reasons_are_named_with_theirs(run):
     odd = UnexpectedResponse("Odd.")
     found = run(Numbers({"a": [odd], "b": [OUTAGE], "c": [[1]], "d": [OUTAGE]}, group=lambda _: None))
     assert found.errors[0]["message"] == (
-        "Not read: part a. Odd. Not read: part b, part d. The API is down. The next sync begins there."
+        "Not read: part a. Odd. Not read: part b, part d. The API is down. The next sync resumes there."
     )
     assert found.errors[0]["failure_type"] == "transient_error"
 
@@ -305,7 +305,7 @@ def test_a_slice_that_is_not_to_be_had_is_left_out_with_a_warning(run, caplog, e
     stream = Numbers({"a": [[1]], "b": [error], "c": [[1]]}, listed=lambda stream_slice: listed)
     found = run(stream)
     assert (found.rows, found.failed, found.kinds[-1]) == ([("a", 1), ("c", 1)], False, "COMPLETE")
-    assert caplog.messages == [f"numbers: part b is left out. {error.message}"]
+    assert caplog.messages == [f"numbers: skipped part b. {error.message}"]
 
 
 def test_the_state_of_a_slice_that_is_left_out_stays_as_it_is(run):
@@ -350,4 +350,4 @@ def test_no_later_slice_of_a_group_hides_one_that_is_not_to_be_had(run, error, r
 def test_of_many_slices_that_are_left_out_twenty_are_named(run, caplog):
     found = run(Numbers({str(n): [EMPTY] for n in range(23)}))
     assert not found.failed
-    assert (len(caplog.messages), caplog.messages[-1]) == (21, "numbers: 3 more are left out.")
+    assert (len(caplog.messages), caplog.messages[-1]) == (21, "numbers: skipped 3 more.")

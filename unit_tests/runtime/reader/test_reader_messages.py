@@ -189,7 +189,7 @@ def test_what_became_null_and_what_is_left_out_is_told_once_a_stream_with_its_nu
             "WARNING",
             "numbers: values that do not fit the schema became null (text: 2); their records say so in meta.changes.",
         ),
-        ("INFO", "numbers: the API sends fields that are not in the schema; they are left out: new, newer."),
+        ("INFO", "numbers: the API sends fields that are not in the schema; they are ignored: new, newer."),
     ]
 
 
@@ -197,7 +197,7 @@ def test_of_many_odd_fields_and_of_long_names_a_part_is_told(run, caplog):
     caplog.set_level("INFO", "airbyte")
     run(Numbers(ALL, unknown_fields={f"{letter} {'x' * 1000}" for letter in "abcdefghijkl"}))
     (told,) = caplog.messages
-    assert told.endswith("left out: a..., b..., c..., d..., e..., f..., g..., h..., i..., j....")
+    assert told.endswith("ignored: a..., b..., c..., d..., e..., f..., g..., h..., i..., j....")
 
 
 def test_nothing_is_told_where_no_field_is_odd(run, caplog):

@@ -43,7 +43,7 @@ def test_pages_that_lead_in_a_circle_end_with_an_error(run):
 
     found = run(Circle({"a": [[1], [2], [3]]}))
     assert found.rows == [("a", 1), ("a", 2), ("a", 3)]
-    assert "The pages of part a lead in a circle." in found.errors[0]["message"]
+    assert "The pages of part a form a loop." in found.errors[0]["message"]
 
 
 def test_pages_without_rows_end_with_an_error_though_each_is_another(run):
@@ -55,7 +55,7 @@ def test_pages_without_rows_end_with_an_error_though_each_is_another(run):
             return Page([], str(response + 1))
 
     found = run(Empty({"a": []}))
-    assert "The last 101 pages of part a brought nothing new." in found.errors[0]["message"]
+    assert "The last 101 pages of part a contain nothing new." in found.errors[0]["message"]
 
 
 def test_pages_without_end_end_with_an_error(run):
@@ -68,4 +68,4 @@ def test_pages_without_end_end_with_an_error(run):
 
     found = run(Endless({"a": []}))
     assert found.rows == [("a", id) for id in range(MAX_PAGES + 1)]
-    assert "part a has over 10,000 pages." in found.errors[0]["message"]
+    assert "part a has more than 10,000 pages." in found.errors[0]["message"]

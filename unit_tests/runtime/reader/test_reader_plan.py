@@ -51,7 +51,7 @@ def test_a_plan_says_what_each_stream_costs_and_all_of_them(planned):
         [
             "numbers: 3 requests, about 6 rows, about 36 s.",
             "more: at least 2 requests, at least 24 s.",
-            "In all: at least 5 requests, at least 60 s.",
+            "Total: at least 5 requests, at least 60 s.",
         ],
         [],
         False,
@@ -71,20 +71,20 @@ def test_what_an_earlier_attempt_has_read_costs_nothing(planned):
     saved = {"a": 2, "full_refresh": {"sync_id": 7, "done": True}}
     catalog = [ConfiguredStream("numbers", None, False, 7)]
     logged, messages, _ = planned(Foretold(ALL), saved=saved, catalog=catalog)
-    assert logged[-1] == "In all: 0 requests, about 0 rows."
+    assert logged[-1] == "Total: 0 requests, about 0 rows."
     assert messages == []
 
 
 def test_of_a_stream_that_says_nothing_of_itself_a_request_is_known(planned):
     logged, _, _ = planned(Numbers(ALL))
-    assert logged == ["numbers: at least 1 request.", "In all: at least 1 request."]
+    assert logged == ["numbers: at least 1 request.", "Total: at least 1 request."]
 
 
 def test_a_stream_that_cannot_be_read_is_told_and_the_others_are_planned(planned):
     refused = Foretold(ALL, name="refused", cost=ConfigError("parts: list some."))
     logged, (error,), failed = planned(refused, Foretold(ALL))
     assert error["trace"]["error"]["message"] == "parts: list some."
-    assert logged == ["numbers: 3 requests, about 6 rows, about 36 s.", "In all: " + logged[0].partition(": ")[2]]
+    assert logged == ["numbers: 3 requests, about 6 rows, about 36 s.", "Total: " + logged[0].partition(": ")[2]]
     assert failed
 
 
@@ -92,7 +92,7 @@ def test_after_a_refused_key_no_stream_is_planned(planned):
     refused = Foretold(ALL, name="refused", cost=CredentialsError("key: it is wrong."))
     logged, errors, failed = planned(refused, Foretold(ALL))
     assert [error["trace"]["error"]["message"] for error in errors] == ["key: it is wrong."] * 2
-    assert (logged, failed) == (["In all: 0 requests, about 0 rows."], True)
+    assert (logged, failed) == (["Total: 0 requests, about 0 rows."], True)
 
 
 # While it runs

@@ -60,7 +60,7 @@ def test_an_incremental_read_of_a_stream_without_a_cursor_reads_all_and_says_so(
     stream = Numbers(ALL, cursor_field=None)
     found = run(stream, saved={"a": 3, "b": 1, "c": 6})
     assert found.rows == ALL_ROWS
-    assert caplog.messages == ["numbers has no cursor: it is read in full."]
+    assert caplog.messages == ["numbers has no cursor, so it is read in full."]
 
 
 def test_a_stream_may_do_what_it_likes_with_the_state_it_gets(run):
@@ -134,7 +134,7 @@ def test_a_stream_that_an_earlier_attempt_finished_does_not_come_again(run, capl
     saved = {"a": 1, **mark(done=True)}
     found = run(Numbers(ALL), saved=saved, catalog=full(9))
     assert (found.kinds, found.states) == (["STARTED", "STATE", "COMPLETE"], [saved])
-    assert "numbers: an earlier attempt of this full refresh has read everything." in caplog.messages
+    assert "numbers: an earlier attempt of this full refresh read everything." in caplog.messages
 
 
 def test_without_a_sync_id_a_full_refresh_that_was_done_is_another_one(run):
