@@ -257,7 +257,7 @@ def test_of_a_file_that_the_copier_has_taken_over_it_says_that_the_projects_diff
     record["files"]["Makefile"] = None
     (old_copy / RECORD).write_text(json.dumps(record))
     commit(old_copy)
-    assert "Yours, so not renewed; compare them with" in update(old_copy).stdout
+    assert "Your own, so not renewed; compare them with" in update(old_copy).stdout
 
 
 @WITH_GIT

@@ -139,7 +139,8 @@ def test_a_check_of_an_address_where_nothing_listens_names_it(server, slept):
     with pytest.raises(TransientError) as error:
         check(api_url="http://localhost:8080")
     assert error.value.message == (
-        "No usable response from http://localhost:8080 after 1 attempt: nothing listens at that address (connection refused)."
+        "No usable response from http://localhost:8080 after 1 attempt: "
+        "nothing listens at that address (connection refused)."
     )
     assert slept == []
 

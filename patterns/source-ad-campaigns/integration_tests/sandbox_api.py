@@ -1,9 +1,9 @@
-"""Answers like the API, from the rows in sandbox_data.json, on this machine.
+"""Responds like the API, with the rows in sandbox_data.json, on this machine.
 
     python integration_tests/sandbox_api.py     for a person: http://localhost:8080, prints each request
     with SandboxApi() as api:                   for a test: api.url, on any free port, in a thread
 
-How the API speaks is here; the server under it, with its faults on demand, is in sandbox_server.py.
+This file simulates the API; sandbox_server.py has the server below it, with faults on demand.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def rows_of_every_day(accounts: list[dict[str, Any]]) -> tuple[list[dict[str, An
 
 @dataclass(kw_only=True)
 class SandboxApi(Sandbox):
-    """The sandbox. Each attribute may be given at the start or set while it runs."""
+    """The sandbox. You can pass each attribute at the start or set it while the sandbox runs."""
 
     client: tuple[str, str] = ("sandbox-client", "sandbox-client-secret")
     refresh_token: str = "sandbox-refresh-token"  # the one that is good now: every use of it makes another

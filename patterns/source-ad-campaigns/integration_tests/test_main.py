@@ -1,4 +1,4 @@
-"""The four commands as Airbyte runs them, judged by stdout and exit code."""
+"""Runs the four commands as Airbyte does, and checks stdout and the exit code."""
 
 import json
 import threading
@@ -22,7 +22,7 @@ def keys(run, *streams):
     return {(stream, row.get("id"), row.get("account_id"), row.get("date")) for stream, row in rows}
 
 
-def test_spec_tells_the_options(run):
+def test_spec_lists_the_options(run):
     (spec,) = run("spec").of("SPEC", "spec")
     assert "credentials" in spec["connectionSpecification"]["properties"]
 
@@ -39,7 +39,7 @@ def test_check_accepts_the_sandboxs_token(run):
         ({"credentials": {"auth_type": "oauth2", "client_id": "c"}}, "credentials.client_secret is missing"),
         ({"credentials": {"auth_type": "key"}}, "credentials: "),
         ({"start_date": "2024-02-30"}, "start_date: "),
-        ({"account_ids": ["north", "west"]}, "account_ids: your credentials open no account west."),
+        ({"account_ids": ["north", "west"]}, "account_ids: your credentials give no access to west."),
         ({"api_url": "http://api.ad-campaigns.example"}, "api_url: "),
     ],
 )

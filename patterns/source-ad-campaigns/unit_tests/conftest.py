@@ -1,4 +1,4 @@
-"""What the tests of the connector share: the API as the network shows it, a stream made from a config, a read."""
+"""What the connector's tests share: a mock of the API, a stream made from a config, a read."""
 
 import logging
 import time
@@ -42,7 +42,7 @@ def server(slept: list[float], monkeypatch: pytest.MonkeyPatch) -> Iterator[resp
 
 @pytest.fixture
 def connect() -> Callable[..., Any]:
-    """A function: a class of streams, and words of the config -> that stream."""
+    """A function: a stream class and config options -> that stream."""
 
     def connect(table: type, **config: Any) -> Any:
         found = SourceAdCampaigns().streams(logging.getLogger("unit_tests"), {**CONFIG, **config})

@@ -137,5 +137,5 @@ def test_the_slash_behind_an_address_does_no_harm(server):
     SourceAdCampaigns().check(LOGGER, {**CONFIG, "api_url": "https://proxy.example/ads/"})
 
 
-def test_several_requests_may_be_under_way():
+def test_several_requests_can_run_at_once():
     assert SourceAdCampaigns().workers(CONFIG) > 1

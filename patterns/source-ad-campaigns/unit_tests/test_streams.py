@@ -1,4 +1,4 @@
-"""The tables: how a response becomes rows, and where a read resumes."""
+"""Tests the tables: how a response becomes rows, and where a read resumes."""
 
 import csv
 import gzip

@@ -1,4 +1,4 @@
-"""The connector as a whole: what check answers, and what discover shows."""
+"""Tests the connector as a whole: what check answers, and what discover shows."""
 
 import logging
 

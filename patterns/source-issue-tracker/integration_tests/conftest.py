@@ -1,4 +1,4 @@
-"""What the integration tests share: a sandbox, and the connector that runs against it as a process of its own."""
+"""What the integration tests share: a sandbox, and the connector that runs against it as a separate process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Run(NamedTuple):
     messages: list[dict[str, Any]]
 
     def of(self, kind: str, key: str) -> list[Any]:
-        """What the messages of a type hold under `key`: of("STATE", "state")."""
+        """The values of the messages of a type under `key`: of("STATE", "state")."""
         return [message[key] for message in self.messages if message["type"] == kind]
 
     def rows(self, stream: str) -> list[dict[str, Any]]:
@@ -75,7 +75,7 @@ def run(api: SandboxApi, tmp_path: Path) -> Callable[..., Run]:
         assert files["config"]["access_token"].encode() not in stdout
         messages = [json.loads(line) for line in stdout.splitlines()]
         for message in messages:
-            AirbyteMessage.parse_obj(message)  # raises if it is not as the protocol has it
+            AirbyteMessage.parse_obj(message)  # raises if it does not fit the protocol
         return Run(process.returncode, messages)
 
     return run

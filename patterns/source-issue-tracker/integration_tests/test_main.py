@@ -1,4 +1,4 @@
-"""The four commands as Airbyte runs them, judged by stdout and exit code."""
+"""Runs the four commands as Airbyte does, and checks stdout and the exit code."""
 
 import json
 import time
@@ -22,7 +22,7 @@ def catalog(*names):
     return {"streams": [entry for entry in CATALOG["streams"] if entry["stream"]["name"] in names]}
 
 
-def test_spec_tells_the_options(run):
+def test_spec_lists_the_options(run):
     (spec,) = run("spec").of("SPEC", "spec")
     assert "access_token" in spec["connectionSpecification"]["properties"]
 

@@ -82,5 +82,5 @@ def test_a_check_answers_at_once_while_the_api_is_out_of_order(code, api, waits)
     assert (len(api.requests), waits) == (1, [])
 
 
-def test_several_requests_may_be_under_way():
+def test_several_requests_can_run_at_once():
     assert SourceIssueTracker().workers(CONFIG) > 1

@@ -1,4 +1,4 @@
-"""What is asked of the API, and what its responses mean."""
+"""Tests the requests to the API, and what its responses mean."""
 
 import json
 import logging
@@ -45,7 +45,7 @@ def test_a_response_without_a_list_of_rows_is_not_taken_for_an_empty_one(body):
     ("status", "error", "word"),
     [
         (401, CredentialsError, "api_key"),
-        (403, ConfigError, "may not read"),
+        (403, ConfigError, "no permission"),
         (404, UnexpectedResponse, "api_url"),
         (400, UnexpectedResponse, "HTTP 400 for /stations"),
         (429, TransientError, "rate limit"),

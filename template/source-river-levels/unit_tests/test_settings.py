@@ -1,4 +1,4 @@
-"""Each config becomes typed values, or the sentence that says what to change."""
+"""Tests that each config becomes typed values, or a sentence that says what to change."""
 
 from datetime import datetime, timezone
 

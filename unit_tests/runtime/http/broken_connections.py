@@ -68,9 +68,7 @@ BROKEN = {
     ),
     "something new": (OSError("Something else."), "the connection broke"),
 }
-UNTRUSTED = (
-    "this machine does not trust the issuer of its certificate (REQUESTS_CA_BUNDLE can name a file with more)"
-)
+UNTRUSTED = "this machine does not trust the issuer of its certificate (REQUESTS_CA_BUNDLE can name a file with more)"
 FOR_THE_USER = {
     "certificate of an unknown authority": (unverified("unable to get local issuer certificate"), UNTRUSTED),
     "certificate of its own": (unverified("self-signed certificate"), UNTRUSTED),

@@ -73,8 +73,7 @@ def test_a_file_that_holds_no_authorities_is_told_by_its_variable(client, monkey
     error = failure(client(), "https://127.0.0.1:9/")
     assert isinstance(error, ConfigError)
     assert error.message == (
-        f"{variable} names a file without valid certificates; "
-        "they must be in PEM format (-----BEGIN CERTIFICATE-----)."
+        f"{variable} names a file without valid certificates; they must be in PEM format (-----BEGIN CERTIFICATE-----)."
     )
 
 

@@ -141,7 +141,8 @@ def test_an_address_that_is_no_proxys_is_refused_and_not_shown(client, monkeypat
 )
 def test_an_address_that_may_be_a_proxys_is_tried(client, monkeypatch, address):
     monkeypatch.setenv("HTTPS_PROXY", address)
-    assert failure(client(tries=1), URL).message == (f"No usable response from {HOST} after 1 attempt: the proxy did not answer.")
+    text = f"No usable response from {HOST} after 1 attempt: the proxy did not answer."
+    assert failure(client(tries=1), URL).message == text
 
 
 def test_what_is_no_proxy_is_told_each_time_without_waiting_for_a_turn(client, clock, monkeypatch):

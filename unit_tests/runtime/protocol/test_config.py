@@ -11,6 +11,7 @@ from source_stock_ticker.runtime.errors import ConfigError
 from source_stock_ticker.runtime.protocol.config import validated
 
 KEY = "k3y-of-0123456789-0123456789-0123456789-0123456789"
+DAY = 'since must be a day written as YYYY-MM-DD (for example "2024-01-02")'
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -82,8 +83,8 @@ def test_a_config_that_is_no_object_is_refused(config):
         ({"key": 5}, "key must be a string."),
         ({"size": "huge"}, 'size must be one of small, large; it is "huge".'),
         ({"size": ""}, 'size must be one of small, large; it is "".'),
-        ({"since": "1/2/24"}, 'since must be a day written as YYYY-MM-DD (for example "2024-01-02"); it is "1/2/24".'),
-        ({"since": "2024-02-30"}, 'since must be a day written as YYYY-MM-DD (for example "2024-01-02"); it is "2024-02-30".'),
+        ({"since": "1/2/24"}, f'{DAY}; it is "1/2/24".'),
+        ({"since": "2024-02-30"}, f'{DAY}; it is "2024-02-30".'),
         ({"code": "abc"}, 'code must match ^[A-Z]+$; it is "abc".'),
         ({"count": 0}, "count must be 1 or more; it is 0."),
         ({"count": 11}, "count must be 10 or less; it is 11."),

@@ -41,10 +41,7 @@ SHAPES = {
     "legacy as a line": {"type": "STATE", "state": LEGACY},
     "legacy without data": {"letters": SAVED},
 }
-NOT_OURS = (
-    "state: the file contains no state of this source; "
-    "pass the output of an earlier read, or [] for no state."
-)
+NOT_OURS = "state: the file contains no state of this source; pass the output of an earlier read, or [] for no state."
 
 
 def sentence(text):
