@@ -63,7 +63,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
         ("open--weather", "hyphen"),
         ("-weather", "lower-case"),
         ("weather-", "lower-case"),
-        ("5g", "a letter first"),
+        ("5g", "begin with a letter"),
         ("pokémon", "lower-case"),
         ("../pokemon", "lower-case"),
         ("pokemon\n", "lower-case"),

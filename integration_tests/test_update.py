@@ -277,7 +277,7 @@ def test_a_file_that_leads_out_of_the_copy_is_not_written_through(
 def test_a_git_that_does_not_answer_is_no_sign_that_all_is_committed(old_copy: Path, update: Update) -> None:
     edit(old_copy / "README.md")
     (old_copy / ".git" / "HEAD").write_text("broken")
-    assert refused(update(old_copy), "git does not answer")
+    assert refused(update(old_copy), "git fails here")
 
 
 @WITH_GIT
@@ -285,7 +285,7 @@ def test_a_git_that_does_not_answer_is_no_sign_that_all_is_committed(old_copy: P
 def test_changes_that_are_not_committed_are_refused(path: str, old_copy: Path, update: Update) -> None:
     (old_copy / path).write_text("mine")
     before = content(old_copy)
-    assert refused(update(old_copy), "not committed")
+    assert refused(update(old_copy), "uncommitted")
     assert content(old_copy) == before
 
 
@@ -312,7 +312,7 @@ def test_without_a_record_the_guide_is_named(old_copy: Path, update: Update) -> 
 def test_a_broken_record_is_refused(text: str, old_copy: Path, update: Update) -> None:
     (old_copy / RECORD).write_text(text)
     before = content(old_copy)
-    assert refused(update(old_copy), f"{RECORD} is broken")
+    assert refused(update(old_copy), f"{RECORD} is invalid")
     assert content(old_copy) == before
 
 

@@ -134,8 +134,8 @@ def main(copy: Path) -> int:
     if differences:
         print("\n".join(differences.values()))
         sys.exit(
-            f"Nothing is renewed; these files were changed here: {', '.join(differences)}. Undo that, or take over a file "
-            f"for good: replace its hash in {MADE_FROM} with null, and commit."
+            f"Nothing is renewed; these files were changed here: {', '.join(differences)}. Undo that, or take over a "
+            f"file for good: replace its hash in {MADE_FROM} with null, and commit."
         )
     renew(copy, record, changes)
     if left := left_alone(copy, record):

@@ -208,7 +208,7 @@ def test_a_cursor_far_in_the_future_asks_for_nothing_and_says_so(
     saved = {"read_at": read_at, "fingerprints": {}}
     assert read(connect(table), saved).state == saved
     assert len(server.calls) == 0
-    assert f"{table.name}: the state says that all is read up to {read_at}; clear it" in caplog.text
+    assert f"{table.name}: the state says that everything up to {read_at} has been read; clear it" in caplog.text
 
 
 @ANNOUNCED

@@ -2,9 +2,9 @@
 
 This API is invented; the sandbox simulates it:
 
-    POST /oauth/token                           a refresh token works once; each response has a new one
+    POST /oauth/token                           a refresh token works once; each response has another
     GET  /accounts?ids=a,b                      {"results": [...]}, all of them
-    POST /contacts/search                       a search, with {"paging": {"next": {"after": "..."}}} next to the results
+    POST /contacts/search                       a search; {"paging": {"next": {"after": "..."}}} is next to the results
     GET  /deals?offset=200&limit=100            with "total" next to the results
     GET  /accounts/{id}/daily-spend?from=&to=   at most 31 days
     POST /accounts/{id}/reports                 starts a job, {"id": "r7"}

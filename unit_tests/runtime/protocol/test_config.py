@@ -96,7 +96,7 @@ def test_a_config_that_is_no_object_is_refused(config):
         ({"names": "a, b"}, 'names must be a list; it is "a, b".'),
         ({"names": ["a", 5]}, "names.1 must be a string; it is 5."),
         ({"names": ["a", "b", "c"]}, "names must have at most 2 entries."),
-        pytest.param({"more": "x"}, "more must be an object."),
+        pytest.param({"more": "x"}, 'more must be an object; it is "x".'),
         ({"more": {"deep": 5}}, "more.deep must be a string; it is 5."),
         ({"more": {}}, "more.deep is missing. The spec requires it."),
         ({"version": 2}, "version must fit the spec's rule const; it is 2."),
