@@ -135,7 +135,7 @@ EDITS = {
     ],
     "unit_tests/test_spec.py": [
         (r"def test_the_key_is_all.*?\n\n\n", ""),
-        (r"def test_a_list_holds_texts.*?\n\n\n", ""),
+        (r"def test_a_list_contains_strings.*?\n\n\n", ""),
     ],
 }
 # The same for the files of the template and of a pattern.

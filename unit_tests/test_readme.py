@@ -114,10 +114,10 @@ def test_what_is_in_an_object_a_choice_or_a_list_is_an_option_too() -> None:
 |---|---|---|
 | `credentials` | choice by `kind`; required | How to sign in. |
 | `credentials.kind` | `application`; required | Application |
-| `credentials.client_id` | text; required | Its id. |
-| `credentials.client_secret` | text, secret; required | Its secret. |
+| `credentials.client_id` | string; required | Its id. |
+| `credentials.client_secret` | string, secret; required | Its secret. |
 | `credentials.kind` | `token`; required | Token |
-| `credentials.access_token` | text, secret; required | A token. |
+| `credentials.access_token` | string, secret; required | A token. |
 | `accounts` | list of objects; required | Whose rows to read. |
 | `accounts.id` | whole number, 1 or more; required | Its number. |
 | `accounts.first_date` | day, YYYY-MM-DD; default blank | First day. Left blank, all are read. |

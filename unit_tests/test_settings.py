@@ -235,18 +235,18 @@ KEY = "api_key: it contains spaces or invalid characters; copy it again from you
         ),
         (
             {"tickers": ["AAPL, MSFT, " * 10]},
-            f'tickers: "{"AAPL, MSFT, " * 7}AAPL, MSFT,..." has 120 characters, which no ticker has; '
-            "list each ticker by itself.",
+            f'tickers: "{"AAPL, MSFT, " * 7}AAPL, MSFT,..." has 120 characters, too many for one; '
+            "make each ticker a separate entry.",
         ),
         (
             {"timespan": "hour", "multiplier": 15},
-            "multiplier: 15 does not go with bars of a hour; choose 1, 2, 4.",
+            "multiplier: 15 is not allowed with timespan hour; choose 1, 2, 4.",
         ),
         (
             {"timespan": "minute", "multiplier": 2},
-            "multiplier: 2 does not go with bars of a minute; choose 1, 5, 10, 15, 30.",
+            "multiplier: 2 is not allowed with timespan minute; choose 1, 5, 10, 15, 30.",
         ),
-        ({"multiplier": 2}, "multiplier: 2 does not go with bars of a day; choose 1."),
+        ({"multiplier": 2}, "multiplier: 2 is not allowed with timespan day; choose 1."),
         ({"api_url": "api.massive.com"}, ADDRESS),
         ({"api_url": "ftp://api.massive.com"}, ADDRESS),
         ({"api_url": "https://"}, ADDRESS),

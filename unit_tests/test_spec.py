@@ -198,7 +198,7 @@ def test_each_field(field, rule):
     assert rule(field), f"{field.path} breaks the rule: {rule.__name__.replace('_', ' ')}"
 
 
-def test_a_list_holds_texts():
+def test_a_list_contains_strings():
     assert SCHEMA["properties"]["tickers"]["items"] == {"type": "string"}
 
 

@@ -17,7 +17,7 @@ from ..errors import ConfigError, start_of
 Config = dict[str, Any]
 Schema = Mapping[str, Any]
 SHORTEST_OPTION = 3  # letters; a shorter key is too vague to count as a misspelled option
-VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Z][A-Z0-9_]*")  # not searched for in lists: a ticker can be $SPX
+VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Z][A-Z0-9_]*")  # not searched for in lists, which can contain $SPX
 NOT_FILLED_IN = """{}: this is the name of a variable, and the connector does not fill in variables. Write the value \
 into the file, mount it as a secret, or pipe the filled-in config (envsubst < config.json) to stdin (--config -)."""
 KINDS = {
