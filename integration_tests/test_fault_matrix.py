@@ -167,7 +167,7 @@ def test_a_fault_that_stays_ends_its_streams_by_one_sentence_and_no_others(
 
 
 @pytest.mark.parametrize("name", PLAYED)
-def test_the_next_sync_has_all_that_is_missing_though_the_fault_comes_once_more(
+def test_the_next_sync_has_all_that_is_missing_although_the_fault_comes_once_more(
     name: str, played: dict[tuple[str, str], Future], undisturbed: Run
 ) -> None:
     first, then, _ = played["reads", name].result()
@@ -177,7 +177,7 @@ def test_the_next_sync_has_all_that_is_missing_though_the_fault_comes_once_more(
 
 
 @pytest.mark.parametrize("name", PLAYED)
-def test_check_tells_of_the_fault_in_time(name: str, played: dict[tuple[str, str], Future]) -> None:
+def test_check_reports_the_fault_in_time(name: str, played: dict[tuple[str, str], Future]) -> None:
     fault, run = FAULTS[name], played["check", name].result()
     words = fault.words if fault.in_check is None else fault.in_check
     status, sentence = run.status()

@@ -143,7 +143,7 @@ def test_the_copy_has_the_name_in_all_its_forms(copy: Path) -> None:
     assert os.access(copy / ".ci" / "run", os.X_OK)
 
 
-def test_each_copy_has_a_definition_id_of_its_own(copy: Path, tmp_path: Path) -> None:
+def test_each_copy_has_its_own_definition_id(copy: Path, tmp_path: Path) -> None:
     assert make_new("open-weather", tmp_path).returncode == 0
     metadata = [yaml.safe_load((folder / "metadata.yaml").read_text("utf-8")) for folder in (ROOT, copy, tmp_path)]
     assert len({one["data"]["definitionId"] for one in metadata}) == 3
@@ -166,7 +166,7 @@ def test_a_file_of_ours_that_has_changed_too_much_is_named(project: Path, tmp_pa
     assert (done.returncode, "setup.py" in done.stderr, (tmp_path / "copy").exists()) == (1, True, False)
 
 
-def test_what_came_from_here_is_recorded(copy: Path) -> None:
+def test_what_the_copy_took_is_recorded(copy: Path) -> None:
     record = json.loads((copy / ".made-from.json").read_text("utf-8"))
     assert (record["name"], record["pattern"]) == ("open-weather", None)
     assert f'__version__ = "{record["version"]}"' in (ROOT / "source_stock_ticker" / "__init__.py").read_text("utf-8")
@@ -190,7 +190,7 @@ def test_the_record_names_the_commit_that_the_project_is_at_and_no_other_reposit
         assert commit_in_record(str(number)) == (head if repository == project else None)
 
 
-def test_the_copy_has_a_changelog_of_its_own(copy: Path) -> None:
+def test_the_copy_has_its_own_changelog(copy: Path) -> None:
     releases = re.findall(r"^## \[(\d.+)\]", (copy / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert releases == ["0.1.0"]
 
@@ -199,7 +199,7 @@ def test_the_copy_has_a_changelog_of_its_own(copy: Path) -> None:
 
 
 @WITH_GIT
-def test_the_copy_is_a_repository_with_one_commit_by_whoever_made_it(tmp_path: Path) -> None:
+def test_the_copy_is_a_repository_with_one_commit_by_its_maker(tmp_path: Path) -> None:
     (tmp_path / "config").write_text("[user]\n name = Ash\n email = ash@pallet.example\n")
     copy = tmp_path / "copy"
     run(["git", "init", "hook"], tmp_path)  # made in a hook of this one, which git names in the environment
@@ -211,7 +211,7 @@ def test_the_copy_is_a_repository_with_one_commit_by_whoever_made_it(tmp_path: P
 
 
 @WITH_GIT
-def test_who_has_told_git_no_name_gets_the_commit_all_the_same(tmp_path: Path) -> None:
+def test_without_a_name_in_git_the_commit_is_still_made(tmp_path: Path) -> None:
     done = make_new("pokemon", tmp_path / "copy", env={"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"})
     assert done.returncode == 0
     assert run(["git", "log", "--format=%an"], tmp_path / "copy").stdout == "source-pokemon\n"

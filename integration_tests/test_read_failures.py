@@ -62,7 +62,7 @@ def test_the_same_failure_reads_the_same_in_check_and_in_read(connector: Connect
     assert check.status()[1] == read.error()["message"]
 
 
-def test_a_wrong_path_in_the_address_is_no_empty_success(connector: Connector, api: SandboxApi) -> None:
+def test_a_wrong_path_in_the_address_is_not_an_empty_success(connector: Connector, api: SandboxApi) -> None:
     streams = [name for name in STREAMS if name != "ticker_details"]  # to which each 404 is a ticker that nobody knows
     run = connector.read(streams=streams, api_url=api.url + "/v9")
     assert [name for name in streams if run.statuses(name)[-1] == "COMPLETE"] == []
@@ -185,7 +185,7 @@ def test_a_wait_or_another_try_is_logged(fault: str, faulty: dict[tuple[str, str
     assert faulty["passes", fault].result().logs("WARN") != ""
 
 
-def test_a_long_wait_for_the_rate_limit_is_told_to_the_platform(
+def test_a_long_wait_for_the_rate_limit_is_reported_to_the_platform(
     faulty: dict[tuple[str, str], Future[Run]],
 ) -> None:
     run = faulty["passes", "429 with Retry-After 3"].result()
@@ -202,7 +202,7 @@ def test_a_fault_in_the_list_of_splits_costs_no_row_either(
 
 
 @pytest.mark.parametrize("fault", sorted(SENT_AGAIN_ONLY_FOR_ROWS))
-def test_a_list_of_splits_that_is_not_json_is_no_list_without_splits(
+def test_a_list_of_splits_that_is_not_json_is_not_a_list_without_splits(
     fault: str, connector: Connector, api: SandboxApi, february: list[Row]
 ) -> None:
     api.fail_next(fault, path="/splits")

@@ -46,7 +46,7 @@ def _number(text: str) -> int:
 
 
 @pytest.mark.parametrize("mix", MIXES.values(), ids=MIXES)
-def test_a_read_makes_the_requests_that_were_foretold(
+def test_a_read_makes_the_requests_that_were_forecast(
     connector: Connector, api: SandboxApi, mix: dict[str, Any]
 ) -> None:
     run = connector.read("--plan", streams=EVERYTHING, **mix)
@@ -65,7 +65,7 @@ def test_a_read_makes_the_requests_that_were_foretold(
             assert len(run.rows(stream)) == pytest.approx(rows, rel=0.1, abs=2), stream
 
 
-def test_the_plan_of_a_sync_that_goes_on_is_that_of_the_rest(connector: Connector, api: SandboxApi) -> None:
+def test_the_plan_of_a_sync_that_resumes_covers_the_rest(connector: Connector, api: SandboxApi) -> None:
     saved = connector.read(tickers=["AAPL", "IBM"]).saved()
     foretold = costs(connector.read("--plan", tickers=["AAPL", "IBM", "MSFT"], state=saved).logs("INFO"))
     assert foretold["stock_prices"][:2] == (True, 4)
@@ -87,14 +87,14 @@ def test_of_as_many_tickers_as_days_the_plan_says_what_the_whole_market_costs(co
     assert "The whole market would cost about 525 requests, these 502 tickers cost 503." in run.logs("INFO")
 
 
-def test_a_stream_that_cannot_be_read_is_told(connector: Connector) -> None:
+def test_a_stream_that_cannot_be_read_is_reported(connector: Connector) -> None:
     run = connector.read("--plan", streams=["ticker_details", "exchanges"], tickers=[])
     assert run.exit_code == 1
     assert run.error()["message"].startswith("tickers: ticker_details costs a request for each ticker")
     assert costs(run.logs("INFO"))["exchanges"] == (True, 1, None)
 
 
-def test_the_platform_is_told_how_many_rows_to_expect(connector: Connector) -> None:
+def test_the_platform_learns_how_many_rows_to_expect(connector: Connector) -> None:
     run = connector.read()
     (estimate,) = [trace["estimate"] for trace in run.of_type("TRACE") if trace["type"] == "ESTIMATE"]
     assert (estimate["name"], estimate["type"]) == ("stock_prices", "STREAM")

@@ -106,7 +106,7 @@ def test_tickers_stay_as_they_are_written(connector: Connector, api: SandboxApi,
     assert rows == [row for t in tickers for row in real_prices(t, "2012-03-26", "2012-03-30", adjusted=False)]
 
 
-def test_a_ticker_that_stands_in_the_config_twice_is_read_once(connector: Connector, real_prices: RealPrices) -> None:
+def test_a_ticker_listed_twice_in_the_config_is_read_once(connector: Connector, real_prices: RealPrices) -> None:
     assert connector.read(tickers=["IBM", "IBM"]).rows() == real_prices("IBM", *QUARTER)
 
 

@@ -119,14 +119,14 @@ def first_sync(connect: Callable[[str], Connector]) -> Iterator[tuple[Connector,
 
 
 @pytest.mark.parametrize("shape", STATE_SHAPES)
-def test_a_state_file_may_have_many_shapes(first_sync: tuple[Connector, Run], shape: str) -> None:
+def test_a_state_file_can_have_many_shapes(first_sync: tuple[Connector, Run], shape: str) -> None:
     connector, run = first_sync
     second = connector.read(tickers=["IBM", "MSFT"], state=STATE_SHAPES[shape](run), lookback_days=0)
     assert (second.exit_code, second.rows()) == (0, [])
 
 
 @pytest.mark.parametrize("nothing", NO_STATES)
-def test_a_state_file_may_hold_nothing(first_sync: tuple[Connector, Run], nothing: str) -> None:
+def test_a_state_file_can_contain_nothing(first_sync: tuple[Connector, Run], nothing: str) -> None:
     connector, run = first_sync
     assert connector.read(tickers=["IBM", "MSFT"], state=NO_STATES[nothing]).rows() == run.rows()
 

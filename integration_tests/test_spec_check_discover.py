@@ -86,7 +86,7 @@ def test_check_of_days_without_trading_succeeds(connector: Connector, api: Sandb
     assert len(api.calls()) == 2
 
 
-def test_check_of_a_misspelt_ticker_makes_three_requests_and_does_not_space_them(
+def test_check_of_a_misspelled_ticker_makes_three_requests_and_does_not_space_them(
     connector: Connector, api: SandboxApi
 ) -> None:
     run = connector.check(tickers=["NOPE"], requests_per_minute=1)
@@ -172,7 +172,7 @@ def test_the_key_does_not_get_out_even_if_the_server_sends_it_back(connector: Co
 
 
 @pytest.mark.parametrize(("key", "status"), [("sandbox-key", "SUCCEEDED"), ("a-wrong-key-12345678", "FAILED")])
-def test_the_config_may_come_from_stdin_and_its_key_is_kept_secret_all_the_same(
+def test_the_config_can_come_from_stdin_and_its_key_is_kept_secret_all_the_same(
     connector: Connector, key: str, status: str
 ) -> None:
     config = Path(connector.config(api_key=key)).read_bytes()
@@ -182,7 +182,7 @@ def test_the_config_may_come_from_stdin_and_its_key_is_kept_secret_all_the_same(
     assert key not in (done.stdout + done.stderr).decode()
 
 
-def test_a_variable_that_nobody_filled_in_is_told_before_any_request(connector: Connector, api: SandboxApi) -> None:
+def test_a_variable_that_nobody_filled_in_is_reported_before_any_request(connector: Connector, api: SandboxApi) -> None:
     status, message = connector.check(api_key="${MASSIVE_API_KEY}").status()
     assert status == "FAILED"
     assert message.startswith("api_key: this is the name of a variable")

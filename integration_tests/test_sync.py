@@ -105,7 +105,7 @@ def test_all_streams_come_and_the_second_sync_only_adds(
 
 
 @pytest.mark.parametrize("seed", CASES)
-def test_killed_anywhere_and_run_again_the_tables_are_those_of_an_undisturbed_sync(
+def test_killed_anywhere_and_run_again_the_tables_equal_those_of_an_undisturbed_sync(
     seed: int, sync: Callable[[str], Sync], api: SandboxApi
 ) -> None:
     chance = random.Random(seed)
@@ -134,7 +134,7 @@ def test_killed_anywhere_and_run_again_the_tables_are_those_of_an_undisturbed_sy
 
 
 @pytest.mark.parametrize("full", [[], ["--full"]], ids=["incremental", "full refresh"])
-def test_ctrl_c_keeps_what_is_there_and_the_next_sync_goes_on(
+def test_ctrl_c_keeps_what_is_there_and_the_next_sync_resumes(
     full: list[str], sync: Callable[[str], Sync], api: SandboxApi
 ) -> None:
     database = sync("stopped")
@@ -160,13 +160,13 @@ def test_ctrl_c_keeps_what_is_there_and_the_next_sync_goes_on(
     assert database.table("stock_prices") == undisturbed.table("stock_prices")
 
 
-def test_a_wrong_key_is_told_on_the_terminal_in_one_sentence(sync: Callable[[str], Sync]) -> None:
+def test_a_wrong_key_is_reported_on_the_terminal_in_one_sentence(sync: Callable[[str], Sync]) -> None:
     _, stderr = sync("refused").run(code=1, api_key="wrong")
     (sentence,) = stderr.splitlines()
     assert sentence.startswith("api_key: ")
 
 
-def test_tickers_may_come_from_a_file(sync: Callable[[str], Sync], tmp_path: Path) -> None:
+def test_tickers_can_come_from_a_file(sync: Callable[[str], Sync], tmp_path: Path) -> None:
     (tmp_path / "tickers.txt").write_text("GOOG\nIBM\n")
     database = sync("file")
     database.run("--streams", "ticker_details", "--set", f"tickers=@{tmp_path / 'tickers.txt'}")

@@ -171,7 +171,9 @@ def test_a_second_time_there_is_nothing_to_renew(old_copy: Path, update: Update)
 
 
 @WITH_GIT
-def test_tests_that_fail_are_told_and_git_can_undo_the_update(old_copy: Path, tmp_path: Path, update: Update) -> None:
+def test_tests_that_fail_are_reported_and_git_can_undo_the_update(
+    old_copy: Path, tmp_path: Path, update: Update
+) -> None:
     before = content(old_copy)
     (tmp_path / "bin" / "make").write_text("#!/bin/sh\nexit 2\n")
     done = update(old_copy)
@@ -274,7 +276,7 @@ def test_a_file_that_leads_out_of_the_copy_is_not_written_through(
 
 
 @WITH_GIT
-def test_a_git_that_does_not_answer_is_no_sign_that_all_is_committed(old_copy: Path, update: Update) -> None:
+def test_a_failing_git_does_not_prove_that_all_is_committed(old_copy: Path, update: Update) -> None:
     edit(old_copy / "README.md")
     (old_copy / ".git" / "HEAD").write_text("broken")
     assert refused(update(old_copy), "git fails here")
@@ -317,7 +319,7 @@ def test_a_broken_record_is_refused(text: str, old_copy: Path, update: Update) -
 
 
 @pytest.mark.parametrize("word", ["", "FROM=", "FROM=../no such folder", "FROM=."])
-def test_what_is_no_project_to_renew_from_is_refused(word: str, old_copy: Path, make: Make) -> None:
+def test_what_is_not_a_project_to_renew_from_is_refused(word: str, old_copy: Path, make: Make) -> None:
     done = make(old_copy, "update", *([word] if word else []))
     assert done.returncode != 0
     assert done.stdout.startswith("FROM: ")

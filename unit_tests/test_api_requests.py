@@ -65,7 +65,7 @@ def test_the_key_does_not_go_in_the_address(server, api):
     assert "my-key" not in server.calls[0].request.url
 
 
-def test_json_is_asked_for(server, api):
+def test_requests_ask_for_json(server, api):
     server.get(f"{BASE}/v1/things", json={})
     api.get("/v1/things")
     assert server.calls[0].request.headers["Accept"] == "application/json"
@@ -77,7 +77,7 @@ def test_a_path_in_our_address_stays_before_every_path(server):
     assert len(server.calls) == 1
 
 
-def test_the_api_tells_how_many_requests_it_has_made_and_how_far_apart(server, slept):
+def test_the_api_has_the_number_of_requests_and_the_interval(server, slept):
     server.get(f"{BASE}/v1/things", json={})
     api = StockApi(BASE, "my-key", LOGGER, requests_per_minute=6)
     api.get("/v1/things")
@@ -190,7 +190,7 @@ def test_a_page_that_is_gone_is_not_the_end_of_the_list(server, api):
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 @pytest.mark.parametrize("body", ["", "<html>Bad Gateway</html>", '{"status": "ERROR"}'])
-def test_an_outage_is_nobodys_fault_and_tried_again(server, api, status, body):
+def test_an_outage_is_nobodys_fault_and_retried(server, api, status, body):
     server.get(f"{BASE}/v1/things", status=status, body=body)
     with pytest.raises(TransientError, match=f"HTTP {status}"):
         api.get("/v1/things")
@@ -313,7 +313,7 @@ def test_a_filter_is_halved_when_it_is_a_later_page_whose_address_is_too_long(se
     assert listed(api, ["A", "B", "C", "D"]) == ["A", "B", "C", "D"]
 
 
-def test_an_address_that_one_ticker_makes_too_long_is_told(server, api):
+def test_an_address_that_one_ticker_makes_too_long_is_reported(server, api):
     server.add_callback("GET", f"{BASE}/v1/things", callback=short_addresses(10))
     with pytest.raises(UnexpectedResponse) as error:
         listed(api, ["AAPL", "MSFT", "NVDA"])

@@ -29,7 +29,7 @@ def results(body: object) -> list[dict]:
 @pytest.mark.parametrize(
     "body", [{"status": "OK"}, {"status": "OK", "results": None}, {"results": []}, {"status": "OK", "resultsCount": 0}]
 )
-def test_results_may_be_absent_null_or_empty(body):
+def test_results_can_be_absent_null_or_empty(body):
     assert results(body) == []
 
 
@@ -58,7 +58,7 @@ def test_late_data_is_good_data(status):
 
 
 @pytest.mark.parametrize("status", ["ERROR", "NOT_AUTHORIZED", "NOT_FOUND", "ok?", None])
-def test_a_response_that_is_no_success_is_not_taken_for_an_empty_one(status):
+def test_a_response_that_is_no_success_is_not_mistaken_for_an_empty_one(status):
     body = {"status": status}
     with pytest.raises(UnexpectedResponse, match="refused /v1/things"):
         results(body)
@@ -80,7 +80,7 @@ def test_a_response_of_another_shape_is_noticed(body):
         (b'{"c": NaN}', "The API sent something that is not JSON for /v1/things."),
     ],
 )
-def test_a_body_that_is_no_json_is_noticed(body, sentence):
+def test_a_body_that_is_not_json_is_noticed(body, sentence):
     with pytest.raises(UnexpectedResponse) as error:
         response(body).json()
     assert error.value.message == sentence
@@ -126,7 +126,7 @@ def test_a_link_of_the_api_is_followed_on_our_own_address(base, link):
         (BASE, f"{BASE}/v1/things?apikey=my-key", "/v1/things"),
     ],
 )
-def test_a_link_may_lead_to_our_own_host_and_its_path(base, link, path):
+def test_a_link_can_lead_to_our_own_host_and_its_path(base, link, path):
     assert StockApi(base, "my-key", LOGGER).next_path(Body(next_url=link)) == path
 
 
@@ -195,7 +195,7 @@ def test_a_page_that_never_makes_sense_is_given_up(server, api):
     assert len(server.calls) == 3
 
 
-def test_no_page_is_asked_for_before_it_is_wanted(server, api):
+def test_no_page_is_requested_before_it_is_wanted(server, api):
     server.get(f"{BASE}/v1/things", json={"results": [{"id": 1}], "next_url": f"{BASE}/v1/more"})
     assert next(api.rows("/v1/things", {}, dict)) == {"id": 1}
     assert len(server.calls) == 1
@@ -210,7 +210,7 @@ def test_pages_that_lead_in_a_circle_are_noticed(server, api, pages):
         list(api.rows("/v1/things", {}, dict))
 
 
-def test_a_link_to_the_page_just_read_gives_its_rows_once_though_it_has_another_cursor(server, api):
+def test_a_link_to_the_page_just_read_gives_its_rows_once_although_it_has_another_cursor(server, api):
     for page in range(30):
         body = {"status": "OK", "results": [{"id": 1}], "next_url": f"{BASE}/v1/things?cursor={page + 1}"}
         server.get(f"{BASE}/v1/things", json=body)
@@ -230,7 +230,7 @@ def test_pages_without_end_come_to_an_end(server, api, monkeypatch):
 
 
 @pytest.mark.parametrize("value", ["{}", "[]", "1.5", '{"a":1}'])
-def test_a_response_of_too_many_values_is_refused_before_it_is_unpacked(value):
+def test_a_response_of_too_many_values_is_refused_before_it_is_decompressed(value):
     body = ('{"status":"OK","results":[' + ",".join([value] * 800_000) + "]}").encode()
     with pytest.raises(UnexpectedResponse, match="more than 750,000 values for /v1/things"):
         response(body).json()

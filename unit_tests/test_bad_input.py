@@ -202,7 +202,7 @@ FIELDS = (*SPEC["properties"], "config")
 @example({**CONFIG, "lookback_days": float("inf")})
 @example({**CONFIG, "adjusted": KEY})
 @example({**CONFIG, "tickers": ["x" * 60 + KEY]})
-def test_a_config_works_or_is_told_which_field_to_change(config: Any) -> None:
+def test_a_config_works_or_the_error_says_which_field_to_change(config: Any) -> None:
     valid = answered(lambda: validated(config, SPEC), FIELDS)
     if valid is not None:
         led_to_the_requests(valid, {}, FIELDS)
@@ -210,7 +210,7 @@ def test_a_config_works_or_is_told_which_field_to_change(config: Any) -> None:
 
 @MANY
 @given(changed(CATALOG))
-def test_a_catalog_works_or_is_told_what_is_wrong_with_it(catalog: Any) -> None:
+def test_a_catalog_works_or_the_error_says_what_is_wrong_with_it(catalog: Any) -> None:
     streams = answered(lambda: configured_streams(catalog), ("catalog",))
     assert streams is None or all(type(stream.name) is str for stream in streams)
 
@@ -223,7 +223,7 @@ def state_works_or_is_refused(state: str) -> None:
 
 @MANY
 @given(changed(STATE))
-def test_a_state_file_works_or_is_told_what_is_wrong_with_it(state: Any) -> None:
+def test_a_state_file_works_or_the_error_says_what_is_wrong_with_it(state: Any) -> None:
     state_works_or_is_refused(json.dumps(state))
 
 
@@ -233,7 +233,7 @@ def test_a_state_file_works_or_is_told_what_is_wrong_with_it(state: Any) -> None
 @example({"news": {"read": {"AAPL": ["0001-01-01", "0001-01-01T00:00:00Z"]}}})
 @example({"dividends": {"fingerprints": {"IBM": float("inf")}}})
 @example({"stock_prices": {**STATES["stock_prices"], "read": {"AAPL": ["0001-01-01", "0001-01-02"]}}})
-def test_the_states_of_the_streams_work_or_are_told_not_to_be_ours(states: Any) -> None:
+def test_the_states_of_the_streams_work_or_are_rejected_as_not_ours(states: Any) -> None:
     state_works_or_is_refused(json.dumps(states))
 
 
@@ -246,7 +246,7 @@ def test_a_state_file_that_is_cut_or_garbled_works_or_is_refused(whole: Any, pla
 
 
 @pytest.mark.parametrize("depth", [100, 900, 980, 5000])
-def test_what_is_nested_without_end_is_told_to_be(depth: int, tmp_path: Path) -> None:
+def test_endless_nesting_is_reported(depth: int, tmp_path: Path) -> None:
     deep = "[" * depth + "]" * depth
     for name in ("api_key", "tickers", "start_date", "unknown"):
         file = tmp_path / "config.json"

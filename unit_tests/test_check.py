@@ -62,7 +62,7 @@ def test_a_check_does_not_ask_for_today(server, monkeypatch):
     assert paths(server) == ["/v2/aggs/ticker/AAPL/range/1/day/2022-03-19/2024-03-15"]
 
 
-def test_a_first_page_without_a_bar_that_links_to_a_second_is_no_unknown_ticker(server):
+def test_a_first_page_without_a_bar_that_links_to_a_second_is_not_an_unknown_ticker(server):
     server.get(re.compile(API), json={"status": "OK", "resultsCount": 0, "next_url": f"{API}/v2/aggs/next?cursor=b"})
     assert check(timespan="minute") is None
 
@@ -279,7 +279,7 @@ def test_a_check_refuses_what_a_read_of_the_whole_market_would_refuse(server):
         check(tickers=[], timespan="week")
 
 
-def test_a_config_that_cannot_work_is_told_before_any_request(server):
+def test_a_config_that_cannot_work_is_reported_before_any_request(server):
     with pytest.raises(ConfigError, match="start_date: 2024-13-01 is not a day"):
         check(start_date="2024-13-01")
     assert len(server.calls) == 0

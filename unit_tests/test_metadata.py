@@ -156,7 +156,7 @@ def test_git_keeps_the_launch_settings_and_no_other_settings_of_an_editor():
     assert ignored(".vscode/settings.json")
 
 
-def test_the_acceptance_suites_find_every_file_they_are_told_of():
+def test_the_acceptance_suites_find_every_file_in_their_config():
     text = (ROOT / "acceptance-test-config.yml").read_text(encoding="utf-8")
     files = set(re.findall(r"_path: (\S+)", text)) - {"secrets/config.json"}  # everyone's own
     assert files

@@ -147,7 +147,7 @@ def test_a_split_whose_day_is_unreadable_concerns_all_days(day):
 
 
 @pytest.mark.parametrize("ticker", [None, [], 5, "", " ", "*", "..", "A\nB"])
-def test_a_split_of_nobody_is_left_out_and_told(ticker, caplog):
+def test_a_split_without_a_ticker_is_ignored_and_reported(ticker, caplog):
     assert listed([split(), split(ticker), split(ticker)]) == {"AAPL": ["2005-02-28 1:2"]}
     assert caplog.messages == ["stock_prices: ignored 2 in the list of splits without a ticker."]
 
@@ -170,7 +170,7 @@ def test_a_split_changes_only_bars_before_its_day():
         ("2024-03-15", "2005-03-06", False),
     ],
 )
-def test_a_split_is_marked_for_some_days_because_the_bars_may_follow_it_late(today, last_day, is_fresh):
+def test_a_split_is_marked_for_some_days_because_the_bars_can_follow_it_late(today, last_day, is_fresh):
     known = known_splits(["2005-02-28 1:2"], "2005-01-03", date.fromisoformat(today), date.fromisoformat(last_day))
     assert known == ["2005-02-28 1:2?" if is_fresh else "2005-02-28 1:2"]
 

@@ -124,7 +124,7 @@ def test_a_job_waits_for_jobs_that_exist_and_ends_some_time(job):
 
 
 @ALL_JOBS
-def test_a_job_may_read_and_only_the_one_that_runs_nothing_of_ours_may_write(job):
+def test_a_job_can_read_and_only_the_one_that_runs_nothing_of_ours_can_write(job):
     assert WORKFLOWS[job[0]]["permissions"] == {"contents": "read"}
     if job == ("release.yml", "release"):
         assert JOBS[job]["permissions"] == {"contents": "write"}

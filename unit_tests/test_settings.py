@@ -82,7 +82,7 @@ def test_every_field_is_taken_over():
     )
 
 
-def test_numbers_may_be_written_with_a_point():
+def test_numbers_can_be_written_with_a_point():
     of = read_settings(validated(config(multiplier=1.0, lookback_days=5.0), SPEC), TODAY)
     assert (of.bar_size, of.lookback_days, type(of.lookback_days)) == (BarSize("day", 1), 5, int)
 
@@ -134,12 +134,12 @@ def test_one_day_can_be_all_there_is_to_read():
     assert of.start_date == of.last_day
 
 
-def test_a_ticker_that_stands_twice_is_read_once_and_in_its_first_place():
+def test_a_ticker_listed_twice_is_read_once_at_its_first_place():
     assert read_settings(config(tickers=["MSFT", "AAPL", "MSFT"]), TODAY).tickers == ("MSFT", "AAPL")
 
 
 @pytest.mark.parametrize("ticker", ["BRK.B", "BACpA", "AMPB", "AMpB", "A/B", "NA", "TRUE", "A B", "A%B", "ÄG"])
-def test_a_ticker_is_taken_as_it_is_spelt(ticker):
+def test_a_ticker_is_taken_as_it_is_spelled(ticker):
     assert read_settings(config(tickers=[ticker]), TODAY).tickers == (ticker,)
 
 
@@ -152,13 +152,13 @@ def test_no_tickers_are_the_whole_market():
     ["ticker", "Tickers", "TICKERS", "tikcers", "tick", "symbol", "symbols", "Symbols", "stocks", "stock_tickers"],
 )
 @pytest.mark.parametrize("left_out", [{}, {"tickers": None}, {"tickers": []}])
-def test_tickers_under_another_name_are_not_taken_for_the_whole_market(key, left_out):
+def test_tickers_under_another_name_are_not_mistaken_for_the_whole_market(key, left_out):
     with pytest.raises(ConfigError) as error:
         read_settings(validated({"api_key": "a-key", key: ["AAPL"], **left_out}, SPEC), TODAY)
     assert error.value.message == f"config: there is no option {key}; did you mean tickers?"
 
 
-def test_beside_the_tickers_another_name_for_them_does_no_harm():
+def test_next_to_the_tickers_another_name_for_them_does_no_harm():
     assert read_settings(validated(config(symbols=["MSFT"], ticker="MSFT"), SPEC), TODAY).tickers == ("AAPL",)
 
 
@@ -178,7 +178,7 @@ def test_blanks_around_a_key_are_no_part_of_it():
         ("http://host.docker.internal:8080", "http://host.docker.internal:8080"),
     ],
 )
-def test_an_address_may_have_a_port_and_a_path(api_url, taken):
+def test_an_address_can_have_a_port_and_a_path(api_url, taken):
     assert read_settings(config(api_url=api_url), TODAY).api_url == taken
 
 
@@ -260,13 +260,13 @@ KEY = "api_key: it contains spaces or invalid characters; copy it again from you
         ({"api_url": "http://localhost.example.com"}, PLAIN_HTTP),
     ],
 )
-def test_a_config_that_cannot_work_is_told_what_to_change(fields, sentence):
+def test_a_config_that_cannot_work_says_what_to_change(fields, sentence):
     with pytest.raises(ConfigError) as error:
         read_settings(config(**fields), TODAY)
     assert error.value.message == sentence
 
 
-def test_an_asterisk_is_no_ticker_because_the_state_means_the_whole_market_by_it():
+def test_an_asterisk_is_not_a_ticker_because_the_state_means_the_whole_market_by_it():
     with pytest.raises(ConfigError, match="tickers"):
         read_settings(config(tickers=["*"]), TODAY)
 

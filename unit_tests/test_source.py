@@ -51,7 +51,7 @@ def test_the_connector_is_loaded_when_somebody_asks_for_it(asked, loaded):
     assert done.stdout.strip() == str(loaded)
 
 
-def test_a_name_that_the_package_does_not_have_is_told():
+def test_a_name_that_the_package_does_not_have_is_reported():
     with pytest.raises(AttributeError, match="module 'source_stock_ticker' has no attribute 'SourceOfTheNile'"):
         source_stock_ticker.SourceOfTheNile  # noqa: B018
 
@@ -130,7 +130,7 @@ class TestSchema:
             assert types[-1] in known, path
             assert types[:-1] in ([], ["null"]), path
 
-    def test_formats_stand_on_strings_only(self, catalog, name):
+    def test_only_strings_have_formats(self, catalog, name):
         for path, field in fields_of(catalog[name]["json_schema"]):
             assert field.get("format") in (None, "date", "date-time"), path
             assert "format" not in field or "string" in kinds(field), path
@@ -193,5 +193,5 @@ def test_the_streams_share_one_rate_limit(server, slept):
         ({"requests_per_minute": 6000}, 4),
     ],
 )
-def test_the_config_says_how_many_requests_may_be_under_way(config, workers):
+def test_the_config_says_how_many_requests_can_be_under_way(config, workers):
     assert SourceStockTicker().workers(CONFIG | config) == workers

@@ -345,7 +345,7 @@ def test_a_nested_field_that_breaks_a_rule_is_found(path, change, rule):
     assert not all(map(rule, fields(schema)))
 
 
-def test_a_name_that_sounds_secret_and_is_not_may_say_so():
+def test_a_name_that_sounds_secret_but_is_not_can_say_so():
     public = {"type": "string", "airbyte_secret": False}
     form = {"properties": {"page_token": public}}
     assert says_whether_it_is_a_secret_if_it_sounds_like_one(Field("page_token", public, form))

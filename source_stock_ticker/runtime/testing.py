@@ -107,7 +107,7 @@ class StreamContract:
         state = read_stream(self.stream()).state
         assert json.loads(json.dumps(state)) == state
 
-    def test_nothing_is_lost_by_a_read_that_goes_on_from_any_checkpoint(self) -> None:
+    def test_nothing_is_lost_by_a_read_that_resumes_from_any_checkpoint(self) -> None:
         whole = read_stream(self.stream())
         rows = self._rows(whole)
         for written, state in whole.checkpoints:

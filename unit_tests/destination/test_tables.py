@@ -91,7 +91,7 @@ def test_values_of_every_type_come_through(read: Callable[..., Read], path: Path
     assert only == ("only", *[None] * 7)
 
 
-def test_names_may_be_words_of_sql(read: Callable[..., Read], path: Path) -> None:
+def test_names_can_be_words_of_sql(read: Callable[..., Read], path: Path) -> None:
     fields = {"select": INTEGER, 'a "b"': STRING, "From": STRING}
     stream = {"name": 'order "by"', "json_schema": {"properties": fields}, "default_cursor_field": ["From"]}
     run = read(stream={**stream, "source_defined_primary_key": [["select"], ['a "b"']]})
@@ -104,7 +104,7 @@ def test_names_may_be_words_of_sql(read: Callable[..., Read], path: Path) -> Non
 # Rows
 
 
-def test_a_row_takes_the_place_of_the_one_with_its_key(read: Callable[..., Read], path: Path) -> None:
+def test_a_row_replaces_the_one_with_its_key(read: Callable[..., Read], path: Path) -> None:
     for total in (1.5, 2.5):
         run = read()
         run.rows(order(1, total), order(int(total) + 1, total))
@@ -123,7 +123,7 @@ def test_of_several_rows_with_one_key_the_last_one_counts(read: Callable[..., Re
     assert run.table.rows_came == 1000
 
 
-def test_a_part_of_the_key_may_be_null(read: Callable[..., Read], path: Path) -> None:
+def test_a_part_of_the_key_can_be_null(read: Callable[..., Read], path: Path) -> None:
     run = read()
     for total in (1, 2):
         run.rows({"id": None, "total": total})

@@ -82,7 +82,7 @@ def test_once_the_list_is_mended_the_prices_equal_a_full_refresh(sync, market, c
     assert (last.failed, table(*rows, last.rows)) == ([], table(sync(**config).rows))
 
 
-def test_what_an_unreadable_split_holds_back_is_read_without_detours_once_it_is_mended(sync, market):
+def test_what_an_unreadable_split_holds_back_is_read_directly_once_it_is_fixed(sync, market):
     first = sync(**LISTED)
     market.garbled["AAPL"] = UNREADABLE[0]
     market.today += 3 * ONE_DAY
@@ -108,7 +108,7 @@ def test_an_unreadable_split_of_a_ticker_that_is_not_ours_is_nothing_to_us(sync,
 
 @HOWEVER
 @pytest.mark.parametrize("ticker", [None, "", 5])
-def test_a_split_without_a_ticker_is_told_and_holds_nobody_back(sync, market, caplog, config, ticker):
+def test_a_split_without_a_ticker_is_reported_and_holds_nothing_back(sync, market, caplog, config, ticker):
     market.garbled["AAPL"] = {"ticker": ticker}
     reading = sync(**config)
     assert (reading.failed, days_of(reading.rows)) == ([], weekdays(START, "2024-03-14"))

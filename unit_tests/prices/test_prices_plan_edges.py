@@ -23,26 +23,26 @@ def test_a_refused_last_day_is_stepped_back_from_only_once(sync, market):
         sync(adjusted=False)
 
 
-def test_a_refused_last_day_that_alone_was_missing_is_no_failure(sync, market):
+def test_a_refused_last_day_that_alone_was_missing_is_not_a_failure(sync, market):
     market.published, market.refuses_unpublished = date(2024, 3, 13), True
     saved = state_of({"AAPL": [START, "2024-03-13"]}, adjusted=False)
     reading = sync(saved, adjusted=False, lookback_days=0)
     assert (reading.rows, reading.failed, reading.state) == ([], [], saved)
 
 
-def test_a_day_to_read_again_is_read_though_the_last_day_behind_it_is_refused(sync, market):
+def test_a_day_to_read_again_is_read_although_the_last_day_after_it_is_refused(sync, market):
     market.published, market.refuses_unpublished = date(2024, 3, 13), True
     saved = state_of({"AAPL": [START, "2024-03-13"]}, adjusted=False)
     assert days_of(sync(saved, adjusted=False, lookback_days=1).rows) == ["2024-03-13"]
 
 
-def test_a_grouped_day_that_is_refused_as_too_new_is_asked_for_again(sync, market):
+def test_a_grouped_day_that_is_refused_as_too_new_is_requested_again(sync, market):
     market.published, market.refuses_unpublished = date(2024, 3, 13), True
     assert sync(tickers=[]).state["read"] == {"*": [START, "2024-03-13"]}
 
 
 @pytest.mark.parametrize(("start_date", "plan_begins"), [(START, "2024-03-05"), ("2010-01-04", "2022-03-16")])
-def test_a_start_date_that_the_plan_does_not_reach_is_told(sync, market, start_date, plan_begins):
+def test_a_start_date_that_the_plan_does_not_reach_is_reported(sync, market, start_date, plan_begins):
     market.plan_begins = date.fromisoformat(plan_begins)
     with pytest.raises(TooOld, match="start_date: your plan does not go back that far"):
         sync(start_date=start_date)
@@ -61,7 +61,7 @@ def test_one_ticker_that_begins_late_is_a_new_listing_and_no_edge_of_the_plan(sy
     assert caplog.messages == []
 
 
-def test_a_start_on_a_holiday_is_no_edge_of_the_plan(sync, market, caplog):
+def test_a_start_on_a_holiday_is_not_an_edge_of_the_plan(sync, market, caplog):
     market.holidays = {date(2024, 1, 1), date(2024, 1, 2)}
     reading = sync(start_date="2023-12-30", adjusted=False)
     assert reading.state["read"] == {"AAPL": ["2023-12-30", "2024-03-14"]}
@@ -110,7 +110,7 @@ def test_a_ticker_of_the_market_that_is_to_be_read_again_from_before_the_plan_is
     assert (days_of(reading.rows)[0], reading.state["read"]) == ("2022-03-16", {"*": ["2021-10-01", "2024-03-14"]})
 
 
-def test_a_re_read_of_days_that_all_lie_before_the_plan_is_told(sync, market):
+def test_a_re_read_of_days_that_are_all_before_the_plan_is_reported(sync, market):
     market.plan_begins = date(2022, 3, 16)
     market.split("AAPL", "2024-03-05")
     saved = state_of({"AAPL": ["2020-10-01", "2021-12-30"]}, start="2020-10-01")
@@ -133,7 +133,7 @@ def test_tickers_without_a_bar_for_weeks_are_named_once(sync, market, caplog, ti
     assert ("and 3 more" in caplog.text) == (len(tickers) > 2)
 
 
-def test_a_named_ticker_is_quoted_because_it_may_hold_a_comma(sync, caplog):
+def test_a_named_ticker_is_quoted_because_it_can_contain_a_comma(sync, caplog):
     sync(tickers=["OLD, old", "O*D"], start_date="2023-12-01", adjusted=False)
     assert 'no bars for weeks: "O*D", "OLD, old". Check' in caplog.text
 

@@ -34,7 +34,7 @@ def of_day(**first_days: str) -> DaySlice:
     return DaySlice(LAST, wanted, frozenset({"SLOW"}), True)
 
 
-def test_bars_outside_of_the_window_are_left_out_and_told(connect, caplog):
+def test_bars_outside_of_the_window_are_left_out_and_reported(connect, caplog):
     days = ["2024-02-29", "2024-03-01", "2024-03-14", "2024-03-15"]
     page = connect(StockPrices).parse(of_ticker(), response(results=[{"t": ms(day)} for day in days]))
     assert days_of(rows_of(page)) == ["2024-03-01", "2024-03-14"]
@@ -56,7 +56,7 @@ def test_pages_that_come_newest_first_are_noticed_and_all_is_read_again(connect)
 
 
 @pytest.mark.parametrize("days", [["2025-03-01", "2025-03-02", "2024-03-01"], ["1990-01-20"]])
-def test_a_response_with_bars_of_other_days_above_all_is_not_taken_for_an_empty_one(connect, days):
+def test_a_response_with_bars_of_other_days_above_all_is_not_mistaken_for_an_empty_one(connect, days):
     with pytest.raises(UnexpectedResponse, match="bars of other days"):
         connect(StockPrices).parse(of_ticker(), response(results=[{"t": ms(day)} for day in days]))
 
@@ -75,7 +75,7 @@ def test_a_bar_that_still_grows_is_left_out(connect, timespan, sent, kept):
 
 
 @pytest.mark.parametrize(("timespan", "first"), [("week", "2024-03-03"), ("month", "2024-02-01")])
-def test_the_bar_that_covers_the_first_day_is_kept_though_it_begins_before(connect, timespan, first):
+def test_the_bar_that_covers_the_first_day_is_kept_although_it_begins_before(connect, timespan, first):
     stream = connect(StockPrices, timespan=timespan)
     begin = {"week": "2024-03-06", "month": "2024-02-20"}[timespan]
     assert days_of(rows_of(stream.parse(of_ticker(begin), response(results=[{"t": ms(first)}])))) == [first]
@@ -108,7 +108,7 @@ def test_a_response_on_another_basis_is_noticed(connect, stream_slice, adjusted,
         ("/v2/aggs/x?adjusted={}&cursor=bGlt", "/v2/aggs/x?adjusted={}&cursor=bGlt"),
     ],
 )
-def test_the_next_page_is_asked_for_on_the_same_basis(connect, adjusted, link, following):
+def test_the_next_page_is_requested_on_the_same_basis(connect, adjusted, link, following):
     said = str(adjusted).lower()
     page = connect(StockPrices, adjusted=adjusted).parse(
         of_ticker(), response(next_url="https://api.massive.com" + link.format(said))
@@ -154,7 +154,7 @@ def test_the_bars_of_another_ticker_are_refused(connect):
         connect(StockPrices).parse(stream_slice, response(ticker="MSFT", results=[{"t": ms("2024-03-14", 0)}]))
 
 
-def test_what_is_wrong_with_a_ticker_that_nobody_wants_is_no_matter(connect):
+def test_errors_of_an_unwanted_ticker_do_not_matter(connect):
     bars = [{"T": "ZZZ", "t": "garbage"}, {"T": "AAPL", "t": ms("2024-03-14", 16)}]
     assert len(connect(StockPrices).parse(of_day(AAPL=START), response(results=bars)).rows) == 1
 

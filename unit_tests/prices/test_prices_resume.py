@@ -43,7 +43,7 @@ def test_the_log_says_once_that_changed_settings_mean_reading_again(connect, cap
     assert caplog.messages == ["stock_prices: timespan, multiplier or adjusted changed, so everything is read again."]
 
 
-def test_a_new_ticker_begins_at_the_start_and_the_others_go_on(connect):
+def test_a_new_ticker_begins_at_the_start_and_the_others_resume(connect):
     saved = state_of({"AAPL": [START, "2024-03-12"]})
     resumed = connect(StockPrices, tickers=["NVDA", "AAPL"], start_date=START).resume(saved)
     assert resumed["read"] == {"NVDA": [START, None], "AAPL": [START, "2024-03-12"]}
@@ -98,7 +98,7 @@ def test_the_whole_market_is_one_entry(connect):
     assert connect(StockPrices, tickers=[], start_date=START).resume({}) == state_of({"*": [START, None]})
 
 
-def test_a_ticker_of_the_market_that_is_being_read_again_stays_beside_it(connect):
+def test_a_ticker_of_the_market_that_is_being_read_again_keeps_its_entry(connect):
     saved = state_of({"*": [START, "2024-03-12"], "AAPL": [START, None]}, {"MSFT": ["2024-03-04 1:2"]})
     assert connect(StockPrices, tickers=[], start_date=START).resume(saved) == saved
 
@@ -151,7 +151,7 @@ GOOD = state_of({"AAPL": [START, "2024-03-12"]})
         GOOD | {"splits": {"AAPL": [1]}},
     ],
 )
-def test_a_state_that_is_not_ours_is_told_and_not_guessed_at(connect, read, saved, market):
+def test_a_state_that_is_not_ours_is_reported_and_not_guessed_at(connect, read, saved, market):
     with pytest.raises(ConfigError) as error:
         read(connect(StockPrices, start_date=START), saved)
     assert error.value.message == (

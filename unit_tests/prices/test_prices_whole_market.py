@@ -38,7 +38,7 @@ def test_a_ticker_of_the_market_that_failed_stays_in_the_state(sync, market):
     assert second.state["read"] == {"*": [START, "2024-03-14"], "AAPL": [START, None]}
 
 
-def test_a_ticker_of_the_market_that_is_behind_it_stays_in_the_state_until_it_is_read(sync, market):
+def test_a_ticker_that_lags_behind_the_market_stays_in_the_state_until_it_is_read(sync, market):
     saved = state_of({"*": [START, "2024-03-12"], "AAPL": [START, "2024-03-06"]})
     market.down = ("ticker/AAPL",)
     assert sync(saved, tickers=[]).state["read"]["AAPL"] == [START, "2024-03-06"]

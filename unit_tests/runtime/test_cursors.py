@@ -146,7 +146,7 @@ def test_the_state_has_one_spelling_however_the_api_writes_a_moment(written):
 
 
 @pytest.mark.parametrize("written", ["yesterday", "2024-03-02", "2024-3-02T06:00:00Z", "2024-03-02T06:00:00", "9999"])
-def test_a_cursor_that_is_no_moment_is_refused(written):
+def test_a_cursor_that_is_not_a_moment_is_refused(written):
     with pytest.raises(UnexpectedResponse, match="changes with an invalid at"):
         Changes({}).checked(Page([{"parent": "a", "at": at(2), "id": 1}, {"parent": "a", "at": written, "id": 2}]))
 
@@ -190,7 +190,7 @@ def test_a_parent_without_rows_has_no_entry_yet():
     assert read_stream(Changes({"a": [], "b": rows("b", 2)})).state["read"].keys() == {"b"}
 
 
-def test_an_unread_among_the_parents_fails_and_holds_back_no_other():
+def test_an_unread_among_the_parents_fails_and_does_not_hold_back_others():
     class WithUnread(Changes):
         def parents(self):
             return [Unread("the changes of x", TransientError("Down.")), "a"]
@@ -266,7 +266,7 @@ def test_the_next_read_has_the_lookback_and_the_days_since(saved, windows):
     assert asked(saved) == windows
 
 
-def test_a_full_refresh_that_goes_on_repeats_no_day():
+def test_a_full_refresh_that_resumes_repeats_no_day():
     stream = Spend({"a": None})
     read_stream(stream, {"read": {"a": ["2024-03-01", "2024-03-09"]}}, full_refresh=True)
     assert [window[1:] for window in stream.asked] == [("10", "14")]

@@ -18,7 +18,7 @@ from source_stock_ticker.runtime.forecast import NOTHING, Forecast
         (NOTHING, 12, "0 requests, about 0 rows."),
     ],
 )
-def test_a_forecast_is_told_in_a_sentence(forecast, interval, sentence):
+def test_a_forecast_is_reported_in_a_sentence(forecast, interval, sentence):
     assert forecast.sentence(interval) == sentence
 
 

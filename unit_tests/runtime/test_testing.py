@@ -54,7 +54,7 @@ def test_a_reading_has_the_rows_and_after_how_many_of_them_which_state_stood():
     )
 
 
-def test_a_reading_goes_on_from_a_saved_state_and_leaves_that_as_it_is():
+def test_a_reading_resumes_from_a_saved_state_and_leaves_that_as_it_is():
     saved = {"last": "a"}
     reading = read_stream(Letters("a", "b"), saved)
     assert [row["letter"] for row in reading.rows] == ["b", "b"]
@@ -192,7 +192,7 @@ BROKEN = [
     (InAnyOrder, "test_rows_have_the_same_order_whatever_the_number_of_workers"),
     (StateThatIsNoJson, "test_a_state_is_json"),
     (StateThatJsonChanges, "test_a_state_is_json"),
-    (TooEarly, "test_nothing_is_lost_by_a_read_that_goes_on_from_any_checkpoint"),
+    (TooEarly, "test_nothing_is_lost_by_a_read_that_resumes_from_any_checkpoint"),
     (WithNewRowsEveryTime, "test_an_increment_changes_nothing_where_nothing_is_new"),
     (WithALookbackInAFullRefresh, "test_another_attempt_of_a_full_refresh_writes_the_rest_and_no_row_twice"),
 ]

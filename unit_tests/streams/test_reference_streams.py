@@ -27,7 +27,7 @@ def test_holidays_that_are_no_bare_list_are_noticed(server, connect, read, body)
 # Tickers and their details
 
 
-def test_a_few_tickers_are_asked_for_one_by_one_the_delisted_ones_too(server, connect, read):
+def test_a_few_tickers_are_requested_one_by_one_the_delisted_ones_too(server, connect, read):
     server.get(f"{API}/v3/reference/tickers", json=ok())
     read(connect(Tickers, tickers=["AAPL", "BRK.B"]))
     assert [(query["ticker"], query["active"]) for query in queries(server)] == [

@@ -77,13 +77,13 @@ def test_the_second_sync_reads_what_has_changed_and_the_days_that_are_corrected(
         assert (len(rows), {row["date"] for row in rows}) == (6, last_three)
 
 
-def test_the_accounts_are_those_that_the_config_names(run):
+def test_the_accounts_are_those_in_the_config(run):
     read = run("read", CATALOG, account_ids=["south"])
     assert [row["id"] for row in read.rows("accounts")] == ["south"]
     assert {row["account_id"] for row in read.rows("clicks")} == {"south"}
 
 
-def test_an_error_with_http_200_is_waited_for_or_told(api, run):
+def test_an_error_with_http_200_is_waited_for_or_reported(api, run):
     api.fail_next(("status", 200, {"Retry-After": "1"}, RATE_LIMIT), path="/contacts/search")
     api.fail_next(("status", 200, {}, {"status": "error", "message": "no such view"}), path="/deals")
     read = run("read", only("contacts", "deals"))
@@ -110,7 +110,7 @@ def test_an_account_that_the_config_names_and_the_api_refuses_is_an_error(api, r
 # Reports
 
 
-def test_a_report_that_is_not_ready_is_asked_for_again(api, run):
+def test_a_report_that_is_not_ready_is_requested_again(api, run):
     api.pending = 1
     read = run("read", only("clicks"), account_ids=["north"], start_date=api.data["clicks"][-4]["date"])
     assert (read.exit_code, len(read.rows("clicks"))) == (0, 2)
@@ -145,7 +145,7 @@ def test_a_file_that_arrives_broken_loses_nothing(fault, api, run):
 # OAuth2: a refresh token is good once
 
 
-def test_check_hands_back_the_new_refresh_token_and_read_goes_on_with_it(run, oauth2):
+def test_check_returns_the_new_refresh_token_and_read_uses_it(run, oauth2):
     check = run("check", credentials=oauth2)
     assert check.of("CONNECTION_STATUS", "connectionStatus") == [{"status": "SUCCEEDED"}]
     (config,) = check.configs

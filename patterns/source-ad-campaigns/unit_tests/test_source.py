@@ -132,7 +132,7 @@ def test_the_blanks_that_came_along_with_a_token_are_taken_off(server):
     assert server.calls[0].request.headers["Authorization"] == "Bearer t"
 
 
-def test_the_slash_behind_an_address_does_no_harm(server):
+def test_the_slash_after_an_address_does_no_harm(server):
     server.get("https://proxy.example/ads/accounts", json={"results": []})
     SourceAdCampaigns().check(LOGGER, {**CONFIG, "api_url": "https://proxy.example/ads/"})
 

@@ -111,7 +111,7 @@ def test_a_page_that_makes_no_sense_is_fetched_again(fault, api, run):
     assert (read.exit_code, read.rows("loans")) == (0, api.data["loans"])
 
 
-def test_a_list_that_fails_is_read_by_the_next_sync_and_holds_back_no_other(api, run):
+def test_a_list_that_fails_is_read_by_the_next_sync_and_does_not_hold_back_others(api, run):
     refused = ("status", 200, {}, {"error": {"code": "refused", "text": "Not today."}})
     api.fail_next(refused, path="/loans?offset=3")
     first = run("read", CATALOG)

@@ -61,7 +61,7 @@ def test_what_is_wrong_in_a_config_is_named(config, named):
 
 
 @pytest.mark.parametrize("kind", ["header", "parameter"])
-def test_blanks_behind_a_key_and_the_address_do_no_harm(kind, server):
+def test_blanks_after_a_key_and_the_address_do_no_harm(kind, server):
     server.get(f"{URL}/books", json={"rows": []})
     config = {"credentials": {"kind": kind, "api_key": "my-key\n"}, "api_url": f"{URL}\n"}
     SourceBookLists().check(LOGGER, validated(config, SCHEMA))
@@ -78,6 +78,6 @@ def test_a_check_does_not_sit_out_an_outage_of_the_tokens_address_either(server)
 
 
 @pytest.mark.parametrize("address", ["https://books.example.com/v1", "http://localhost:8080", "http://127.0.0.1/x"])
-def test_an_address_may_be_that_of_a_proxy_or_of_this_machine(address):
+def test_an_address_can_be_that_of_a_proxy_or_of_this_machine(address):
     config = {**CONFIG, "api_url": address}
     assert validated(config, SCHEMA) == config

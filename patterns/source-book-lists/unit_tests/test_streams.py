@@ -73,7 +73,7 @@ def test_authors_are_read_by_the_cursor_in_the_header_until_there_is_none(connec
     assert asked(server) == [{}, {"after": "c"}]
 
 
-def test_the_next_sync_reads_the_loans_behind_those_of_the_first(connect, read, server, lists):
+def test_the_next_sync_reads_the_loans_after_those_of_the_first(connect, read, server, lists):
     first = read(Loans(connect()))
     lists["loans"].append({"number": 6, "isbn": "2", "lent_at": "2024-03-06T06:00:00Z"})
     second = read(Loans(connect()), first.state)
@@ -82,7 +82,7 @@ def test_the_next_sync_reads_the_loans_behind_those_of_the_first(connect, read, 
     assert second.state == {"read": 6}
 
 
-def test_a_read_of_loans_that_breaks_off_goes_on_behind_the_last_whole_page(connect, read, server, lists):
+def test_a_read_of_loans_that_stops_early_resumes_after_the_last_complete_page(connect, read, server, lists):
     assert [state for _, state in read(Loans(connect())).checkpoints] == [{}, {"read": 3}, {"read": 5}]
 
 

@@ -84,7 +84,7 @@ def test_what_is_killed_is_read_by_the_next_sync(messages, api, run):
     assert {row["id"] for row in killed.rows("issues") + rest.rows("issues")} == {102, 103, 104, 105, 201, 202, 601}
 
 
-def test_a_repository_that_the_config_names_and_the_token_may_not_read_is_a_config_error(api, run):
+def test_a_repository_that_the_config_names_and_the_token_cannot_read_is_a_config_error(api, run):
     read = run("read", CATALOG, repositories=["jo/vault", "acme/app"])
     assert read.exit_code == 1
     errors = [trace["error"] for trace in read.of("TRACE", "trace") if trace["type"] == "ERROR"]

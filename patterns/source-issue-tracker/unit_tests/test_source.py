@@ -60,7 +60,7 @@ def test_a_check_proves_the_token_by_one_request_that_has_it_in_a_header(api):
     assert api.headers[0]["authorization"] == "Bearer sandbox-token"
 
 
-def test_a_blank_behind_the_token_and_the_address_does_no_harm(api):
+def test_a_blank_after_the_token_and_the_address_does_no_harm(api):
     pasted = {"access_token": "sandbox-token\n", "api_url": "https://api.issue-tracker.example\n"}
     SourceIssueTracker().check(LOGGER, validated({**CONFIG, **pasted}, SCHEMA))
     assert len(api.requests) == 1

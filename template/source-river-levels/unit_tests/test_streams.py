@@ -105,7 +105,7 @@ def test_an_id_can_contain_any_character(connect, server):
     assert server.calls[0].request.url.startswith(f"{URL}/stations/a%2Fb%3F/readings?since=2024-03-01")
 
 
-def test_a_station_that_cannot_be_read_holds_back_no_other(connect, read, measured, server):
+def test_a_station_that_cannot_be_read_does_not_hold_back_others(connect, read, measured, server):
     server.replace("GET", f"{URL}/stations", json={"stations": [{"id": i, "name": i} for i in ("a", "gone", "b")]})
     server.get(f"{URL}/stations/gone/readings", status=404)
     reading = read(connect(Readings))

@@ -49,7 +49,7 @@ def test_read_writes_the_rows(run, read_of):
     assert (found.stderr, found.exit_code) == ("", 0)
 
 
-def test_read_goes_on_from_the_output_of_an_earlier_read(run, read_of, tmp_path):
+def test_read_resumes_from_the_output_of_an_earlier_read(run, read_of, tmp_path):
     first = run(*read_of("fail"))
     saved = tmp_path / "output.jsonl"
     saved.write_text("\n".join(map(json.dumps, first.messages)), "utf-8")
@@ -87,7 +87,7 @@ def test_files_are_looked_for_in_the_folder_of_the_caller(run, config):
 
 @pytest.mark.parametrize("option", ["--config", "--catalog", "--state"])
 @pytest.mark.parametrize("name", ["-", "/dev/stdin"])
-def test_each_file_may_come_from_stdin(start, finish, folder, config, tmp_path, option, name):
+def test_each_file_can_come_from_stdin(start, finish, folder, config, tmp_path, option, name):
     (tmp_path / "state.json").write_text("[]", "utf-8")
     files = {"--config": Path(config()), "--catalog": folder / "catalog.json", "--state": tmp_path / "state.json"}
     with files[option].open("rb") as stdin:
@@ -133,7 +133,7 @@ def test_a_wrong_command_line_has_exit_code_2_and_no_message(run, arguments):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_a_wrong_command_line_is_told_how_a_right_one_looks(run, arguments, told, example):
+def test_a_wrong_command_line_gets_an_example_of_a_right_one(run, arguments, told, example):
     usage, *_, sentence, right, more = run(*arguments).stderr.splitlines()
     assert usage.startswith("usage: main.py")
     assert told in sentence
@@ -184,5 +184,5 @@ def test_an_installed_command_is_called_by_its_name_in_the_examples(folder, tmp_
     assert "For example: source-tiny spec\nMore: source-tiny --help\n" in done.stderr
 
 
-def test_the_version_can_be_asked_for(start):
+def test_version_shows_the_version(start):
     assert start("--version").communicate()[0] == b"1.2.3\n"

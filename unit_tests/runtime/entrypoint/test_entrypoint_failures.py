@@ -80,7 +80,7 @@ def test_a_config_that_is_not_there_is_named(run):
     assert status["message"] == "config: missing.json cannot be read (No such file or directory)."
 
 
-def test_a_config_may_begin_with_a_byte_order_mark(run, config):
+def test_a_config_can_begin_with_a_byte_order_mark(run, config):
     found = run("check", "--config", config(b"\xef\xbb\xbf" + json.dumps({"key": KEY}).encode()))
     assert found.of_type("connectionStatus") == [{"status": "SUCCEEDED"}]
 
@@ -90,7 +90,7 @@ def test_unknown_fields_of_a_config_do_no_harm(run, config):
     assert found.of_type("connectionStatus") == [{"status": "SUCCEEDED"}]
 
 
-def test_a_misspelt_option_is_refused(run, config):
+def test_a_misspelled_option_is_refused(run, config):
     found = run("check", "--config", config(doess="well"))
     told = "config: there is no option doess; did you mean does?"
     assert found.of_type("connectionStatus") == [{"status": "FAILED", "message": told}]
@@ -114,7 +114,7 @@ def test_a_broken_catalog_or_state_is_an_error_and_nothing_is_read(run, read_of,
     assert (found.stderr, found.exit_code) == ("", 1)
 
 
-def test_an_empty_name_of_a_state_file_is_not_taken_for_none(run, read_of):
+def test_an_empty_name_of_a_state_file_is_not_mistaken_for_none(run, read_of):
     found = run(*read_of(), "--state", "")  # --state "$UNSET": to read everything again would be a surprise
     assert found.of_type("record") == []
     assert found.error["message"].startswith("state: ")

@@ -76,7 +76,7 @@ def test_a_reader_that_goes_away_ends_the_process_quietly(start, read_of):
     assert process.stderr.read() == b""
 
 
-def test_a_full_disk_is_told_in_one_line(start):
+def test_a_full_disk_is_reported_in_one_line(start):
     with open("/dev/full", "wb") as full:  # noqa: PTH123
         process = start("spec", stdout=full)
         assert process.wait(timeout=10) == 1
@@ -104,7 +104,7 @@ def shown_at(ours, terminal):
     return shown
 
 
-def test_a_person_at_a_terminal_sees_how_the_read_goes_on(start, finish, read_of):
+def test_a_person_at_a_terminal_sees_the_progress(start, finish, read_of):
     ours, terminal = pty.openpty()
     found = finish(start(*read_of(), stderr=terminal))
     assert b"numbers: 3 rows" in shown_at(ours, terminal)
@@ -119,7 +119,7 @@ def test_a_person_at_a_terminal_sees_why_a_read_fails(start, finish, read_of):
     assert "{" not in shown
 
 
-def test_a_person_who_stops_a_read_is_told_so_though_the_output_goes_into_a_file(start, finish, read_of):
+def test_a_person_who_stops_a_read_sees_that_even_if_the_output_goes_to_a_file(start, finish, read_of):
     ours, terminal = pty.openpty()
     process = start(*read_of("wait"), stderr=terminal)
     lines = lines_until(process, b'{"type":"RECORD","record":{"stream":"numbers","data":{"id":2,')

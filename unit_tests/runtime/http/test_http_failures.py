@@ -61,7 +61,7 @@ def test_who_has_one_try_hears_of_a_failure_at_once(http, client, clock):
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_connection_is_told_by_its_reason_and_host_alone(http, client, kind):
+def test_a_broken_connection_is_reported_by_its_reason_and_host_alone(http, client, kind):
     error, reason = BROKEN[kind]
     http.get(URL, body=error)
     told = failure(client(tries=2))
@@ -70,14 +70,14 @@ def test_a_broken_connection_is_told_by_its_reason_and_host_alone(http, client, 
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_after_a_broken_connection_it_is_tried_again(http, client, kind):
+def test_after_a_broken_connection_it_is_retried(http, client, kind):
     http.get(URL, body=BROKEN[kind][0])
     responds(http, 200)
     assert client().get(URL).status == 200
 
 
 @pytest.mark.parametrize("kind", FOR_THE_USER)
-def test_what_only_the_user_can_mend_is_told_at_once_and_not_tried_again(http, client, clock, kind):
+def test_what_only_the_user_can_fix_is_reported_at_once_and_not_retried(http, client, clock, kind):
     error, reason = FOR_THE_USER[kind]
     http.get(URL, body=error)
     told = failure(client())
@@ -101,7 +101,7 @@ def broken_body(error):
     ],
     ids=["reset", "stalled"],
 )
-def test_a_body_that_breaks_off_is_no_response(http, client, error, reason):
+def test_a_body_that_breaks_off_is_not_a_response(http, client, error, reason):
     responds(http, 200, body=Body(broken_body(error)).buffered())
     assert failure(client(tries=1)).message == f"No usable response from {HOST} after 1 attempt: {reason}."
 
@@ -112,7 +112,7 @@ def test_after_a_body_that_broke_off_all_of_it_is_fetched_again(http, client):
     assert client().get(URL).body == b"letters"
 
 
-def test_a_body_that_cannot_be_unpacked_is_no_response(http, client):
+def test_a_body_that_cannot_be_decompressed_is_not_a_response(http, client):
     responds(http, 200, body=b"not packed at all", headers={"Content-Encoding": "gzip"})
     error = failure(client(tries=2))
     reason = "it sent a body that cannot be decompressed"
@@ -137,7 +137,7 @@ def test_every_request_has_timeouts(http, client):
 
 
 @pytest.mark.parametrize("url", [f"http://{'a' * 64}.com/v1", "http://a..com/v1", "http://a b/v1"])
-def test_an_address_that_cannot_exist_is_told_as_one_that_does_not(client, url):
+def test_an_impossible_address_is_reported_like_a_missing_one(client, url):
     assert isinstance(failure(client(tries=1), url), TransientError)
 
 

@@ -98,7 +98,7 @@ def head(line=b"HTTP/1.1 200 OK", more=b""):
         "TLS",
     ],
 )
-def test_a_head_that_cannot_be_read_is_told_by_what_is_wrong_with_it(client, sent, meaning):
+def test_a_head_that_cannot_be_read_is_reported_by_what_is_wrong_with_it(client, sent, meaning):
     with serving(answering(sent)) as server:
         error = failure(client(tries=2), f"http://{server.address}/")
     assert isinstance(error, TransientError)

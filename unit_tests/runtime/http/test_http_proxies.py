@@ -37,7 +37,7 @@ def test_a_proxy_is_gone_through_and_does_not_see_the_key(client, monkeypatch, f
         ("403 Forbidden", "the proxy refuses to connect to this host (HTTP 403)"),
     ],
 )
-def test_a_proxy_that_says_no_is_told_by_what_it_wants_and_not_asked_again(client, monkeypatch, status, meaning):
+def test_a_proxy_that_refuses_is_reported_with_the_reason_and_not_retried(client, monkeypatch, status, meaning):
     with serving(answering(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:{PASSWORD}@{proxy.address}")
         error = failure(client(), URL)
@@ -55,7 +55,7 @@ def test_a_proxy_that_says_no_is_told_by_what_it_wants_and_not_asked_again(clien
     ],
     ids=["502", "SSH"],
 )
-def test_a_proxy_that_cannot_now_is_told_by_what_it_answered_and_asked_again(client, monkeypatch, sent, meaning):
+def test_a_proxy_that_fails_is_reported_with_its_status_and_retried(client, monkeypatch, sent, meaning):
     with serving(answering(sent)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:{PASSWORD}@{proxy.address}")
         error = failure(client(tries=3), URL)
@@ -66,7 +66,7 @@ def test_a_proxy_that_cannot_now_is_told_by_what_it_answered_and_asked_again(cli
 
 
 @pytest.mark.parametrize("certificate", ["good.pem", None], ids=["TLS, but unknown", "no TLS"])
-def test_a_proxy_that_cannot_be_reached_by_https_is_told_as_one_for_http(client, monkeypatch, certificate):
+def test_a_proxy_that_rejects_https_is_reported_as_one_for_http(client, monkeypatch, certificate):
     with serving(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n"), certificate) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"https://{proxy.address}")
         error = failure(client(), URL)
@@ -116,7 +116,7 @@ def test_a_socks_proxy_is_refused(client, monkeypatch, variable, scheme):
         "http://proxy.example.com/proxy.pac",
     ],
 )
-def test_an_address_that_is_no_proxys_is_refused_and_not_shown(client, monkeypatch, address):
+def test_an_address_that_is_not_a_proxys_is_refused_and_not_shown(client, monkeypatch, address):
     monkeypatch.setenv("HTTPS_PROXY", address)
     error = failure(client(), URL)
     assert isinstance(error, ConfigError)
@@ -139,13 +139,13 @@ def test_an_address_that_is_no_proxys_is_refused_and_not_shown(client, monkeypat
         "http://[::1]:9",
     ],
 )
-def test_an_address_that_may_be_a_proxys_is_tried(client, monkeypatch, address):
+def test_an_address_that_can_be_a_proxys_is_tried(client, monkeypatch, address):
     monkeypatch.setenv("HTTPS_PROXY", address)
     text = f"No usable response from {HOST} after 1 attempt: the proxy did not answer."
     assert failure(client(tries=1), URL).message == text
 
 
-def test_what_is_no_proxy_is_told_each_time_without_waiting_for_a_turn(client, clock, monkeypatch):
+def test_what_is_not_a_proxy_is_reported_each_time_without_waiting_for_a_turn(client, clock, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:9")
     one = client(requests_per_minute=1)
     for _ in range(3):
@@ -153,7 +153,7 @@ def test_what_is_no_proxy_is_told_each_time_without_waiting_for_a_turn(client, c
     assert clock.slept == []
 
 
-def test_what_is_no_proxy_does_not_matter_to_a_host_that_is_reached_without(http, client, monkeypatch):
+def test_what_is_not_a_proxy_does_not_matter_to_a_host_that_is_reached_without(http, client, monkeypatch):
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "api.example.com")
     http.get(URL, body=b"letters")

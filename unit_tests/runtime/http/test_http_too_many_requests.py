@@ -88,12 +88,12 @@ def test_an_api_that_always_says_429_is_given_up(http, client, clock):
     assert len(http.calls) == QUOTA_TRIES
 
 
-def test_a_429_is_no_failure_that_uses_up_the_tries(http, client):
+def test_a_429_is_not_a_failure_that_uses_up_the_tries(http, client):
     responds(http, 429, 429, 429, 503, 200)
     assert client(tries=2).get(URL).status == 200
 
 
-def test_an_api_may_say_too_many_requests_in_its_own_way(http, client, clock):
+def test_an_api_can_say_too_many_requests_in_its_own_way(http, client, clock):
     responds(http, 200, body=b"slow down")
     responds(http, 200, body=b"letters")
 

@@ -86,7 +86,7 @@ def test_a_wait_of_400_digits_is_too_long(http, client):
         client(meaning=always(Wait(10**400))).get(URL)
 
 
-def test_a_failure_is_tried_again_and_told_in_its_own_words(http, client, clock):
+def test_a_failure_is_retried_and_reported_in_its_own_words(http, client, clock):
     responds(http, 418)
     with pytest.raises(TransientError, match="after 5 attempts: it is out of tea"):
         client(meaning=always(Again("it is out of tea", seconds=20))).get(URL)

@@ -73,7 +73,7 @@ def output(pipe) -> Output:
 # The buffer
 
 
-def test_a_message_that_is_no_record_goes_out_at_once(pipe, output):
+def test_a_message_that_is_not_a_record_goes_out_at_once(pipe, output):
     output.write(LOG)
     assert pipe.written() == LOG
 
@@ -174,20 +174,20 @@ def test_a_short_secret_does_not_spoil_rows_and_states(pipe, output):
 # The end
 
 
-def test_a_reader_that_has_gone_away_is_told_to_the_caller(pipe, output):
+def test_a_reader_that_has_gone_away_is_reported_to_the_caller(pipe, output):
     os.close(pipe.reader)
     with pytest.raises(CannotWrite) as error:
         output.write(LOG)
     assert error.value.exit_code == 141
 
 
-def test_a_full_disk_is_told_to_the_caller():
+def test_a_full_disk_is_reported_to_the_caller():
     with Path("/dev/full").open("wb") as full, pytest.raises(CannotWrite, match="No space left") as error:
         Output(full.fileno()).write(LOG)
     assert error.value.exit_code == 1
 
 
-def test_a_worker_that_finds_the_reader_gone_goes_on_and_the_main_thread_is_told(pipe, output):
+def test_a_worker_that_finds_the_reader_gone_continues_and_the_main_thread_learns_of_it(pipe, output):
     os.close(pipe.reader)
     worker = threading.Thread(target=output.write, args=(LOG,))
     worker.start()

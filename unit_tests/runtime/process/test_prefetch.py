@@ -17,7 +17,7 @@ def test_pages_come_in_the_order_of_the_slices(workers):
     assert found == [(letter, f"{letter}{number}") for letter in SLICES for number in (1, 2, 3)]
 
 
-def test_pages_come_in_order_though_the_first_slice_is_the_slowest():
+def test_pages_come_in_order_although_the_first_slice_is_the_slowest():
     others_done = threading.Barrier(3)
 
     def work(stream_slice, parse_lock):
@@ -34,7 +34,7 @@ def test_without_slices_nothing_comes():
     assert collected([]) == []
 
 
-def test_a_slice_without_pages_does_not_hold_up_those_behind_it():
+def test_a_slice_without_pages_does_not_hold_up_those_after_it():
     def work(stream_slice, parse_lock):
         yield from () if stream_slice == "a" else stream_slice
 
@@ -46,7 +46,7 @@ def test_a_page_without_bytes_is_a_page_too():
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_all_workers_start_at_once_each_with_a_slice_of_its_own(workers):
+def test_all_workers_start_at_once_each_with_its_own_slice(workers):
     started = threading.Barrier(workers)
 
     def work(stream_slice, parse_lock):
@@ -56,7 +56,7 @@ def test_all_workers_start_at_once_each_with_a_slice_of_its_own(workers):
     assert collected(range(2 * workers), work, workers=workers) == [(n, str(n)) for n in range(2 * workers)]
 
 
-def test_there_are_no_more_workers_than_are_asked_for():
+def test_there_are_no_more_workers_than_are_requested():
     threads = set()
 
     def work(stream_slice, parse_lock):
@@ -96,7 +96,7 @@ def test_a_page_comes_out_before_the_next_one_is_there():
         assert next(pages) == ("a", "second")
 
 
-def test_a_reader_that_waits_is_told_again_and_again_that_there_is_nothing_yet(monkeypatch):
+def test_a_waiting_reader_learns_repeatedly_that_there_is_nothing_yet(monkeypatch):
     monkeypatch.setattr(prefetch, "TICK", 0.01)
     told = threading.Event()
 

@@ -33,7 +33,7 @@ def new_threads():
 # Errors
 
 
-def test_an_error_comes_behind_the_pages_before_it_and_the_other_slices_go_on():
+def test_an_error_comes_after_the_pages_before_it_and_the_other_slices_continue():
     def work(stream_slice, parse_lock):
         yield from pages_of(stream_slice, parse_lock)
         if stream_slice == "b":
@@ -66,7 +66,7 @@ def test_an_error_of_the_slices_comes_last_and_with_no_slice(workers):
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("workers", [1, 3])
-def test_an_error_of_the_grouping_is_told_as_one_of_the_slices(workers, monkeypatch):
+def test_an_error_in_group_is_reported_as_an_error_of_the_slices(workers, monkeypatch):
     monkeypatch.setattr(prefetch, "TICK", 0.01)
 
     def group(stream_slice):
@@ -91,7 +91,7 @@ def test_a_failure_does_not_keep_the_response_that_it_was_about_in_memory():
     assert (error.__traceback__, error.__context__) == (None, None)
 
 
-def test_a_bug_keeps_the_stack_that_tells_where_it_is():
+def test_a_bug_keeps_the_stack_that_shows_where_it_is():
     def work(stream_slice, parse_lock):
         yield 1 / 0
 
@@ -103,7 +103,7 @@ def test_a_bug_keeps_the_stack_that_tells_where_it_is():
 # What is left out
 
 
-def test_a_slice_that_is_left_out_gives_no_more_pages_and_the_others_go_on():
+def test_a_skipped_slice_gives_no_more_pages_and_the_others_continue():
     found = []
     with prefetcher("abc", workers=1) as prefetched:
         for stream_slice, page in arrived(prefetched):
@@ -113,7 +113,7 @@ def test_a_slice_that_is_left_out_gives_no_more_pages_and_the_others_go_on():
     assert found == ["a1", "b1", "b2", "b3", "c1", "c2", "c3"]
 
 
-def test_nothing_of_the_slices_behind_it_in_its_group_comes_though_it_is_read_already():
+def test_nothing_of_the_slices_after_it_in_its_group_comes_although_it_is_read_already():
     found = []
     with prefetcher("aAbBcC", one_page, str.islower, workers=6) as prefetched:
         for stream_slice, page in arrived(prefetched):

@@ -161,7 +161,7 @@ def test_a_short_secret_is_taken_out_of_messages():
     assert json.loads(line)["log"]["message"] == "The key is ****."
 
 
-def test_a_secret_that_is_no_valid_text_is_taken_out():
+def test_a_secret_that_is_not_valid_unicode_is_masked():
     # JSON can spell half of a character (\ud800); such a key is wrong, and still a secret.
     key = "k3y-of-\ud800-12345678"
     assert "12345678" not in SecretFilter([key]).lines(messages.log("INFO", f"The key is {key}.")).decode()

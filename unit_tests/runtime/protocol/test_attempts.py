@@ -25,7 +25,7 @@ def test_a_state_of_a_full_refresh_is_gone_on_from_if_it_is_of_the_same_job(of_j
 
 
 @pytest.mark.parametrize("mark", [{}, {"full_refresh": None}, {"full_refresh": 9}, {"full_refresh": {"done": False}}])
-def test_a_state_that_is_not_of_a_full_refresh_is_begun_anew(mark):
+def test_a_state_that_is_not_of_a_full_refresh_is_not_resumed(mark):
     assert saved_attempt({**STATE, **mark}, 9) == ({}, False)
 
 

@@ -65,12 +65,12 @@ def test_an_optional_field_left_blank_is_as_if_absent(blank):
     assert validated({**GOOD, "since": blank, "count": blank, "unknown": blank}, SCHEMA) == GOOD
 
 
-def test_a_whole_number_may_be_written_with_a_point():
+def test_a_whole_number_can_be_written_with_a_point():
     assert validated({**GOOD, "count": 2.0}, SCHEMA)["count"] == 2
 
 
 @pytest.mark.parametrize("config", [None, [], "text", 5, [GOOD]])
-def test_a_config_that_is_no_object_is_refused(config):
+def test_a_config_that_is_not_an_object_is_refused(config):
     assert sentence(config) == "config: the file must contain a JSON object, like those in sample_files/."
 
 
@@ -107,15 +107,15 @@ def test_each_rule_has_its_sentence(change, wanted):
     assert sentence({**GOOD, **change}) == wanted
 
 
-def test_of_several_faults_what_is_missing_is_told_first():
+def test_of_several_faults_what_is_missing_is_reported_first():
     assert sentence({"key": 5}) == "size is missing. Size."
 
 
-def test_of_several_faults_the_first_in_the_order_of_the_spec_is_told():
+def test_of_several_faults_the_first_in_the_order_of_the_spec_is_reported():
     assert sentence({"count": 0, "since": "x", "size": "huge", "key": KEY}).startswith("size ")
 
 
-def test_an_unknown_field_may_have_a_rule_too():
+def test_an_unknown_field_can_have_a_rule_too():
     assert sentence({"extra": 5}, {"additionalProperties": {"type": "string"}}) == "extra must be a string; it is 5."
 
 
@@ -138,7 +138,7 @@ def test_a_word_is_never_cut_because_the_filter_must_see_a_secret_whole_to_know_
         ("Names", "names"),
     ],
 )
-def test_a_misspelt_option_is_refused_by_both_its_names(key, meant):
+def test_a_misspelled_option_is_refused_by_both_its_names(key, meant):
     assert sentence({**GOOD, key: 1}) == f"config: there is no option {key}; did you mean {meant}?"
 
 
@@ -147,7 +147,7 @@ def test_an_option_left_blank_is_not_given_so_that_its_misspelling_is_refused(bl
     assert sentence({**GOOD, "names": blank, "name": ["a"]}) == "config: there is no option name; did you mean names?"
 
 
-def test_a_misspelt_option_that_is_required_is_told_rather_than_missed():
+def test_a_misspelled_required_option_is_reported_as_misspelled_not_missing():
     assert sentence({"key": KEY, "sizes": "small"}) == "config: there is no option sizes; did you mean size?"
 
 
@@ -180,7 +180,7 @@ def test_unknown_keys_that_mean_no_option_are_left_alone(others):
 
 @pytest.mark.parametrize("value", ["${API_KEY}", "$API_KEY", " ${key}\n", "$K3Y"])
 @pytest.mark.parametrize("option", ["key", "since"])
-def test_the_name_of_a_variable_is_no_value(option, value):
+def test_the_name_of_a_variable_is_not_a_value(option, value):
     told = sentence({**GOOD, option: value})
     assert told.startswith(f"{option}: this is the name of a variable")
     assert "as a secret" in told
@@ -188,7 +188,7 @@ def test_the_name_of_a_variable_is_no_value(option, value):
     assert value.strip() not in told
 
 
-def test_the_name_of_a_variable_is_no_value_inside_an_object_or_a_choice_either():
+def test_the_name_of_a_variable_is_not_a_value_inside_an_object_or_a_choice_either():
     assert sentence({**GOOD, "more": {"deep": "${DEEP}"}}).startswith("deep: this is the name of a variable")
     credentials = {"kind": "oauth", "client_id": "1", "client_secret": "${SECRET}"}
     told = sentence({"credentials": credentials}, CHOICE)
@@ -202,7 +202,7 @@ def test_a_value_that_only_looks_a_bit_like_a_variable_is_a_value(value):
     assert validated({**GOOD, "key": value}, SCHEMA)["key"] == value
 
 
-def test_what_is_in_a_list_or_no_option_may_be_called_like_a_variable():
+def test_what_is_in_a_list_or_no_option_can_be_called_like_a_variable():
     config = {**GOOD, "names": ["$SPX", "${X}"], "_note": "$NOTE"}
     assert validated(config, SCHEMA) == config
 

@@ -116,7 +116,7 @@ def test_an_estimate_says_how_many_rows_of_a_stream_there_are(messages_in):
     assert trace["estimate"] == {"name": "letters", "namespace": "latin", "type": "STREAM", "row_estimate": 26}
 
 
-def test_an_error_tells_the_user_its_sentence_and_developers_its_detail():
+def test_an_error_shows_users_its_sentence_and_developers_its_detail():
     assert error_of(messages.error(TransientError("Try again.", "HTTP 503"), "letters")) == {
         "message": "Try again.",
         "failure_type": "transient_error",
@@ -132,7 +132,7 @@ def test_an_error_leaves_out_what_it_does_not_have():
     }
 
 
-def test_a_bug_tells_the_user_nothing_of_python_and_developers_its_stack():
+def test_a_bug_shows_users_no_python_and_developers_its_stack():
     try:
         int("literal")
     except ValueError as bug:
@@ -145,7 +145,7 @@ def test_a_bug_tells_the_user_nothing_of_python_and_developers_its_stack():
 
 
 @pytest.mark.parametrize("name", ["state", "status", "error", "bug"])
-def test_the_namespace_of_a_stream_stands_beside_its_name(name):
+def test_the_namespace_of_a_stream_is_next_to_its_name(name):
     assert json.dumps({"name": "letters", "namespace": HOSTILE}, separators=(",", ":")).encode() in EVERY_MESSAGE[name]
 
 

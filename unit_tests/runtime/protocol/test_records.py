@@ -49,7 +49,7 @@ def test_each_row_is_a_record_of_its_stream_in_the_order_given(messages_in):
     assert {message["record"]["stream"] for message in found} == {"letters"}
 
 
-def test_a_row_may_be_a_struct(messages_in):
+def test_a_row_can_be_a_struct(messages_in):
     found = messages_in(records("letters", [Letter("a", 1), Letter("b")]))
     assert [message["record"]["data"] for message in found] == [
         {"letter": "a", "rank": 1},
@@ -57,7 +57,7 @@ def test_a_row_may_be_a_struct(messages_in):
     ]
 
 
-def test_structs_and_dicts_may_stand_side_by_side():
+def test_structs_and_dicts_can_be_mixed():
     assert data_of(records("letters", [Letter("a", 1), {"letter": "b"}])) == [
         {"letter": "a", "rank": 1},
         {"letter": "b"},

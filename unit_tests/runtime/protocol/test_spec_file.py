@@ -23,7 +23,7 @@ def package(tmp_path, monkeypatch):
     return folder
 
 
-def test_a_checkout_has_the_spec_beside_the_package(package):
+def test_a_checkout_has_the_spec_next_to_the_package(package):
     (package.parent / "spec.yaml").write_text("connectionSpecification: {title: Ü}", "utf-8")
     assert read_spec("tiny_package") == {"connectionSpecification": {"title": "Ü"}}
 

@@ -38,7 +38,7 @@ def test_the_counts_add_up_when_a_slice_fails(run):
     assert sum(counts) == len(found.rows) == 5
 
 
-def test_the_other_streams_go_on_when_one_fails(run):
+def test_the_other_streams_continue_when_one_fails(run):
     bad, good = Numbers({"a": [OUTAGE]}, name="bad"), Numbers({"a": [[1]]}, name="good")
     found = run(bad, good)
     assert found.failed
@@ -127,7 +127,7 @@ def test_a_stream_that_cannot_begin_does_not_stop_the_others(run, method):
     assert found.errors[0]["message"] == "api_key: the API does not know it."
 
 
-def test_when_it_cannot_be_told_what_to_read_next_the_sentence_names_no_slice(run, caplog):
+def test_when_the_next_slice_is_unknown_the_sentence_names_no_slice(run, caplog):
     class Lost(Numbers):
         def slices(self, state):
             yield from super().slices(state)
@@ -184,7 +184,7 @@ def test_a_slice_that_fails_leaves_out_its_group_or_the_whole_stream_or_all_stre
 
 @pytest.mark.parametrize("by", ["slices", "resume"])
 @pytest.mark.parametrize("kind", ERRORS)
-def test_a_stream_that_cannot_tell_what_to_read_is_incomplete_and_keeps_what_is_written(run, kind, by):
+def test_a_stream_whose_slices_fail_is_incomplete_and_keeps_what_is_written(run, kind, by):
     class Lost(Numbers):
         def resume(self, saved):
             if by == "resume":
@@ -235,7 +235,7 @@ class Plain(Stream[str]):
         state["read up to"] = written.last["part"]
 
 
-def test_a_slice_that_fails_keeps_those_behind_it_from_being_read_if_nothing_else_is_said(run):
+def test_a_slice_that_fails_keeps_those_after_it_from_being_read_if_nothing_else_is_said(run):
     found = run(Plain())
     assert found.rows == [("a", 0)]
     assert found.states[-1] == {"read up to": "a"}  # and so the next sync begins at b
@@ -259,7 +259,7 @@ def test_a_bug_in_a_checkpoint_ends_the_stream_with_the_state_before_it(run):
     assert found.errors[0]["failure_type"] == "system_error"
 
 
-def test_what_has_been_written_of_a_failed_slice_is_not_taken_for_rows_of_the_next_one(run):
+def test_what_has_been_written_of_a_failed_slice_is_not_mistaken_for_rows_of_the_next_one(run):
     stream = Numbers({"a": [[1], OUTAGE], "b": [[7]]})
     run(stream)
     assert stream.checkpoints == [("a", 1, 1, False), ("b", 7, 7, True)]
@@ -270,7 +270,7 @@ def test_a_response_that_makes_no_sense_raises_no_hope_for_the_next_sync(run):
     assert found.errors[0]["message"] == "Not read: part b. The API sent nonsense."
 
 
-def test_a_stream_that_there_is_not_is_told_with_those_there_are(run):
+def test_an_unknown_stream_is_reported_with_the_known_ones(run):
     catalog = [ConfiguredStream(name, None, False) for name in ("letters", "numbers")]
     found = run(Numbers({"a": [[1]]}), catalog=catalog)
     assert found.failed
@@ -301,7 +301,7 @@ GONE, EMPTY = Unavailable("The API says that it is gone."), SkipSlice("It is emp
 
 
 @pytest.mark.parametrize(("error", "listed"), [(GONE, True), (EMPTY, False), (EMPTY, True)])
-def test_a_slice_that_is_not_to_be_had_is_left_out_with_a_warning(run, caplog, error, listed):
+def test_an_unavailable_slice_is_skipped_with_a_warning(run, caplog, error, listed):
     stream = Numbers({"a": [[1]], "b": [error], "c": [[1]]}, listed=lambda stream_slice: listed)
     found = run(stream)
     assert (found.rows, found.failed, found.kinds[-1]) == ([("a", 1), ("c", 1)], False, "COMPLETE")

@@ -178,7 +178,7 @@ class Odd(Numbers):
         return page._replace(rows=rows)
 
 
-def test_what_became_null_and_what_is_left_out_is_told_once_a_stream_with_its_numbers(run, caplog):
+def test_what_became_null_and_what_is_left_out_is_reported_once_a_stream_with_its_numbers(run, caplog):
     caplog.set_level("INFO", "airbyte")
     found = run(Odd({"a": [[1, 2, 3], [4]], "b": [[5, 6]], "c": [OUTAGE]}))
     changes = [m["record"]["meta"]["changes"] for m in found.of_type("RECORD") if "meta" in m["record"]]
@@ -193,14 +193,14 @@ def test_what_became_null_and_what_is_left_out_is_told_once_a_stream_with_its_nu
     ]
 
 
-def test_of_many_odd_fields_and_of_long_names_a_part_is_told(run, caplog):
+def test_of_many_odd_fields_and_of_long_names_a_part_is_reported(run, caplog):
     caplog.set_level("INFO", "airbyte")
     run(Numbers(ALL, unknown_fields={f"{letter} {'x' * 1000}" for letter in "abcdefghijkl"}))
     (told,) = caplog.messages
     assert told.endswith("ignored: a..., b..., c..., d..., e..., f..., g..., h..., i..., j....")
 
 
-def test_nothing_is_told_where_no_field_is_odd(run, caplog):
+def test_nothing_is_reported_where_no_field_is_odd(run, caplog):
     caplog.set_level("INFO", "airbyte")
     run(Numbers(ALL))
     assert caplog.messages == []
@@ -259,13 +259,13 @@ def test_a_short_wait_is_not_worth_a_message(run, caplog, seconds, notices):
     assert (found.kinds.count("RUNNING") - 1, len(caplog.messages)) == (notices, notices)
 
 
-def test_a_wait_is_told_with_the_moment_at_which_it_ends(run):
+def test_a_wait_is_reported_with_the_moment_when_it_ends(run):
     statuses = [trace["trace"]["stream_status"] for trace in run(Held(1, 600.0)).of_type("TRACE")]
     ((reason,),) = [status["reasons"] for status in statuses if "reasons" in status]
     assert reason["rate_limited"]["quota_reset"] / 1000 == pytest.approx(time.time() + 600, abs=60)
 
 
-def test_a_long_wait_is_told_once_a_minute(run, caplog, clock, monkeypatch):
+def test_a_long_wait_is_reported_once_a_minute(run, caplog, clock, monkeypatch):
     class HeldForMinutes(Held):
         """From look to look twenty seconds pass."""
 

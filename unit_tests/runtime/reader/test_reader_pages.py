@@ -46,7 +46,7 @@ def test_pages_that_lead_in_a_circle_end_with_an_error(run):
     assert "The pages of part a form a loop." in found.errors[0]["message"]
 
 
-def test_pages_without_rows_end_with_an_error_though_each_is_another(run):
+def test_pages_without_rows_end_with_an_error_although_each_is_another(run):
     class Empty(Numbers):
         def fetch(self, stream_slice, page_token):
             return int(page_token or 0)

@@ -80,7 +80,7 @@ def test_of_a_stream_that_says_nothing_of_itself_a_request_is_known(planned):
     assert logged == ["numbers: at least 1 request.", "Total: at least 1 request."]
 
 
-def test_a_stream_that_cannot_be_read_is_told_and_the_others_are_planned(planned):
+def test_a_stream_that_cannot_be_read_is_reported_and_the_others_are_planned(planned):
     refused = Foretold(ALL, name="refused", cost=ConfigError("parts: list some."))
     logged, (error,), failed = planned(refused, Foretold(ALL))
     assert error["trace"]["error"]["message"] == "parts: list some."
@@ -98,7 +98,7 @@ def test_after_a_refused_key_no_stream_is_planned(planned):
 # While it runs
 
 
-def test_the_platform_is_told_how_many_rows_will_come(run):
+def test_the_platform_learns_how_many_rows_will_come(run):
     found = run(Foretold(ALL))
     assert found.rows == ALL_ROWS
     assert found.kinds[:4] == ["STARTED", "RUNNING", "ESTIMATE", "RECORD"]
@@ -107,12 +107,12 @@ def test_the_platform_is_told_how_many_rows_will_come(run):
 
 
 @pytest.mark.parametrize("cost", [Forecast(3, True), Forecast(3, True, 0)])
-def test_where_nobody_knows_how_many_rows_will_come_nobody_is_told(run, cost):
+def test_an_unknown_number_of_rows_is_not_reported(run, cost):
     assert "ESTIMATE" not in run(Foretold(ALL, cost=cost)).kinds
 
 
 @pytest.mark.parametrize(("requests", "interval", "is_told"), [(11, 12, True), (10, 12.12, False), (1000, 0, False)])
-def test_what_a_long_read_costs_is_told_when_it_begins(run, caplog, requests, interval, is_told):
+def test_what_a_long_read_costs_is_reported_when_it_begins(run, caplog, requests, interval, is_told):
     caplog.set_level("INFO", "airbyte")
     run(Foretold(ALL, cost=Forecast(requests, True), interval=interval))
     assert caplog.messages == (["numbers: 11 requests, about 2 min."] if is_told else [])
