@@ -1,19 +1,19 @@
 """Runs the connector as Airbyte does, and writes what it reads into a DuckDB database: make sync
 
     make sync                                the sandbox, into secrets/sandbox.duckdb
-    make sync CONFIG=secrets/config.json     the real thing, into secrets/config.duckdb; again: it goes on
+    make sync CONFIG=secrets/config.json     the real API, into secrets/config.duckdb; the next run resumes
 
-The connector is a program that knows nothing of databases. It is started once for each command, and all that it says
-comes as JSON lines on its stdout:
+The connector is a program that knows nothing about databases. It is started once for each command, and writes all its
+messages as JSON lines to stdout:
 
-    spec        which options there are; asked for only if some are set here
-    discover    the catalog: which streams there are. Configured: which of them, in which mode, by which sync_id
+    spec        the options; requested only if some are set here
+    discover    the catalog: all streams. Configured: the selected ones, with mode and sync_id
     read        RECORD, STATE and COMPLETE: see tables.py
                 LOG and TRACE ERROR: shown on stderr
-                CONTROL: a new config, which must be kept at once, for the token in the old one may be void
+                CONTROL: a new config, which must be saved at once, because the old token may be invalid
 
-Ctrl-C and SIGTERM are passed on to the connector. Then its output ends, and what a STATE has covered is kept, as after
-any failure. The exit code is the connector's.
+Ctrl-C and SIGTERM are passed on to the connector. Then its output ends, and what a STATE covers is kept, as after any
+failure. The exit code is the connector's.
 """
 
 import argparse
@@ -39,7 +39,7 @@ HEAD = ("stream", "rows came", "rows there", "from (UTC)", "to (UTC)")
 
 
 class Connector:
-    """The connector, with its config. Whichever command says it: a warning is shown, a new config is kept."""
+    """The connector, with its config. For every command, warnings are shown and a new config is saved."""
 
     def __init__(self, file: Path, settings: list[str], work: Path) -> None:
         self._process: Popen[bytes] | None = None
@@ -57,7 +57,7 @@ class Connector:
         with Popen([sys.executable, *words], stdin=DEVNULL, stdout=PIPE) as self._process:
             try:
                 for line in self._process.stdout or ():
-                    if line.endswith(b"\n"):  # else the connector was killed while it wrote
+                    if line.endswith(b"\n"):  # otherwise the connector was killed while it wrote
                         self._hear(message := json.loads(line))
                         yield line, message
             except BaseException:
@@ -66,16 +66,16 @@ class Connector:
         code = self._process.returncode
         self.exit_code, self._process = code if code >= 0 else 128 - code, None
         if command != "read" and (code or self._stopped):
-            sys.exit(self._stopped or self.exit_code)  # without these answers there is nothing to read; it has said why
+            sys.exit(self._stopped or self.exit_code)  # there is nothing to read; it has reported why
 
     def _stop(self, number: int, _: Any) -> None:
         self._stopped = 128 + number
         if self._process is None:
             sys.exit(self._stopped)
-        self._process.send_signal(number)  # one that has ended gets none: what it has written is still to be read
+        self._process.send_signal(number)  # not if it has ended: its output must still be read
 
     def _hear(self, message: Json) -> None:
-        """See to what any command may say. A sentence is shown once: a wrong key fails each stream with the same."""
+        """Handle a message of any command. Each sentence is shown once: a wrong key fails all streams with the same."""
         match message:
             case {"trace": {"error": {"message": why}}} | {
                 "log": {"level": "FATAL" | "ERROR" | "WARN", "message": why}
@@ -83,16 +83,16 @@ class Connector:
                 # On a terminal the connector shows it itself.
                 if why not in self._shown and not sys.stderr.isatty():
                     self._shown.add(why)
-                    sys.stderr.write(f"{why}\n")  # at once, for the connector writes there too
+                    sys.stderr.write(f"{why}\n")  # at once, because the connector writes there too
             case {"control": {"connectorConfig": {"config": dict(config)}}}:
-                # Saved is what the connector has changed, and not what was set for this run.
+                # Save what the connector has changed, but not what was set for this run.
                 changed = {name: value for name, value in config.items() if self._config.get(name) != value}
                 write_config(self._file, read_config(self._file) | changed)
                 write_config(self._passed, config)
                 self._config = config
 
     def _options(self, settings: list[str]) -> Json:
-        """NAME=VALUE, as the type that the spec says. Whether the value is right is the connector's to say."""
+        """NAME=VALUE, with the type from the spec. The connector decides whether the value is valid."""
         (spec,) = [message["spec"] for _, message in self.run("spec") if "spec" in message]
         known = spec["connectionSpecification"]["properties"]
         pairs = [setting.partition("=") for setting in settings]
@@ -102,7 +102,7 @@ class Connector:
 
 
 def typed(value: str, schema: Json) -> Any:
-    """@FILE stands for what is in it. A list has commas between its items, or each on a line of its own."""
+    """The value; @FILE means the content of a file. A list has commas between its items, or one item per line."""
     if value.startswith("@"):
         value = Path(value[1:]).read_text("utf-8").strip()
     if "array" in schema["type"]:
@@ -122,7 +122,7 @@ def read_config(file: Path) -> Json:
 
 
 def write_config(file: Path, config: Json) -> None:
-    """At any moment either the old config is there or the new one, for the same people to read."""
+    """Save the config: at any moment, either the old file or the new one exists, with the same permissions."""
     new = file.with_name(file.name + ".new")
     new.touch(mode=0o600)
     new.write_text(json.dumps(config, indent=2) + "\n", "utf-8")
@@ -131,7 +131,7 @@ def write_config(file: Path, config: Json) -> None:
 
 
 def configured(catalog: Json, chosen: list[str], in_full: bool) -> list[Json]:
-    """The catalog's streams as Airbyte passes them: the chosen ones (none: all), incremental where they can be."""
+    """The catalog's streams as Airbyte passes them: the selected ones (none: all), incremental if possible."""
     streams = {stream["name"]: stream for stream in catalog["streams"]}
     if unknown := [name for name in chosen if name not in streams]:
         sys.exit(f"STREAMS: there is no {', '.join(unknown)}; choose from these: {', '.join(streams)}.")
@@ -140,7 +140,7 @@ def configured(catalog: Json, chosen: list[str], in_full: bool) -> list[Json]:
 
 
 def read(connector: Connector, tables: dict[str, Table], work: Path) -> None:
-    """Read the streams into their tables. Whatever becomes of it, what a STATE has covered is there."""
+    """Read the streams into their tables. Whatever happens, what a STATE covers is saved."""
     catalog, state = work / "catalog.json", work / "state.json"
     catalog.write_text(json.dumps({"streams": [table.configured for table in tables.values()]}), "utf-8")
     state.write_text(json.dumps([table.state for table in tables.values() if table.state]), "utf-8")
@@ -175,7 +175,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace, stack: ExitStack) -> int:
-    """Sync, and show what came. -> exit code"""
+    """Sync, and show the result. -> exit code"""
     path: Path = args.database or ROOT / "secrets" / f"{args.config.stem if args.config else 'sandbox'}.duckdb"
     database = stack.enter_context(connect(path))
     work = path.with_name(path.name + ".work")  # beside it, where there is room for rows

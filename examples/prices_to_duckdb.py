@@ -2,9 +2,9 @@
 
     make example
 
-PyAirbyte runs the connector, as Airbyte does, and keeps rows and state in one DuckDB file: run this a second time, and
-only the last days are read. The API here is the sandbox, with its real prices. For prices of your own days and tickers
-change CONFIG: your key, no `api_url`, other `tickers` and days.
+PyAirbyte runs the connector like Airbyte, and keeps rows and state in one DuckDB file: if you run this again, it reads
+only the last days. The API here is the sandbox, with its real prices. For your own days and tickers, change CONFIG:
+your key, no `api_url`, other `tickers` and days.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import os
 import sys
 from pathlib import Path
 
-# PyAirbyte looks at these while it is imported: no telemetry, and no search for the connector in Airbyte's registry.
+# PyAirbyte reads these at import: no telemetry, and no search for the connector in Airbyte's registry.
 os.environ.update(DO_NOT_TRACK="1", AIRBYTE_OFFLINE_MODE="1")
 import airbyte
 import matplotlib as mpl
 import pandas as pd
 
-mpl.use("Agg")  # draws into a file, without a window
+mpl.use("Agg")  # draws to a file, without a window
 from matplotlib import pyplot as plt
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,7 +36,7 @@ CONFIG = {
 DATABASE = ROOT / "examples" / "prices.duckdb"
 PICTURE = ROOT / "docs" / "example.png"
 
-# `close` is adjusted: told in shares of today. Times the splits since then, it is the price that was paid on the day.
+# `close` is adjusted, in today's shares. Multiplied by the later splits, it is the price paid on that day.
 PAID = """
 CREATE OR REPLACE VIEW paid AS
 SELECT stock_ticker AS ticker, date, CAST(close AS DOUBLE) AS close, close * coalesce(later.ratio, 1.0) AS paid
@@ -63,7 +63,7 @@ def read(api_url: str) -> airbyte.ReadResult:
 
 
 def draw(prices: pd.DataFrame, splits: pd.DataFrame) -> None:
-    """Each ticker's price; dotted, where a split makes it another one, what was paid on the day."""
+    """Each ticker's price; dotted: the price paid on the day, where a split changes it."""
     figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
     for (ticker, rows), color in zip(prices.groupby("ticker"), ("tab:blue", "tab:gray"), strict=True):
         axes.plot(rows["date"], rows["close"], color=color, label=f"{ticker}, adjusted for splits")

@@ -1,6 +1,6 @@
-"""Every fault that an API, a proxy or a network can show, and what is promised of it: FAULTS and NOBODY_THERE.
+"""Lists every fault of an API, a proxy or a network, and the promise for each: FAULTS and NOBODY_THERE.
 
-A fault is what the sandbox does instead of answering; test_fault_matrix.py plays them all.
+A fault is what the sandbox does instead of responding; test_fault_matrix.py runs them all.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def not_a_number(row: Row) -> None:
 
 
 def huge_number(row: Row) -> None:
-    """A whole number that no database holds, in a key; where that is no whole number, one of another type too."""
+    """A whole number too large for any database, in a key; for a string key it is also the wrong type."""
     row |= {"t": 1e30} if "t" in row else {"id": 1e30, "date": 1e30, "ticker": 1e30}
 
 
@@ -130,7 +130,7 @@ def huge(handler: Any) -> None:
 
 
 def bomb(handler: Any) -> None:
-    """100 KB that unpack to 100 MB."""
+    """100 KB that decompress to 100 MB."""
     handler.send(200, {"Content-Encoding": "gzip"}, packed())
 
 
@@ -140,7 +140,7 @@ def packed() -> bytes:
 
 
 def pieces(handler: Any) -> None:
-    """No larger than an honest response, and thirty times as much once it is unpacked."""
+    """No larger than an honest response, but thirty times as large when decoded."""
     handler.send(200, {}, b"[" + b"[]," * MEGABYTE + b"[]]")
 
 
@@ -171,7 +171,7 @@ def in_seconds(handler: Any) -> None:
 
 
 class Fault(NamedTuple):
-    """serve: what the sandbox does. If it stays, words and kind (failure_type) are told; no words: it does no harm."""
+    """serve: what the sandbox does. If permanent, words and kind (failure_type) are reported; no words: harmless."""
 
     serve: Any
     words: str = ""

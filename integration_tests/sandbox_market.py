@@ -1,4 +1,4 @@
-"""What may happen on the sandbox's market: weekdays, splits, many tickers at once; and the whole of it as a config."""
+"""Makes things happen on the sandbox's market: weekdays, splits, many tickers at once; and configs for the whole."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def split(ticker: str, day: str, split_to: float) -> Row:
 
 
 def many(api: SandboxApi, number: int) -> list[str]:
-    """So many tickers, all with IBM's prices."""
+    """This many tickers, all with IBM's prices."""
     tickers = [f"T{n}" for n in range(number)]
     api.prices |= dict.fromkeys(tickers, api.prices["IBM"])
     return tickers

@@ -1,4 +1,4 @@
-"""The benchmark works: a few rows, this connector and the lower bound, and never a word about times."""
+"""Tests that the benchmark works: a few rows, this connector and the lower bound, without any timing."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_results_have_a_place_in_a_page(name: str) -> None:
 
 
 def test_a_wrong_sum_ends_the_run() -> None:
-    """The verification is what the figures rest on, so it is verified too."""
+    """The figures depend on the verification, so it is verified too."""
     done = in_benchmarks("""
 import run
 from cases import CASES

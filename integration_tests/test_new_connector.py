@@ -1,4 +1,4 @@
-"""make new: what it refuses, what its copy holds, what a pattern adds, and that all of it works at once."""
+"""Tests make new: what it refuses, what its copy contains, what a pattern adds, and that everything works at once."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def test_without_git_the_copy_is_made_and_says_so(tmp_path: Path) -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """This project elsewhere, for a test to change, with one pattern: the template under another name, a bit of it."""
+    """A copy of this project for a test to change, with one pattern: part of the template under another name."""
     project = clone(tmp_path / "source-stock-ticker")
     shutil.rmtree(project / "patterns", ignore_errors=True)
     pattern = project / "patterns" / "source-cloud-heights"
@@ -362,7 +362,7 @@ def test_a_pattern_takes_as_few_lines_as_its_index_says(pattern: str) -> None:
 
 
 def lines_of_code(module: Path) -> int:
-    """Those that hold more than a comment or a docstring."""
+    """The lines with more than a comment or a docstring."""
     text = module.read_text("utf-8")
     docstrings: set[int] = set()
     for node in ast.walk(ast.parse(text)):

@@ -1,4 +1,4 @@
-"""The seven streams beside the prices, each against what the sandbox knows."""
+"""Tests the seven streams other than the prices, each against the sandbox's data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The test of a page fails when the page is wrong: else it would prove nothing."""
+"""Tests that the test of a page fails when the page is wrong; otherwise it would prove nothing."""
 
 from __future__ import annotations
 

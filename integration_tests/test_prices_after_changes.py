@@ -1,4 +1,4 @@
-"""After changed settings, and at the edges of a plan and of today, the prices have no gap and are not read twice."""
+"""Tests that prices have no gaps and are not read twice after changed settings, at the plan's limits and today."""
 
 from __future__ import annotations
 

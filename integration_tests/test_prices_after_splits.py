@@ -1,4 +1,4 @@
-"""After any change in the list of splits the prices equal a full refresh."""
+"""Tests that prices equal a full refresh after any change in the list of splits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a read is given: catalog and files, whole or broken, and however it is called."""
+"""Tests the inputs of a read: catalog and files, intact or broken, and all ways to call it."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_keys_that_the_config_need_not_have_do_no_harm(connector: Connector, rea
     assert run.rows() == real_prices("IBM", *QUARTER)
 
 
-# --- read: however it is called --------------------------------------------------------------------------------------
+# --- read: all ways to call it ---------------------------------------------------------------------------------------
 
 
 def read_of_one_day(connector: Connector, **how: Any) -> Run:

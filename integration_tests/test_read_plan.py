@@ -1,4 +1,4 @@
-"""`read --plan` says what a read costs; the read that follows makes these requests, and no more."""
+"""Tests that `read --plan` reports what a read costs, and that the read makes exactly these requests."""
 
 from __future__ import annotations
 

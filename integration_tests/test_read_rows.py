@@ -1,4 +1,4 @@
-"""The rows of a read are the real prices: pages, tickers, other sizes of bars, odd forms of numbers."""
+"""Tests that the rows of a read are the real prices: pages, tickers, other bar sizes, odd spellings of numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A read goes on where the state ends, in whatever shape the state file comes."""
+"""Tests that a read resumes where the state ends, in any format of the state file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox keeps to the API's facts: a fake that is wrong makes every test above it worth nothing."""
+"""Tests that the sandbox matches the API's facts: a wrong fake makes every test that uses it worthless."""
 
 import json
 import math

@@ -30,7 +30,7 @@ KEYS = {
     "a short one": "q7!",
     "one with a space behind it": "abcdef0123456789 ",
 }
-# As servers, proxies and libraries write a text: Go's and PHP's JSON, HTML, addresses, base64.
+# The spellings of servers, proxies and libraries: Go's and PHP's JSON, HTML, URLs, base64.
 SPELT: dict[str, Callable[[str], str]] = {
     "plain": str,
     "as in a URL": lambda key: quote(key, safe=""),
@@ -66,7 +66,7 @@ def shows(key: str) -> Callable[[Run], list[str]]:
 
 
 def strings(value: Any) -> Iterator[str]:
-    """All texts inside messages."""
+    """All strings inside messages."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
@@ -75,7 +75,7 @@ def strings(value: Any) -> Iterator[str]:
 
 
 def echo(code: int, as_json: bool, key: str) -> Callable[[Any], None]:
-    """A response that holds the key in all spellings, in its body and in its headers."""
+    """A response that contains the key in all spellings, in its body and in its headers."""
     said = " ; ".join(spell(key.strip()) for spell in SPELT.values())
     body = json.dumps({"status": "ERROR", "error": said, "message": said}) if as_json else f"<html>{said}</html>"
     headers = {"X-Echo": quote(key), "Location": f"https://elsewhere.example/?apiKey={quote(key)}"}

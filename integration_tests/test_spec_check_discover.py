@@ -1,4 +1,4 @@
-"""spec, check and discover, run as Airbyte runs them: what they answer, and that no key gets out."""
+"""Tests spec, check and discover, run like Airbyte: what they answer, and that no key leaks."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_check_of_a_misspelled_ticker_makes_three_requests_and_does_not_space_th
     assert run.seconds < 30
 
 
-# What is wrong, what brings it about (-> changes to the config), and words of the sentence that tells the user.
+# What is wrong, its cause (-> changes to the config), and words of the sentence for the user.
 CHECKS: dict[str, tuple[Callable[[SandboxApi], Any], list[str]]] = {
     "a wrong key": (lambda api: {"api_key": "no-key-of-ours"}, ["api_key", "does not know this key"]),
     "an endpoint that the plan lacks": (lambda api: api.forbidden.add("custom_bars"), ["plan", "not include"]),

@@ -1,4 +1,4 @@
-"""make sync: what the connector reads comes into DuckDB, whatever is killed and whenever.
+"""Tests make sync: what the connector reads gets into DuckDB, whatever is killed and whenever.
 
     python -m pytest integration_tests/test_sync.py                          some 6 kills
     SYNC_KILLS=100 SEED=7 python -m pytest -s integration_tests/test_sync.py     the long form; -s shows its figures
@@ -66,7 +66,7 @@ class Sync:
         return {words[0]: words[1:] for words in map(str.split, stdout.splitlines()) if words}, stderr
 
     def table(self, stream: str) -> list[str]:
-        """The stream's rows in an order of their own."""
+        """The stream's rows, sorted."""
         with duckdb.connect(str(self.database)) as database:
             rows = database.execute(f"SELECT to_json({stream})::VARCHAR FROM {stream}").fetchall()
         return sorted(json.dumps(from_the_api(json.loads(row)), sort_keys=True) for (row,) in rows)

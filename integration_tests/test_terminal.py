@@ -1,4 +1,4 @@
-"""What a person sees who reads into a file: stderr is a terminal, stdout is not."""
+"""Tests what a person sees who reads into a file: stderr is a terminal, stdout is not."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def seen(connector: Connector) -> Callable[..., list[str]]:
         os.close(ours)
         process.wait()
         assert process.returncode in (0, 1)
-        # What was wiped out is gone: of each line the end counts.
+        # What was erased is gone: the end of each line counts.
         return [re.split(r"\r\x1b\[K", line)[-1] for line in written.decode().split("\r\n")[:-1]]
 
     return seen

@@ -1,4 +1,4 @@
-"""make update: a copy that was made from an older project becomes what a copy made today is, or nothing is changed."""
+"""Tests make update: a copy of an older project becomes like a copy made today, or nothing changes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = WITH_MAKE
 
 @pytest.fixture(scope="module")
 def old_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This project as it was at 0.1.0, say: one shared file differs, one is missing, and there is one more."""
+    """A version of this project like 0.1.0: one shared file differs, one is missing, and there is one more."""
     project = clone(tmp_path_factory.mktemp("old") / "source-stock-ticker")
     package = project / "source_stock_ticker"
     (package / "__init__.py").write_text(re.sub("__version__ = .*", VERSION, (package / "__init__.py").read_text()))
@@ -47,7 +47,7 @@ def old_copy(old_project: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def today(tmp_path: Path) -> dict[str, bytes]:
-    """What a copy made today holds."""
+    """The content of a copy made today."""
     assert make_new("open-weather", tmp_path / "today").returncode == 0
     return content(tmp_path / "today")
 
@@ -68,7 +68,7 @@ def update(tmp_path: Path) -> Update:
 
 
 def shared(files: dict[str, bytes]) -> dict[str, bytes]:
-    """Those of them that are the project's, by their record."""
+    """The files that belong to the project, by their record."""
     return {path: files[path] for path in json.loads(files[RECORD])["files"]}
 
 

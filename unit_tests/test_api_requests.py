@@ -1,4 +1,4 @@
-"""How the API is asked, and what its refusals mean."""
+"""Tests the requests to the API, and what its refusals mean."""
 
 import json
 import logging
@@ -269,7 +269,7 @@ def test_each_list_is_filled_to_its_last_character(length, lists):
 
 
 def short_addresses(limit: int, status: int = 414):
-    """A server that takes addresses of so many characters, and lists a row for each ticker of the filter."""
+    """A server that accepts URLs of this many characters, and lists a row for each ticker of the filter."""
 
     def respond(request):
         if len(request.url) > limit:

@@ -1,4 +1,4 @@
-"""What the API's responses mean, and how its pages are followed."""
+"""Tests what the API's responses mean, and how to follow its pages."""
 
 import json
 import logging
@@ -121,7 +121,7 @@ def test_a_link_of_the_api_is_followed_on_our_own_address(base, link):
         ("https://proxy.example/x", "https://proxy.example/v1/things?cursor=b", "/v1/things?cursor=b"),
         ("https://proxy.example/v1", "https://api.massive.com/v1/things?cursor=b", "/v1/things?cursor=b"),
         (BASE, f"{BASE}/v2/aggs/ticker/A%2FB/range/1/day/1/2", "/v2/aggs/ticker/A%2FB/range/1/day/1/2"),
-        # Old links had the key in them.
+        # Old links contained the key.
         (BASE, f"{BASE}/v1/things?cursor=b%3D&apiKey=my-key&limit=5", "/v1/things?cursor=b%3D&limit=5"),
         (BASE, f"{BASE}/v1/things?apikey=my-key", "/v1/things"),
     ],

@@ -1,7 +1,7 @@
-"""A thousand odd configs, catalogs and states: each works, or is answered by one sentence that says what to change.
+"""Tests a thousand odd configs, catalogs and states: each works, or gets one sentence that says what to change.
 
-In one process, by the functions that the commands are made of. The network is there and has no rows, so that a config
-and a state go all the way to the requests that they lead to.
+Everything runs in one process, with the functions behind the commands. The network is mocked and has no rows, so a
+config and a state go all the way to their requests.
 
     LONG=1 python -m pytest unit_tests/test_bad_input.py         fifty times as many, new ones each time
 """
@@ -128,7 +128,7 @@ ODD = st.one_of(
 
 @st.composite
 def changed(draw: Callable, value: Any) -> Any:
-    """The value with one to three of its places, at any depth, taken out, replaced or added to."""
+    """The value with one to three parts, at any depth, removed, replaced or extended."""
     value = copy.deepcopy(value)
     for _ in range(draw(st.integers(1, 3))):
         parent, place = None, None
@@ -151,24 +151,24 @@ def changed(draw: Callable, value: Any) -> Any:
 
 
 def answered(work: Callable[[], Any], names: tuple[str, ...]) -> Any:
-    """What `work` returns; None if it refuses by a sentence that names one of these. Any other exception is a bug."""
+    """What `work` returns; None if it raises a sentence that names one of these. Any other exception is a bug."""
     try:
         return work()
     except ConfigError as refused:
         message = refused.message
     except TransientError:
-        return None  # an odd address may be that of a server, which nobody answers for here
+        return None  # an odd address can be that of a server, which does not respond here
     assert re.split("[:. ]", message, maxsplit=1)[0] in names, message
     assert message.endswith((".", "?", ")"))
     assert len(message) < 500
-    # A key pasted into another field too: as it goes through the filter, nor is it cut so that the filter misses it.
+    # A key pasted into another field too: the filter must find it, and no cut may hide it from the filter.
     assert KEY[:20] not in SecretFilter([KEY]).lines(messages.log("INFO", message)).decode()
     assert not [word for word in ("Error", "Traceback", "NoneType", "object at") if word in message]
     return None
 
 
 def led_to_the_requests(config: dict[str, Any], states: dict[Any, Any], names: tuple[str, ...]) -> None:
-    """Let every stream resume, say what it would read, and ask for some of it."""
+    """Let every stream resume, list its slices, and request some of them."""
     for stream in answered(lambda: SOURCE.streams(LOGGER, config), names) or ():
         answered(partial(read_some, stream, states.get((stream.name, None), {})), names)
 
@@ -186,7 +186,7 @@ def read_some(stream: Any, saved: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def server() -> Iterator[None]:
-    """An API without rows, and no waiting for its rate."""
+    """An API without rows, and no waits for the rate limit."""
     with pytest.MonkeyPatch.context() as patch, responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         patch.setattr(time, "sleep", lambda seconds: None)
         mock.get(re.compile(".*"), json={"status": "OK", "results": []})

@@ -1,4 +1,4 @@
-"""A bar of the API becomes one row: the same from every endpoint, or an error that says what is wrong with it."""
+"""Tests that a bar becomes one row, the same from every endpoint, or an error that says what is wrong."""
 
 import json
 from datetime import date, datetime

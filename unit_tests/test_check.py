@@ -1,4 +1,4 @@
-"""check: what it asks for, and what it says of each outcome."""
+"""Tests check: what it requests, and its message for each outcome."""
 
 import json
 import logging
@@ -166,7 +166,7 @@ def test_a_check_of_one_day_that_the_api_does_not_have_yet_succeeds_as_a_read_wo
     assert check(start_date="2024-02-29") is None
 
 
-# check, when the API has no bars: a holiday, a delisted ticker, one that is seldom traded, or a misspelt one?
+# check, when the API has no bars: a holiday, a delisted ticker, a rarely traded one, or a misspelled one?
 
 NO_BARS = {"status": "OK", "resultsCount": 0}
 NONE_LISTED = {"status": "OK", "results": [], "count": 0}
@@ -175,7 +175,7 @@ REFUSED = {"status": 403, "json": {"status": "NOT_AUTHORIZED", "message": "You a
 
 @pytest.fixture
 def lists(server):
-    """A function: what the API's lists of active and of delisted tickers answer when they are asked for one."""
+    """A function: sets the responses of the API's lists of active and of delisted tickers for one ticker."""
 
     def lists(active, delisted, bars=NO_BARS):
         server.get(re.compile(f"{API}/v2/aggs"), json=bars)
@@ -248,7 +248,7 @@ def test_a_check_makes_three_requests_at_most(server, slept, caplog):
     assert "A check makes at most 3 requests." in caplog.text
 
 
-# check, when there is no ticker or no day to ask for
+# check, when there is no ticker or no day to request
 
 
 @pytest.mark.parametrize("config", [{"tickers": []}, {"start_date": "2999-01-01", "end_date": "2999-12-31"}])

@@ -1,4 +1,4 @@
-"""Holds what docs/ says of files and sizes to what they are. (Links: test_readme.py; commands: integration_tests/.)"""
+"""Checks what docs/ says about files and sizes. (Links: test_readme.py; commands: integration_tests/.)"""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""requirements.lock, from which the image is installed, is what setup.py asks for, all of it and nothing else."""
+"""Checks that requirements.lock, from which the image is installed, is exactly what setup.py requires."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def asked_for() -> list[Requirement]:
 
 
 def dependencies(name: str) -> list[Requirement]:
-    """What an installed package asks for on the image's Python."""
+    """What an installed package requires on the image's Python."""
     try:
         found = [Requirement(text) for text in requires(name) or ()]
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""The plan asks as little as it can and misses nothing; of the splits it says which prices they make wrong."""
+"""Tests that the plan makes the fewest requests and misses nothing, and which prices a split makes wrong."""
 
 import json
 import logging
@@ -29,7 +29,7 @@ def days_of(plan_made, last: date) -> set[date]:
 
 
 def cheapest(first_days: dict[str, date], last: date, day_cost: int) -> int:
-    """What the best of all cuts costs, tried one by one; a cut after the last day is one request a ticker."""
+    """The cost of the best cut, found by trying all; a cut after the last day is one request per ticker."""
     cuts = [MONDAY + timedelta(days=n) for n in range((last - MONDAY).days + 2)]
     return min(sum(day < cut for day in first_days.values()) + day_cost * weekdays_between(cut, last) for cut in cuts)
 

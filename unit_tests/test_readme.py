@@ -1,4 +1,4 @@
-"""The README and the docs say what the code says: tables, links, addresses. Its commands: integration_tests/."""
+"""Checks the README and the docs against the code: tables, links, addresses. Its commands: integration_tests/."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TYPES = {
 
 
 def section(text: str, title: str) -> str:
-    """What stands under the heading `## title`, without what follows the next heading of that level."""
+    """The section under the heading `## title`, up to the next heading of that level."""
     found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     assert found, f"there is no section {title}"
     return found[1]
@@ -88,7 +88,7 @@ def type_of(says: Mapping[str, Any]) -> str:
 
 
 def limits(says: Mapping[str, Any]) -> str:
-    """From where to where a number may go."""
+    """The limits of a number."""
     match says:
         case {"minimum": least, "maximum": most}:
             return f", {least} to {most}"
@@ -152,7 +152,7 @@ def test_every_relative_link_leads_to_a_file(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_address_is_https_or_this_machine(page: Path) -> None:
     plain = re.findall(r"http://[^\s\"`)]+", page.read_text("utf-8"))
-    named = ("http://localhost", "http://json-schema.org")  # the latter is a name that nobody opens
+    named = ("http://localhost", "http://json-schema.org")  # the latter is a name, not a link
     assert [address for address in plain if not address.startswith(named)] == []
 
 

@@ -1,4 +1,4 @@
-"""Every config gives settings, or one sentence that says what to change."""
+"""Tests that every config gives settings, or one sentence that says what to change."""
 
 from datetime import date
 

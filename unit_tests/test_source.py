@@ -1,4 +1,4 @@
-"""The connector as a whole: how it is loaded, and what discover shows. (check: test_check.py)"""
+"""Tests the connector as a whole: how it is loaded, and what discover shows. (check: test_check.py)"""
 
 import json
 import logging
@@ -90,7 +90,7 @@ def kinds(field: dict) -> list[str]:
 
 @pytest.mark.parametrize("name", STREAMS)
 class TestSchema:
-    """What the protocol and its suites want of every stream's schema."""
+    """What the protocol and its test suites require of every stream's schema."""
 
     def test_it_is_a_valid_draft_07_schema(self, catalog, name):
         jsonschema.Draft7Validator.check_schema(catalog[name]["json_schema"])
@@ -188,7 +188,7 @@ def test_the_streams_share_one_rate_limit(server, slept):
         ({"requests_per_minute": 0}, 4),
         ({"requests_per_minute": 0, "num_workers": 1}, 1),
         ({"requests_per_minute": 0, "num_workers": 32}, 32),
-        ({}, 1),  # 5 requests a minute: more than one would only stand in line
+        ({}, 1),  # 5 requests per minute: more than one would only queue
         ({"requests_per_minute": 100, "num_workers": 32}, 6),
         ({"requests_per_minute": 6000}, 4),
     ],

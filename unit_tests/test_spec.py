@@ -1,4 +1,4 @@
-"""spec.yaml makes a form that people can fill in, and that Airbyte's suites accept."""
+"""Checks that spec.yaml makes a form that people can fill in, and that Airbyte's test suites accept."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HOLDS_ONE_VALUE = {"string", "integer", "number", "boolean"}
 
 
 class Field(NamedTuple):
-    """A field of the form, at any depth. form: the object that has it, which may be a variant of a choice."""
+    """A field of the form, at any depth. form: its object, which can be a variant of a choice."""
 
     path: str  # credentials.client_id
     says: Mapping[str, Any]  # what the spec says of it
@@ -47,7 +47,7 @@ class Field(NamedTuple):
 
     @property
     def fixed(self) -> bool:
-        """Whether it tells the variants of a choice apart: the form does not show it."""
+        """Whether it distinguishes the variants of a choice: the form does not show it."""
         return "const" in self.says
 
     @property
@@ -61,7 +61,7 @@ class Field(NamedTuple):
 
     @property
     def filled_in(self) -> bool:
-        """Whether people type or choose its value, rather than those of the fields in it."""
+        """Whether people type or choose its value, not only the values of its fields."""
         return not self.fixed and not list(fields(self.says))
 
 
@@ -74,7 +74,7 @@ def fields(schema: Mapping[str, Any], path: str = "") -> Iterator[Field]:
         yield from fields(inner, path)
 
 
-# What holds for each field, wherever it stands. A rule returns whether the field keeps it.
+# The rules for each field, at any place. A rule returns whether the field follows it.
 
 
 def has_title_and_description(field: Field) -> bool:

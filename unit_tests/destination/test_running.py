@@ -1,4 +1,4 @@
-"""destination/sync.py: how it runs a connector, here one that says what the test wants."""
+"""Tests destination/sync.py: how it runs a connector, here one that writes what the test wants."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Project:
         return said
 
     def asked(self, command: str) -> Row:
-        """What the connector was given when it was last asked for that."""
+        """The connector's input at the last call."""
         asked = [json.loads(line) for line in (self.folder / "asked.jsonl").read_text().splitlines()]
         return [one for one in asked if one["command"] == command][-1]
 
@@ -274,7 +274,7 @@ def test_a_database_that_another_sync_uses_is_left_alone(project: Project) -> No
     assert project.ids() == [1]
 
 
-# What the connector says beside
+# The connector's other messages
 
 
 def test_warnings_and_errors_are_shown_once_each(project: Project) -> None:
@@ -351,7 +351,7 @@ def test_ctrl_c_ends_the_connector_and_keeps_what_is_covered(number: int, code: 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_what_a_connector_wrote_before_it_ended_is_read_although_the_signal_comes_afterwards(project: Project) -> None:
-    # Ctrl-C goes to both. The connector has ended by it, and its child keeps the output open.
+    # Ctrl-C goes to both. It has ended the connector, but the connector's child keeps the output open.
     go = "while not (here / 'go').exists(): time.sleep(0.01)"
     project.steps["read"] = ["os.fork() and os._exit(130)", "(here / 'waiting').touch()", go, record(1), state(1)]
     process = waiting(project)

@@ -1,4 +1,4 @@
-"""destination/tables.py: what becomes of RECORDs and STATEs in the database, whatever ends the read."""
+"""Tests destination/tables.py: what happens to RECORDs and STATEs in the database, whatever ends the read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_destination_is_small_enough_to_read() -> None:
 
 
 def lines_of_code(module: str) -> int:
-    """Those that hold more than a comment or a docstring."""
+    """The lines with more than a comment or a docstring."""
     without = re.sub(r'^ *""".*?"""\n', "", module, flags=re.DOTALL | re.MULTILINE)
     return len(re.findall(r"^ *[^ #\n]", without, re.MULTILINE))
 
@@ -115,7 +115,7 @@ def test_a_row_replaces_the_one_with_its_key(read: Callable[..., Read], path: Pa
 
 def test_of_several_rows_with_one_key_the_last_one_counts(read: Callable[..., Read], path: Path) -> None:
     run = read()
-    # Many, for a database reads a large file in parts, and several of them at once.
+    # Many, because a database reads a large file in parts, several at once.
     run.rows(*(order(number % 1000, number) for number in range(60_000)))
     run.state()
     run.end()

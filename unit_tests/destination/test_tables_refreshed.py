@@ -1,4 +1,4 @@
-"""destination/tables.py: full refreshes, tables that were there before, and the summary."""
+"""Tests destination/tables.py: full refreshes, existing tables, and the summary."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_an_incremental_read_knows_nothing_of_a_full_refresh_that_has_failed(rea
     assert there_and_state(read()) == ([(1,), (2,)], state_of(last=2))
 
 
-# Tables that were there before
+# Existing tables
 
 
 @pytest.mark.parametrize("mode", ["incremental", "full_refresh"])

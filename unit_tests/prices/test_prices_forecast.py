@@ -1,4 +1,4 @@
-"""What a read of the prices costs, said before it: the very requests that it then makes."""
+"""Tests the forecast of a read of the prices: exactly the requests that it then makes."""
 
 import logging
 from datetime import date

@@ -1,4 +1,4 @@
-"""A row in the list of splits that makes no sense costs the ticker that it names, and no other."""
+"""Tests that an invalid row in the list of splits affects only its own ticker."""
 
 import pytest
 from market import ONE_DAY, START, days_of, state_of, table, weekdays

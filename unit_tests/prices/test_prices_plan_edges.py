@@ -1,4 +1,4 @@
-"""The edges of a plan: days that it does not reach, days that are not out yet, tickers without bars."""
+"""Tests the limits of a plan: days that it does not include, days not yet published, tickers without bars."""
 
 import re
 from datetime import date, timedelta

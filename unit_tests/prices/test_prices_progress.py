@@ -1,4 +1,4 @@
-"""What counts as read: no checkpoint of the prices promises more rows than were written."""
+"""Tests what counts as read: no checkpoint of the prices promises more rows than were written."""
 
 import re
 from datetime import date

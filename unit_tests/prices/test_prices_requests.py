@@ -1,4 +1,4 @@
-"""What a sync of the prices asks for, and how few requests that takes."""
+"""Tests what a sync of the prices requests, and how few requests it takes."""
 
 from datetime import date
 

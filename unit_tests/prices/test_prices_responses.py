@@ -1,4 +1,4 @@
-"""What becomes of one response with bars: which are kept, and what is noticed as wrong."""
+"""Tests one response with bars: which bars are kept, and which errors are noticed."""
 
 from datetime import date, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where a sync of the prices resumes: what of a saved state holds, and what is read again."""
+"""Tests where a sync of the prices resumes: which parts of a saved state are valid, and what is read again."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Splits: the prices of a ticker are read again when its splits change, and only then."""
+"""Tests splits: a ticker's prices are read again when its splits change, and only then."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""The whole market: read by days, its state is one entry, and a ticker that was split is read by itself."""
+"""Tests the whole market: it is read by days, its state is one entry, and a split ticker is read separately."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""Where a stream reads on: what the next read begins with, whatever happened to the last one."""
+"""Tests cursors: where the next read begins, whatever happened to the last one."""
 
 import re
 from datetime import date, datetime, timedelta, timezone
@@ -24,7 +24,7 @@ def rows(parent: str, *days: int) -> list[dict[str, Any]]:
 
 
 class Changes(CursorStream):
-    """The rows of each parent from a moment on, two on a page."""
+    """The rows of each parent from a moment on, two per page."""
 
     name = "changes"
     primary_key = ("parent", "id")
@@ -242,7 +242,7 @@ class TestDays(StreamContract):
 
 
 def asked(saved: Any, **options: Any) -> list[tuple[str, str]]:
-    """The windows that a read asks for after a saved entry of its one parent."""
+    """The windows that a read requests after a saved entry of its only parent."""
     stream = Spend({"a": None}, **options)
     read_stream(stream, {"read": {"a": saved}} if saved else {})
     return [(since, until) for _, since, until in stream.asked]

@@ -1,4 +1,4 @@
-"""What a read costs, as a sentence: before it, and what is left of it."""
+"""Tests the forecast as a sentence: the total, and the time left."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The parents of child streams: how often and how fast they are read, and what a failure among them does."""
+"""Tests the parents of child streams: how often and how fast they are read, and the effect of their failures."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""The code in docs/rest-apis.md runs: what it defines is put to work on an API."""
+"""Runs the code in docs/rest-apis.md: what it defines is used against an API."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""A Source used from Python: each method gives the message that its command would write."""
+"""Tests a Source used from Python: each method returns the message that its command would write."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What a stream has from the runtime: rows as its schema says, its groups, and its entry in the catalog."""
+"""Tests what a stream gets from the runtime: rows that fit the schema, groups, and its entry in the catalog."""
 
 import json
 import logging
@@ -194,7 +194,7 @@ def test_the_depth_of_an_ignored_field_does_not_matter(things):
     assert things().row({"id": 1, "new": nested(900)}) == {"id": 1}
 
 
-# Fields that the schema does not have
+# Fields that are not in the schema
 
 
 def test_fields_that_the_schema_does_not_have_are_noted(things):

@@ -1,4 +1,4 @@
-"""The helpers for tests of streams: what a reading shows, and that the contract finds a stream that breaks it."""
+"""Tests the helpers for tests of streams: the content of a reading, and that the contract finds faulty streams."""
 
 import itertools
 
@@ -10,7 +10,7 @@ from source_stock_ticker.runtime.testing import Reading, StreamContract, read_st
 
 
 class Letters(Stream[str]):
-    """Rows {"letter": "a", "place": 1}, two pages for each letter; an exception in the place of a letter is raised."""
+    """Rows {"letter": "a", "place": 1}, two pages for each letter; an exception instead of a letter is raised."""
 
     name, primary_key, cursor_field = "letters", ("letter", "place"), "letter"
     letters = "abc"
@@ -163,7 +163,7 @@ class StateThatJsonChanges(Letters):
 
 
 class TooEarly(Letters):
-    """Promises the whole slice when its first page is written."""
+    """Claims the whole slice when only its first page is written."""
 
     def checkpoint(self, state, stream_slice, written):
         state["last"] = stream_slice
@@ -178,7 +178,7 @@ class WithNewRowsEveryTime(Letters):
 
 
 class WithALookbackInAFullRefresh(Letters):
-    """Reads the slice written last again, whatever kind of read it is."""
+    """Reads the last written slice again, in every kind of read."""
 
     def slices(self, state):
         yield from (letter for letter in self.letters if letter >= state.get("last", ""))

@@ -1,4 +1,4 @@
-"""Dividends and splits: what is asked for, and that a sync sends what has changed and nothing else."""
+"""Tests dividends and splits: what is requested, and that a sync sends only what has changed."""
 
 import json
 import re

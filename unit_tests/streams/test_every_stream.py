@@ -1,4 +1,4 @@
-"""What holds for every stream beside the prices: fields, schema, key, types, and no empty table by mistake."""
+"""Tests every stream other than the prices: fields, schema, key, types, and no empty table by mistake."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""News: each article comes once, however many tickers it names, and none is lost between syncs."""
+"""Tests news: each article comes once, however many tickers it names, and none is lost between syncs."""
 
 import json
 import re
@@ -17,9 +17,9 @@ def article(id: str, published: str, *tickers: str) -> dict:
 
 
 class Newspaper:
-    """Responds for its articles as the API does: by ticker, from a moment on, in order, in pages.
+    """Responds with its articles like the API: by ticker, from a moment on, in order, in pages.
 
-    down: a ticker of which it serves the first `served` articles and no more.
+    down: a ticker for which it sends only the first `served` articles.
     """
 
     def __init__(self, server, *articles: dict, page: int = 1000, down: str = "", served: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""Exchanges, market holidays, tickers and their details: what is asked for and which rows are kept."""
+"""Tests exchanges, market holidays, tickers and their details: what is requested and which rows are kept."""
 
 import re
 from urllib.parse import urlsplit

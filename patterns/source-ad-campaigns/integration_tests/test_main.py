@@ -17,7 +17,7 @@ def only(*names):
 
 
 def keys(run, *streams):
-    """What tells the rows of the streams apart."""
+    """The keys of the streams' rows."""
     rows = [(stream, row) for stream in streams for row in run.rows(stream)]
     return {(stream, row.get("id"), row.get("account_id"), row.get("date")) for stream, row in rows}
 
@@ -142,7 +142,7 @@ def test_a_file_that_arrives_broken_loses_nothing(fault, api, run):
     assert len(keys(first, "clicks") | keys(second, "clicks")) == len(api.data["clicks"])
 
 
-# OAuth2: a refresh token is good once
+# OAuth2: a refresh token works once
 
 
 def test_check_returns_the_new_refresh_token_and_read_uses_it(run, oauth2):

@@ -1,4 +1,4 @@
-"""What responses mean, and how the API is signed in to."""
+"""Tests what responses mean, and how to sign in to the API."""
 
 import json
 

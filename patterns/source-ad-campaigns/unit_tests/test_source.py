@@ -1,4 +1,4 @@
-"""The connector as a whole: how it signs in, what check answers, and what discover shows."""
+"""Tests the connector as a whole: how it signs in, what check answers, and what discover shows."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ OAUTH = {"auth_type": "oauth2", "client_id": "me", "client_secret": "my-secret",
 
 @pytest.fixture
 def source():
-    """A source that notes what it hides and hands back, in order; `events` is for the requests too."""
+    """A source that records what it hides and saves, in order; `events` contains the requests too."""
 
     class Noting(SourceAdCampaigns):
         def __init__(self):
@@ -34,7 +34,7 @@ def source():
 
 @pytest.fixture
 def tokens(server, source):
-    """The API with OAuth2: a refresh token is good once, and so is an access token."""
+    """The API with OAuth2: a refresh token works once, and so does an access token."""
     uses = {}
 
     def token(request):

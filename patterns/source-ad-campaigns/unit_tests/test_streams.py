@@ -25,7 +25,7 @@ DAYS = ["2024-01-01", "2024-01-31", "2024-02-01", "2024-03-06", "2024-03-07", "2
 
 
 class Shop:
-    """The API with a few rows, of which a page has two. Tests change them."""
+    """The API with a few rows, two per page. Tests change them."""
 
     def __init__(self) -> None:
         self.accounts = [{"id": "a", "name": "A"}, {"id": "b", "name": "B", "currency": "EUR"}]
@@ -40,7 +40,7 @@ class Shop:
         self.instead: list[tuple[str, list[Any]]] = []  # part of a path, what is answered to it until there is no more
 
     def answer(self, part: str, *answers: Any, status: int = 200, headers: Any = None) -> None:
-        """Answer to paths that hold `part`: by bytes, by something for JSON, or by an exception."""
+        """Respond to paths that contain `part`: with bytes, a value for JSON, or an exception."""
         as_sent = [json.dumps(answer) if isinstance(answer, dict | list) else answer for answer in answers]
         self.instead.append((part, [(status, headers or {}, answer) for answer in as_sent]))
 
@@ -102,7 +102,7 @@ def shop(server, monkeypatch) -> Shop:
 
 
 class Contract(StreamContract):
-    """What every stream must keep, on the API of `shop`."""
+    """The contract of every stream, against the API of `shop`."""
 
     table: type[Stream[Any]]
     config: ClassVar[dict[str, Any]] = {}

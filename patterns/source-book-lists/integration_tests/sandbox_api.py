@@ -28,7 +28,7 @@ class SandboxApi(Sandbox):
     key: str = "sandbox-key"  # the API's key, the password and the secret of the application
     size: int = 3  # rows on a page
     lifetime: float = 3600  # seconds, of a token
-    uses: int = 1_000_000  # after so many requests a token is no longer accepted, whatever its lifetime
+    uses: int = 1_000_000  # after this many requests a token is no longer accepted, whatever its lifetime
     data: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: json.loads(DATA.read_text("utf-8")))
     tokens: dict[str, int] = field(default_factory=dict)  # token -> how often it was used
 
@@ -50,7 +50,7 @@ class SandboxApi(Sandbox):
         return {"error": {"code": "broken" if code >= 500 else "refused", "text": TEXTS.get(code, f"No ({code}).")}}
 
     def knows(self, asked: Asked) -> bool:
-        """Whether the request says in one of the four ways who asks."""
+        """Whether the request has credentials of one of the four kinds."""
         authorization = asked.headers.get("authorization", "")
         user = f"Basic {b64encode(f'ann:{self.key}'.encode()).decode()}"
         said = (asked.headers.get("x-library-key"), asked.query.get("key"), authorization)
@@ -76,7 +76,7 @@ class SandboxApi(Sandbox):
     def page(
         self, rows: list[dict[str, Any]], page: str = "1", after: str = "", offset: str = "0"
     ) -> tuple[int, dict[str, str], Any]:
-        """One page: by its number, behind a cursor or an offset."""
+        """One page: by its number, or after a cursor or an offset."""
         behind = next((place for place, row in enumerate(rows, 1) if row.get("id") == after), 0)
         first = behind + int(offset) + (int(page) - 1) * self.size
         found = rows[first : first + self.size]

@@ -1,4 +1,4 @@
-"""How the API knows who asks, and what its responses mean."""
+"""Tests the credentials in requests, and what responses mean."""
 
 from base64 import b64encode
 

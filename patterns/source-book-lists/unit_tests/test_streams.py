@@ -1,4 +1,4 @@
-"""The tables: how responses become rows, page by page, and where a read resumes."""
+"""Tests the tables: how responses become rows, page by page, and where a read resumes."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ LOANS = [{"number": day, "isbn": "1", "lent_at": f"2024-03-{day:02}T06:00:00Z"} 
 
 @pytest.fixture
 def lists(server) -> dict[str, list[dict[str, Any]]]:
-    """The API's lists, three rows on a page; tests change them."""
+    """The API's lists, three rows per page; tests change them."""
     lists = {"books": list(BOOKS), "authors": list(AUTHORS), "loans": list(LOANS)}
 
     def respond(request: Any) -> tuple[int, dict[str, str], str]:
@@ -39,7 +39,7 @@ def asked(server) -> list[dict[str, str]]:
 
 
 class Contract(StreamContract):
-    """What every stream must keep, on the API of `lists`."""
+    """The contract of every stream, against the API of `lists`."""
 
     table: type[Stream[Any]]
 

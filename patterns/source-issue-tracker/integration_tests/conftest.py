@@ -28,11 +28,11 @@ class Run(NamedTuple):
         return [message[key] for message in self.messages if message["type"] == kind]
 
     def rows(self, stream: str) -> list[dict[str, Any]]:
-        """The stream's rows, in the order in which they came."""
+        """The stream's rows, in order."""
         return [record["data"] for record in self.of("RECORD", "record") if record["stream"] == stream]
 
     def logs(self, level: str) -> str:
-        """What was logged at a level, a line each."""
+        """The log messages of a level, one per line."""
         return "\n".join(log["message"] for log in self.of("LOG", "log") if log["level"] == level)
 
     def states(self) -> list[Any]:
@@ -51,7 +51,7 @@ def api() -> Iterator[SandboxApi]:
 def run(api: SandboxApi, tmp_path: Path) -> Callable[..., Run]:
     """A function: a command, its catalog and state, and words of the config -> its Run against the sandbox `api`.
 
-    killed_after: after so many messages the process gets SIGKILL; the Run has those alone.
+    killed_after: after this many messages the process gets SIGKILL; the Run has only those.
     """
 
     def run(command: str, catalog: Any = None, state: Any = None, killed_after: int = 0, **config: Any) -> Run:

@@ -14,7 +14,7 @@ START = "2024-03-01T00:00:00Z"
 
 
 def table(rows):
-    """The rows in an order that does not depend on that in which they came."""
+    """The rows, sorted."""
     return sorted(sorted(row.items()) for row in rows)
 
 

@@ -1,4 +1,4 @@
-"""The connector as a whole: what a config must be, what check answers, and what discover shows."""
+"""Tests the connector as a whole: which configs are valid, what check answers, and what discover shows."""
 
 import logging
 

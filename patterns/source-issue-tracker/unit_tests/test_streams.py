@@ -1,4 +1,4 @@
-"""The tables: how a response becomes rows, what becomes of what cannot be read, and where a read resumes."""
+"""Tests the tables: how a response becomes rows, what happens to unreadable items, and where a read resumes."""
 
 import time
 from typing import Any, ClassVar
@@ -23,7 +23,7 @@ NEW_COMMIT = {"sha": "a5f0", "message": "More", "author": "jo", "committed_at": 
 
 
 class Contract(StreamContract):
-    """What every stream must keep, on the sandbox."""
+    """The contract of every stream, against the sandbox."""
 
     name: str
     config: ClassVar[dict[str, Any]] = {}
@@ -57,7 +57,7 @@ class TestCommits(Contract):
 
 
 def table(rows):
-    """The rows in an order that does not depend on that in which they came."""
+    """The rows, sorted."""
     return sorted(sorted(row.items()) for row in rows)
 
 

@@ -34,7 +34,7 @@ class Run(NamedTuple):
         return [message[key] for message in self.messages if message["type"] == kind]
 
     def rows(self, stream: str) -> list[dict[str, Any]]:
-        """The stream's rows, in the order in which they came."""
+        """The stream's rows, in order."""
         return [record["data"] for record in self.of("RECORD", "record") if record["stream"] == stream]
 
 

@@ -1,4 +1,4 @@
-"""The command line of a whole process: its four commands, its options and its help."""
+"""Tests the command line of a whole process: its four commands, its options and its help."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What a whole process says when something fails: a check, a read, a file, the connector itself."""
+"""Tests what a whole process reports when something fails: a check, a read, a file, the connector itself."""
 
 import json
 
@@ -68,7 +68,7 @@ def test_without_a_good_config_nothing_is_read(run, folder, config):
 
 
 def test_a_key_with_half_a_character_is_a_secret_too(start, config):
-    # JSON can spell it (\\ud800), UTF-8 cannot: whoever tries fails, and must not tell of the key.
+    # JSON can spell it (\\ud800), UTF-8 cannot: the attempt fails, and must not show the key.
     file = config(b'{"key": "%s\\ud800"}' % KEY.encode())
     stdout, stderr = start("discover", "--debug", "--config", file).communicate(timeout=20)
     assert KEY[:6].encode() not in stdout + stderr

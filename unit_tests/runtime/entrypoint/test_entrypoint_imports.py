@@ -1,4 +1,4 @@
-"""What a command loads: `spec`, which Airbyte asks for first and often, next to nothing."""
+"""Tests what a command imports: `spec`, which Airbyte runs first and often, imports almost nothing."""
 
 import json
 import subprocess

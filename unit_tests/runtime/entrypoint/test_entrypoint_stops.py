@@ -1,4 +1,4 @@
-"""The end of a process that is not its own idea: signals, a lost reader, a full disk; what a terminal shows of it."""
+"""Tests how a process is stopped: signals, a lost reader, a full disk; and what a terminal shows then."""
 
 import os
 import pty
@@ -94,7 +94,7 @@ def test_a_reader_that_was_never_there_ends_the_process_quietly(start):
 
 
 def shown_at(ours, terminal):
-    """All that was written to a terminal, when nobody else has it open any more."""
+    """Everything written to a terminal, after all others have closed it."""
     os.close(terminal)
     shown = b""
     with suppress(OSError):  # so Linux says that it is the end

@@ -1,4 +1,4 @@
-"""What requests raises when a request gets no response, and the words for it."""
+"""Lists what requests raises when a request gets no response, and the words for it."""
 
 import socket
 import ssl
@@ -12,7 +12,7 @@ POOL = requests.adapters.PoolManager().connection_from_url(HOST)
 
 
 def refused_connection(reason):
-    """What requests raises when no connection comes about."""
+    """What requests raises when no connection can be made."""
     return requests.ConnectionError(MaxRetryError(POOL, "/v1/letters?after=b", reason))
 
 

@@ -1,4 +1,4 @@
-"""A server on this machine that answers byte for byte what a test says, over real sockets."""
+"""Runs a server on this machine that sends exactly the bytes that a test says, over real sockets."""
 
 import socket
 import ssl

@@ -1,4 +1,4 @@
-"""Where each kind of credentials goes."""
+"""Tests where each kind of credentials goes."""
 
 import logging
 

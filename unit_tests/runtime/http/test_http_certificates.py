@@ -1,4 +1,4 @@
-"""Certificates, over real TLS: which are trusted, and what is said of the others and of a file of authorities."""
+"""Tests certificates over real TLS: which are trusted, and the messages about others and about files of authorities."""
 
 import ssl
 

@@ -1,4 +1,4 @@
-"""Failures of server and network: what is tried again, how long that takes, and what is said at the end."""
+"""Tests failures of server and network: what is retried, how long that takes, and the final message."""
 
 import re
 
@@ -8,7 +8,7 @@ from letters_server import HOST, MEGABYTE, URL, Body, failure, responds
 
 from source_stock_ticker.runtime.errors import ConfigError, TransientError, UnexpectedResponse
 
-# Failures that another try may fix
+# Failures that another attempt may fix
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 599])

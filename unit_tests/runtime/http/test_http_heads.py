@@ -1,4 +1,4 @@
-"""What stands before a body, over real sockets: informational responses, status lines and headers."""
+"""Tests what comes before a body, over real sockets: informational responses, status lines and headers."""
 
 import pytest
 from letters_server import failure

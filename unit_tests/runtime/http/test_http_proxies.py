@@ -1,4 +1,4 @@
-"""Proxies, over real sockets: how one is gone through, what is said of one that says no, and of what is none."""
+"""Tests proxies over real sockets: how to use one, and the messages about one that refuses or is not a proxy."""
 
 import pytest
 from letters_server import HOST, KEY, URL, failure
@@ -76,7 +76,7 @@ def test_a_proxy_that_rejects_https_is_reported_as_one_for_http(client, monkeypa
     )
 
 
-# What is no proxy
+# Not a proxy
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])

@@ -1,4 +1,4 @@
-"""What a response holds, and where the key goes: into a header, and to no other host."""
+"""Tests what a response contains, and where the key goes: into a header, and to no other host."""
 
 import gzip
 

@@ -1,4 +1,4 @@
-"""Too many requests: how long a 429 is waited for, whom it holds back, and our own rate limit."""
+"""Tests too many requests: how long the client waits after a 429, what it holds back, and our own rate limit."""
 
 import threading
 import time
@@ -134,5 +134,5 @@ def test_every_try_takes_a_turn_of_the_rate_limit(http, client, clock):
     one = client(requests_per_minute=2)
     one.get(URL)
     one.get(URL)
-    # A little more than 60 s: two requests that set out so far apart may arrive closer to each other.
+    # A little more than 60 s: two requests sent 60 s apart can arrive closer together.
     assert clock.monotonic() - start == pytest.approx(60.6)

@@ -1,4 +1,4 @@
-"""What a response means, in a connector's own words, and what the client does then."""
+"""Tests a connector's meaning function, and what the client does with its results."""
 
 import time
 from email.utils import formatdate
@@ -21,7 +21,7 @@ def of(headers):
 
 
 def always(meaning):
-    """A meaning function: that one for 418, the usual one for the others."""
+    """A meaning function: a special one for 418, the usual one for other statuses."""
     return lambda response: meaning if response.status == 418 else usual_meaning(response)
 
 
@@ -57,7 +57,7 @@ def test_a_rate_limit_that_ends_at_a_moment_is_over_then():
 
 @pytest.mark.parametrize(("ahead", "seconds"), [(600, 690), (-60, 30)])
 def test_it_is_the_clock_of_the_api_that_counts(ahead, seconds):
-    now = formatdate(time.time() - ahead, usegmt=True)  # ours is so much ahead
+    now = formatdate(time.time() - ahead, usegmt=True)  # our clock is this much ahead
     assert Wait.until(time.time() + 90, of({"Date": now})).seconds == pytest.approx(seconds, abs=2)
 
 

@@ -1,4 +1,4 @@
-"""Which page comes next, as the usual kinds of APIs say it."""
+"""Tests how to find the next page in the usual kinds of APIs."""
 
 import pytest
 from letters_server import HOST

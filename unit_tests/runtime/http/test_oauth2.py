@@ -1,4 +1,4 @@
-"""OAuth 2: when a token is made, how often, and that a refresh token that was replaced is never lost."""
+"""Tests OAuth 2: when and how often a token is requested, and that a new refresh token is never lost."""
 
 import json
 import logging
@@ -27,7 +27,7 @@ REFRESH = {"grant_type": "refresh_token", "client_id": "me", "refresh_token": "r
 
 
 class Account:
-    """The API: gives the tokens t1, t2, ...; only the newest is good. With `rotate` it replaces refresh tokens too."""
+    """The API: issues the tokens t1, t2, ...; only the newest is valid. `rotate`: it replaces refresh tokens too."""
 
     def __init__(self, http, lifetime=3600, rotate=False):
         self.made = 0

@@ -1,4 +1,4 @@
-"""The pages of a list: to its end, and never without end."""
+"""Tests the pages of a list: up to the end, and never endlessly."""
 
 import logging
 from typing import NamedTuple
@@ -21,7 +21,7 @@ class Page(NamedTuple):
 
 
 class Pages:
-    """Serves these pages, numbered from 0. An exception is raised, by `parse` unless it is said of `fetch`."""
+    """Returns these pages, numbered from 0. An exception is raised, by `parse` unless it is for `fetch`."""
 
     def __init__(self, *pages, raised_by="parse"):
         self.pages, self.raised_by = pages, raised_by
@@ -141,7 +141,7 @@ def test_the_last_page_that_is_allowed_can_be_the_last():
     assert list(letters.follow(max_pages=2)) == list(letters.pages)
 
 
-# Pages that make no sense
+# Invalid pages
 
 
 def test_a_page_that_makes_no_sense_is_fetched_again(caplog):

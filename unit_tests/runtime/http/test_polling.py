@@ -1,4 +1,4 @@
-"""Waiting for what the API makes meanwhile."""
+"""Tests waiting for something that the API prepares."""
 
 import pytest
 

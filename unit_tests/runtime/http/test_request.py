@@ -1,4 +1,4 @@
-"""What is sent: address, method, body, and which requests may be sent twice."""
+"""Tests what is sent: URL, method, body, and which requests can be sent twice."""
 
 import io
 import json
@@ -67,7 +67,7 @@ def test_a_request_has_its_own_headers(http, client):
     assert "If-Modified-Since" not in sent
 
 
-# What may be sent twice
+# What can be sent twice
 
 
 @pytest.mark.parametrize("request_", [SEARCH, Request(SEARCH.url, method="DELETE"), Request(SEARCH.url, method="PUT")])

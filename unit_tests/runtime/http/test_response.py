@@ -1,4 +1,4 @@
-"""The JSON of a response: what it holds, and how one that holds none is told."""
+"""Tests the JSON of a response: its content, and the message about invalid JSON."""
 
 import msgspec
 import pytest

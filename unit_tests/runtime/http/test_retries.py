@@ -1,4 +1,4 @@
-"""How long to wait before the next try; what the client does with it is in test_http_failures."""
+"""Tests how long to wait before the next attempt; test_http_failures tests what the client does with it."""
 
 import time
 from email.utils import formatdate

@@ -1,4 +1,4 @@
-"""Logging as everywhere in Python; what comes out are LOG messages."""
+"""Tests that standard Python logging produces LOG messages."""
 
 import logging
 import os
@@ -26,7 +26,7 @@ def _logging_is_as_before(monkeypatch):
 
 @pytest.fixture
 def logged(messages_in):
-    """A function: what `log` logs with the connector's logger -> the LOG messages that come out."""
+    """A function: what `log` logs with the connector's logger -> the resulting LOG messages."""
 
     def logged(log, debug=False):
         reader, writer = os.pipe()

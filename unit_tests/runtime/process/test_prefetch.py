@@ -1,4 +1,4 @@
-"""Reading ahead: pages come in order, and no more of them than the bounds allow."""
+"""Tests prefetching: pages come in order, and no more of them than the limits allow."""
 
 import threading
 import time
@@ -138,8 +138,8 @@ def test_only_a_few_pages_are_read_ahead_however_many_there_are(workers):
         pages = arrived(prefetched)
         for _ in range(100):
             next(pages)
-        time.sleep(0.1)  # whoever reads too far has the time for it
-    # Of each slice begun a few pages wait to be taken, and a worker may have the next one in hand.
+        time.sleep(0.1)  # a reader that goes too far has time to do so
+    # A few pages of each slice begun wait to be taken, and a worker can have the next one ready.
     assert len({stream_slice for stream_slice, _ in read}) <= 2 * workers
     assert len(read) <= 100 + 2 * workers * (prefetch.MAX_WAITING_PAGES + 1)
 
@@ -164,14 +164,14 @@ def test_only_so_many_bytes_are_read_ahead_however_many_workers_there_are():
 
     def work(stream_slice, parse_lock):
         with parse_lock():
-            time.sleep(0.005)  # so that the others stand in line behind
+            time.sleep(0.005)  # so the others queue up
             made.append(page)
         yield page
 
     with prefetcher(range(1000), work, workers=16) as prefetched:
         next(arrived(prefetched))
         time.sleep(0.2)
-    # A page may reach over the limit, one is of the slice that the reader is at, one or two are on their way.
+    # One page can exceed the limit, one is of the reader's slice, one or two are on their way.
     assert sum(map(len, made)) <= prefetch.MAX_WAITING_BYTES + 4 * len(page)
 
 

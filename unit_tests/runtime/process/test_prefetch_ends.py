@@ -1,4 +1,4 @@
-"""Reading ahead, and how it ends: by an error, by what is left out, when all is read."""
+"""Tests how prefetching ends: by an error, by skipped slices, or when everything is read."""
 
 import threading
 import time
@@ -25,7 +25,7 @@ from source_stock_ticker.runtime.process import prefetch
 
 @pytest.fixture
 def new_threads():
-    """A function that gives the threads begun since the test did and not yet ended."""
+    """A function that returns the running threads started since the test began."""
     before = set(threading.enumerate())
     return lambda: set(threading.enumerate()) - before
 
@@ -100,7 +100,7 @@ def test_a_bug_keeps_the_stack_that_shows_where_it_is():
     assert error.__traceback__ is not None
 
 
-# What is left out
+# Skipped slices
 
 
 def test_a_skipped_slice_gives_no_more_pages_and_the_others_continue():
@@ -148,7 +148,7 @@ def test_of_slices_without_a_group_only_the_one_is_left_out():
 
 def test_a_slice_that_is_being_begun_while_its_group_is_left_out_is_left_out_too():
     class Slow(Sized):
-        """To take it lasts so long that meanwhile a worker has found the next slice and wants to note it down."""
+        """Taking it lasts so long that a worker has found the next slice and wants to record it."""
 
         def __len__(self):
             if threading.current_thread() is threading.main_thread():

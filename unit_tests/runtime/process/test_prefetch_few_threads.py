@@ -1,4 +1,4 @@
-"""Reading ahead where the system lets only some threads start, or none: the same pages, only later."""
+"""Tests prefetching where the system allows only some threads, or none: the same pages, only later."""
 
 import threading
 
@@ -10,7 +10,7 @@ from source_stock_ticker.runtime.process import prefetch
 
 @pytest.fixture(params=[0, 1, 2])
 def startable(request, monkeypatch):
-    """So many threads can be started, and no more."""
+    """Only this many threads can start."""
     start, places = threading.Thread.start, iter(range(request.param))
 
     def start_if_there_is_a_place(thread):
@@ -86,6 +86,6 @@ def test_leaving_early_is_safe(startable):
 
 @pytest.mark.parametrize("startable", [0], indirect=True)
 def test_without_threads_the_reader_learns_before_each_step_that_nothing_has_come_yet(startable):
-    # So it can write out what it has before the step waits for the network.
+    # So it can write what it has before the step waits for the network.
     with prefetcher("a", pages_of) as prefetched:
         assert list(prefetched)[:6] == [(None, None), ("a", "a1"), (None, None), ("a", "a2"), (None, None), ("a", "a3")]

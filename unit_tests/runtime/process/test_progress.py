@@ -1,4 +1,4 @@
-"""What a person at a terminal sees of a read: a line, and what goes wrong; nobody else sees it."""
+"""Tests what a person at a terminal sees of a read: a line, and problems; others see nothing."""
 
 import fcntl
 import os
@@ -33,7 +33,7 @@ END = "progress.end(3, RequestStats(2))"
 
 
 def shown(script, stdout=subprocess.DEVNULL, width=0):
-    """All that a script writes to its terminal, of so many columns (0: it does not say how many)."""
+    """Everything a script writes to its terminal with this many columns (0: unknown)."""
     ours, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 25, width, 0, 0))
     stdout = terminal if stdout == "terminal" else stdout
@@ -50,7 +50,7 @@ def shown(script, stdout=subprocess.DEVNULL, width=0):
 
 
 def looks(text):
-    """The looks of the line, one after the other."""
+    """The states of the line, one after another."""
     return [look for look in re.split(r"(?:\r|\n|\x1b\[K)+", text) if look.strip()]
 
 
@@ -134,7 +134,7 @@ list(read([Numbers()], [ConfiguredStream("numbers", None, False)], {}, 1, loggin
 
 
 def test_a_line_is_not_longer_than_the_terminal_is_wide():
-    """A terminal would go on in its next line, which is not wiped out."""
+    """A terminal would continue on its next line, which is not erased."""
     text = shown("progress.show(3, RequestStats(2, seconds_to_wait=12)); progress.end(3, RequestStats(2))", width=30)
     assert looks(text)[0] == "numbers: 3 rows, 2 requests, "
 

@@ -1,4 +1,4 @@
-"""Which saved state a full refresh goes on from: an attempt of the same job is told from the job before."""
+"""Tests from which saved state a full refresh resumes: from an attempt of the same job, not from an earlier job."""
 
 import pytest
 

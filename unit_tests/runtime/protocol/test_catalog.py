@@ -1,4 +1,4 @@
-"""The configured catalog: what of it counts, and the sentence for each way in which it can be wrong."""
+"""Tests the configured catalog: which parts count, and the sentence for each possible mistake."""
 
 import json
 
@@ -11,7 +11,7 @@ from source_stock_ticker.runtime.stream import Stream
 
 
 def entry(name="letters", sync_mode="full_refresh", **more):
-    """One stream of a configured catalog, as short as it may be."""
+    """One stream of a configured catalog, as short as possible."""
     return {"stream": {"name": name, **more.pop("stream", {})}, "sync_mode": sync_mode, **more}
 
 

@@ -1,4 +1,4 @@
-"""The config held against the spec: every complaint is one sentence that names the field, without secrets."""
+"""Tests the config against the spec: every error is one sentence that names the field, without secrets."""
 
 import json
 
@@ -175,7 +175,7 @@ def test_unknown_keys_that_mean_no_option_are_left_alone(others):
     assert validated({**GOOD, **others}, SCHEMA).items() >= GOOD.items()
 
 
-# What somebody else should have filled in
+# Variables that are not filled in
 
 
 @pytest.mark.parametrize("value", ["${API_KEY}", "$API_KEY", " ${key}\n", "$K3Y"])
@@ -319,7 +319,7 @@ def test_no_complaint_about_any_config_shows_the_secret_or_a_second_line(config,
     assert "\n" not in refused
 
 
-# Choices: a oneOf whose variants are told apart by a constant
+# Choices: a oneOf whose variants differ by a constant
 
 CHOICE = {
     "type": "object",

@@ -1,4 +1,4 @@
-"""The user's files: read whatever program has written them, or refused with a sentence that shows nothing of them."""
+"""Tests the user's files: read, whatever program wrote them, or rejected with a sentence that does not quote them."""
 
 import os
 
@@ -41,7 +41,7 @@ def test_a_file_that_holds_no_json_is_refused(tmp_path, content, wanted):
 
 @pytest.fixture
 def stdin():
-    """A function: what stdin holds until the end of the test."""
+    """A function: sets the content of stdin until the end of the test."""
     ours = os.dup(0)
 
     def stdin(content: bytes):

@@ -1,4 +1,4 @@
-"""Each message of the protocol: its exact shape, and that it stays one line whatever is put into it."""
+"""Tests each message of the protocol: its exact format, and that it stays one line, whatever its content."""
 
 import json
 import time
@@ -8,7 +8,7 @@ import pytest
 from source_stock_ticker.runtime.errors import ConfigError, TransientError
 from source_stock_ticker.runtime.protocol import messages
 
-# What a server or a file may bring: line ends of every kind, quotes, control characters, other alphabets.
+# What a server or a file can contain: line ends of every kind, quotes, control characters, other alphabets.
 HOSTILE = 'one\ntwo\r\nthree\u2028four\x85 "quoted" \\ \x00\x1b[31m ü 株'
 DESCRIBED = {"name": "letters", "json_schema": {"type": "object"}, "supported_sync_modes": ["full_refresh"]}
 EVERY_MESSAGE = {

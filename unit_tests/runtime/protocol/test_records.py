@@ -1,4 +1,4 @@
-"""Rows as RECORD lines: one line each, in their order, exactly as they were, whatever stands in them."""
+"""Tests rows as RECORD lines: one line each, in order, unchanged, whatever their content."""
 
 import json
 import time
@@ -37,7 +37,7 @@ class Letter(msgspec.Struct):
 
 
 def data_of(lines):
-    """What stands in the records of these lines."""
+    """The records of these lines."""
     assert lines.count(b"\n") == len(lines.splitlines())
     return [json.loads(line)["record"]["data"] for line in lines.split(b"\n")[:-1]]
 

@@ -1,4 +1,4 @@
-"""A JSON Schema as a type: which values pass, which are refused, and by what words."""
+"""Tests a JSON Schema as a type: which values pass, which are rejected, and with which words."""
 
 import json
 
@@ -9,7 +9,7 @@ from source_stock_ticker.runtime.protocol.row_type import RowType, type_of, with
 
 
 def refusal(value, schema):
-    """What is said of a value that does not fit its schema; None if it fits."""
+    """The message about a value that does not fit its schema; None if it fits."""
     try:
         msgspec.convert(value, type_of(schema))
     except msgspec.ValidationError as error:

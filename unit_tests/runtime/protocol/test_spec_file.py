@@ -1,4 +1,4 @@
-"""Where spec.yaml is looked for, what it holds, and which of it is secret."""
+"""Tests where spec.yaml is found, what it contains, and which parts are secret."""
 
 import pytest
 
@@ -15,7 +15,7 @@ SCHEMA = {
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """The folder of a package that can be found, and not be imported."""
+    """The folder of a package that can be found but not imported."""
     folder = tmp_path / "tiny_package"
     folder.mkdir()
     (folder / "__init__.py").write_text("raise RuntimeError('imported')", "utf-8")

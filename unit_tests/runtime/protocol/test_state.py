@@ -1,4 +1,4 @@
-"""The state file: every shape that it can have gives the same state, and what is none of them is refused."""
+"""Tests the state file: every format gives the same state, and anything else is rejected."""
 
 import json
 
@@ -133,7 +133,7 @@ def test_a_character_in_a_record_that_looks_like_a_line_end_does_no_harm(charact
     assert saved_states(output(record, messages.state("letters", SAVED, 1)), OURS) == {("letters", None): SAVED}
 
 
-# What is refused: taken for "no state", it would be a full read that nobody asked for
+# What is rejected: treated as "no state", it would cause an unwanted full read
 
 
 @pytest.mark.parametrize("text", ["", " \n"])
@@ -179,7 +179,7 @@ def test_what_is_not_a_state_is_refused(content):
     assert sentence(json.dumps(content)).startswith("state: ")
 
 
-# What somebody else wrote: any JSON object could be a LEGACY state
+# Files of others: any JSON object could be a LEGACY state
 
 SINGER = {"bookmarks": {"letters": {"replication_key": "letter", "replication_key_value": "c"}}}
 SINGER_LINES = [

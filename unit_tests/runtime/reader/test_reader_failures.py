@@ -1,4 +1,4 @@
-"""When something fails: what is still read, what is told, and that the next sync has the rest."""
+"""Tests failures: what is still read, what is reported, and that the next sync reads the rest."""
 
 import pytest
 from numbers_stream import ALL, ALL_ROWS, OUTAGE, REFUSED, Numbers
@@ -146,7 +146,7 @@ def test_after_a_refused_key_no_other_stream_is_tried(run):
     assert [error["message"] for error in found.errors] == ["api_key: the API does not know it."] * 2
 
 
-# What becomes of the rest: the table of stream.py
+# What happens to the rest: the table in stream.py
 
 BUG = KeyError("oops")
 SENSELESS = UnexpectedResponse("The API sent nonsense.")
@@ -156,7 +156,7 @@ FAILS_ALONE = {"outage", "no sense"}
 
 
 class Groups(Numbers):
-    """The second page of its first part fails; d stands alone."""
+    """The second page of its first part fails; d is independent."""
 
     groups = {"a": "odd", "b": "even", "c": "odd", "e": "odd"}  # noqa: RUF012
 
@@ -213,7 +213,7 @@ def test_what_a_failed_slice_and_its_group_lack_is_read_by_the_next_sync(run, ki
 
 
 class Plain(Stream[str]):
-    """As one writes it who has not heard of groups: its slices are strings, and its state says "read up to"."""
+    """A stream written without groups in mind: its slices are strings, and its state says "read up to"."""
 
     name, cursor_field = "numbers", "id"
 
@@ -294,7 +294,7 @@ def test_slices_that_failed_for_different_reasons_are_named_with_theirs(run):
     assert found.errors[0]["failure_type"] == "transient_error"
 
 
-# What is forbidden or gone
+# Forbidden or gone
 
 
 GONE, EMPTY = Unavailable("The API says that it is gone."), SkipSlice("It is empty.")

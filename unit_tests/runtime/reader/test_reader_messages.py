@@ -1,4 +1,4 @@
-"""Which messages a read gives and in which order, that their counts add up, and when they are let out."""
+"""Tests which messages a read writes, in which order, that their counts add up, and when they are flushed."""
 
 import json
 import logging
@@ -91,7 +91,7 @@ def test_a_state_is_not_written_for_every_few_rows_when_it_is_large(run):
 
 def test_a_state_is_not_long_in_coming_when_rows_are_few(run, clock, monkeypatch):
     class Slow(Numbers):
-        """From page to page eleven seconds pass; the state is worth many rows."""
+        """Eleven seconds pass between pages; the state is worth many rows."""
 
         def checkpoint(self, state, stream_slice, written):
             clock.sleep(11)
@@ -169,7 +169,7 @@ def test_a_page_that_is_read_twice_in_a_row_is_written_once(run):
 
 
 class Odd(Numbers):
-    """Each third row has lost its `text`, and the API sends more than the schema has."""
+    """Every third row has lost its `text`, and the API sends fields that the schema lacks."""
 
     def parse(self, stream_slice, response):
         self.unknown_fields.update(["newer", "new"])
@@ -233,7 +233,7 @@ def test_a_stream_that_waits_for_the_rate_limit_says_so_once(caplog, messages_in
 
 
 class Held(Numbers):
-    """The rate limit holds its first page back until the reader has looked so many times, and twice at its begin."""
+    """The rate limit delays its first page until the reader has looked this many times, and twice at the start."""
 
     def __init__(self, looks: int, seconds_to_wait: float) -> None:
         super().__init__({"a": [[1]]})
@@ -267,7 +267,7 @@ def test_a_wait_is_reported_with_the_moment_when_it_ends(run):
 
 def test_a_long_wait_is_reported_once_a_minute(run, caplog, clock, monkeypatch):
     class HeldForMinutes(Held):
-        """From look to look twenty seconds pass."""
+        """Twenty seconds pass between looks."""
 
         def request_stats(self):
             clock.sleep(20)

@@ -1,4 +1,4 @@
-"""Responses that make no sense are fetched again, and pages without end come to one."""
+"""Tests that invalid responses are fetched again, and that endless pages end."""
 
 from numbers_stream import Numbers
 
@@ -8,7 +8,7 @@ from source_stock_ticker.runtime.stream import Page
 
 
 class Garbled(Numbers):
-    """Each page is garbled so many times before it is as it should be."""
+    """Each page is garbled this many times before it is right."""
 
     times = 0
     fetched = 0

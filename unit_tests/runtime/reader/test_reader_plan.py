@@ -1,4 +1,4 @@
-"""What a read costs: said before it and nothing is read (plan), or while it runs."""
+"""Tests the forecast of a read: before it, without reading (plan), or while it runs."""
 
 import logging
 
@@ -13,7 +13,7 @@ from source_stock_ticker.runtime.reader import read
 
 
 class Foretold(Numbers):
-    """It knows what it costs, and makes a request every twelve seconds."""
+    """It knows its cost, and makes a request every twelve seconds."""
 
     def forecast(self, state):
         self.foretold_from = state

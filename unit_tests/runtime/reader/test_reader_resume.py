@@ -1,4 +1,4 @@
-"""Which streams are read, and from where: the catalog, the saved state, the sync mode."""
+"""Tests which streams are read, and from where: the catalog, the saved state, the sync mode."""
 
 import json
 import logging
@@ -108,7 +108,7 @@ def test_after_an_attempt_that_ended_anywhere_the_next_one_writes_the_rest_once(
     first = run(Numbers(ALL), catalog=full(sync_id))._replace(failed=True)
     cut = first._replace(messages=first.messages[:lines])
     if not cut.states or (sync_id is None and cut.states[-1]["full_refresh"]["done"]):
-        return  # the platform begins anew
+        return  # the platform starts over
     last_state = max(place for place, message in enumerate(cut.messages) if message["type"] == "STATE")
     kept = cut._replace(messages=cut.messages[:last_state])
     assert kept.rows + run(Numbers(ALL), saved=cut.states[-1], catalog=full(sync_id)).rows == ALL_ROWS
