@@ -32,12 +32,12 @@ def page(timespan: str) -> bytes:
     return responses.by_request[f"{TICKER} 0"].partition(b"\r\n\r\n")[2]
 
 
-def unpacked(body: bytes) -> list[bars.Bar]:
+def decoded(body: bytes) -> list[bars.Bar]:
     return bars.BARS.decode(body).results or []
 
 
 def rows(body: bytes, timespan: str) -> list[bars.Price]:
-    return bars.rows(TICKER, unpacked(body), BarSize(timespan, 1), True)
+    return bars.rows(TICKER, decoded(body), BarSize(timespan, 1), True)
 
 
 @pytest.fixture
@@ -50,12 +50,12 @@ def output() -> Iterator[Output]:
 
 @TIMESPANS
 def test_unpacking_the_json(benchmark: BenchmarkFixture, timespan: str) -> None:
-    assert len(benchmark.pedantic(unpacked, (page(timespan),), **ROUNDS)) == ROWS
+    assert len(benchmark.pedantic(decoded, (page(timespan),), **ROUNDS)) == ROWS
 
 
 @TIMESPANS
 def test_making_rows_of_bars(benchmark: BenchmarkFixture, timespan: str) -> None:
-    of_page = unpacked(page(timespan))
+    of_page = decoded(page(timespan))
     assert len(benchmark.pedantic(bars.rows, (TICKER, of_page, BarSize(timespan, 1), True), **ROUNDS)) == ROWS
 
 

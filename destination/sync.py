@@ -170,7 +170,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--database", type=Path, help="the DuckDB file; default: secrets/(name of the config).duckdb")
     parser.add_argument("--streams", default="", help="which, with commas between them; default: all")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the config")
-    parser.add_argument("--full", action="store_true", help="read everything anew, then put it in place of the tables")
+    parser.add_argument("--full", action="store_true", help="read everything again, then replace the tables")
     return parser.parse_args()
 
 
@@ -178,7 +178,7 @@ def main(args: argparse.Namespace, stack: ExitStack) -> int:
     """Sync, and show the result. -> exit code"""
     path: Path = args.database or ROOT / "secrets" / f"{args.config.stem if args.config else 'sandbox'}.duckdb"
     database = stack.enter_context(connect(path))
-    work = path.with_name(path.name + ".work")  # beside it, where there is room for rows
+    work = path.with_name(path.name + ".work")  # next to the database, where there is space for rows
     shutil.rmtree(work, ignore_errors=True)  # of a sync that was killed
     work.mkdir(mode=0o700)
     stack.callback(shutil.rmtree, work)

@@ -236,7 +236,7 @@ def judged(stdout: bytes, stderr: str, exit_code: int, seconds: float, secrets: 
     assert not stdout or stdout.endswith(b"\n"), "the last line is cut off"
     for secret in secrets:
         for spelling in spellings(secret):
-            assert spelling not in stdout.decode() + stderr, f"the key got out, spelt {spelling}"
+            assert spelling not in stdout.decode() + stderr, f"the key leaked, spelled {spelling}"
     run = Run([valid(line) for line in lines], stderr, exit_code, seconds, lines)
     if exit_code in (0, 1):
         assert stderr == ""  # Airbyte shows each of its lines as an error

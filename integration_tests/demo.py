@@ -21,7 +21,7 @@ NEXT = f"""
 That was the whole protocol: JSON lines on stdout. Now by hand, in two terminals:
   make sandbox
   .venv/bin/python main.py read --config {CONFIG} --catalog {CATALOG}
-README.md goes on from here: resuming from a STATE, and reading with a key of your own."""
+README.md continues from here: resuming from a STATE, and reading with your own key."""
 
 
 def worth_a_look(messages: list[dict]) -> list[dict | None]:

@@ -150,7 +150,7 @@ def no_http(handler: Any) -> None:
 
 
 def dripping(first: bytes, drop: bytes = b"x") -> Callable[[Any], None]:
-    """Some bytes at once, and then one each second, so that no single wait is long."""
+    """Some bytes at once, and then one per second, so no single wait is long."""
 
     def serve(handler: Any) -> None:
         handler.close_connection = True
@@ -232,11 +232,11 @@ FAULTS: dict[str, Fault] = {
         minutes=True,
     ),
     "100 Continue without end": transient(dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), "in time", minutes=True),
-    # Not what was asked for
+    # Not what was requested
     "truncated JSON": Fault("truncated", "not JSON"),
     "truncated gzip": Fault("truncated_gzip", "not JSON"),
     "no gzip, though it says so": transient(
-        lambda handler: handler.send(200, {"Content-Encoding": "gzip"}, b"{}"), "cannot be unpacked"
+        lambda handler: handler.send(200, {"Content-Encoding": "gzip"}, b"{}"), "cannot be decompressed"
     ),
     "not UTF-8": Fault("garbage", "not JSON"),
     "a web page": Fault("html", "not JSON"),
@@ -251,7 +251,7 @@ FAULTS: dict[str, Fault] = {
     "an empty object": Fault(("status", 200, {}, {}), "The API sent "),
     "null": Fault(("status", 200, {}, b"null"), "The API"),
     "results absent, though counted": Fault(changed(counted_without_rows), "The API sent "),
-    # Of dividends and splits the API gives no count: there it cannot be told from "there are none".
+    # The API gives no count for dividends and splits, so this looks like "there are none".
     "results null": Fault(with_results(None), "The API sent ", passes=False, harmless="dividends splits"),
     "results are {}": Fault(with_results({}), "The API"),
     "results are a string": Fault(with_results("many"), "The API"),

@@ -51,7 +51,7 @@ class SandboxApi(Sandbox):
     key: str = "sandbox-key"
     today: str = "2013-03-04"  # the first weekday after the prices; no price of this day or later is served
 
-    page_size: int | None = None  # most rows on a page, whatever `limit` asks for
+    page_size: int | None = None  # most rows on a page, whatever `limit` requests
     next_url_base: str = "https://api.massive.com"  # the real API names itself, whatever host was asked
     cursor_keeps_adjusted: bool = False  # the real cursors of bars hold limit and sort only: page 2 forgets `adjusted`
 
@@ -270,7 +270,7 @@ ENDPOINTS: dict[str, Callable[..., Any]] = {
 
 
 def ok() -> Row:
-    """What every good response says beside its results."""
+    """What every good response contains besides its results."""
     return {"status": "OK", "request_id": uuid.uuid4().hex}
 
 
@@ -285,7 +285,7 @@ def is_adjusted(query: Row) -> bool:
 
 
 def size(query: Row, usual: int, most: int) -> int:
-    """The page size that the query asks for, in rows."""
+    """The requested page size, in rows."""
     limit = int(query.get("limit", usual))
     if limit < 1:
         raise ValueError("limit must be at least 1")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from conftest import Row
 
 
-SPARE_CALLS = {"requests_per_minute": 6000}  # a limit, so that calls are what counts; and one that nobody feels
+SPARE_CALLS = {"requests_per_minute": 6000}  # a limit, so calls are what counts; but too high to slow anything down
 
 MARKET = {"tickers": [], "start_date": "2012-05-14", "end_date": "2012-05-23", "lookback_days": 0}
 LISTED = ["AAPL", "FB", "GOOG", "IBM", "MSFT"]

@@ -94,7 +94,7 @@ class Sandbox(ABC):
         """Sends `fault` instead of the next `times` responses (math.inf: all) to paths with query that contain `path`.
 
         A fault is a name in FAULTS ("drop"), a name with its arguments (("status", 503), ("slow", 0.5)), a function
-        of the Handler, or None: an ordinary response, so that a later fault hits the third request and not the first.
+        of the Handler, or None: an ordinary response, so a later fault affects the third request and not the first.
         """
         name = fault[0] if isinstance(fault, tuple) else fault
         if isinstance(name, str) and name not in FAULTS:
@@ -143,7 +143,7 @@ def until_ctrl_c(sandbox: Sandbox, told: str) -> None:
 
 
 class Server(ThreadingHTTPServer):
-    """A thread for each connection; closing it ends the connections too, so that clients see it gone."""
+    """A thread for each connection; closing it ends the connections too, so clients notice."""
 
     request_queue_size = 128
 

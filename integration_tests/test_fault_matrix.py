@@ -40,7 +40,7 @@ PATHS = {
     "market_holidays": "/v1/marketstatus/upcoming",
 }
 STREAMS = tuple(PATHS)
-# Some rows of each stream; adjusted prices would ask for the splits too, which has a test of its own.
+# Some rows of each stream; adjusted prices would request the splits too, which have their own test.
 CONFIG: Row = {
     "tickers": ["AAPL", "MSFT"],
     "start_date": "2004-10-01",
@@ -214,7 +214,7 @@ QUICKLY_TOLD = ["truncated gzip", "an empty object", "a redirect to itself", "a 
 def test_a_fault_in_the_list_of_splits_leaves_no_price_on_the_old_basis(
     name: str, connector: Connector, api: SandboxApi
 ) -> None:
-    """The prices ask for the splits before all else; without that list they are not read."""
+    """The prices request the splits first; without that list they are not read."""
     config = {**CONFIG, "adjusted": True}
     undisturbed = connector.read(**config)
     api.fail_next(FAULTS[name].serve, math.inf, PATHS["splits"])

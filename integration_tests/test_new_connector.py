@@ -23,7 +23,7 @@ FOREIGN = re.compile(
     "stock|ticker|massive|polygon|dividend|aapl|msft|nasdaq|price|trading|new york|river-|river_level|river level", re.I
 )
 GOALS = {"issue-tracker": 150, "ad-campaigns": 250, "book-lists": 150}  # lines of code, spec.yaml included
-# Tests of a copy that are ours but for the name; they run here already.
+# Tests of a copy that equal ours except for the name; they run here already.
 NOT_OURS = "-q --ignore=unit_tests/runtime --ignore=unit_tests/destination"
 
 pytestmark = WITH_MAKE
@@ -341,7 +341,7 @@ def test_make_help_lists_what_a_copy_can_do(copy: Path, make: Make) -> None:
 # What is left to do
 
 
-def test_the_readme_tells_nobody_to_edit_what_an_update_renews(copy: Path) -> None:
+def test_the_readme_does_not_ask_to_edit_what_an_update_renews(copy: Path) -> None:
     steps = (copy / "README.md").read_text("utf-8").partition("## Make it yours")[2].partition("\n## ")[0]
     assert re.findall(r"^(\d)\. ", steps, re.MULTILINE) == list("12345678")
     named = {link for link in re.findall(r"\]\(([^)#]+)\)", steps) if not re.search("/runtime/|^docs/rest-apis", link)}

@@ -23,7 +23,7 @@ YEARS = {"tickers": ["AAPL", "IBM", "MSFT"], "start_date": "2003-01-01", "end_da
 
 
 def known(table: list[Row], day: str, tickers: list[str], **config: Any) -> dict[str, Row]:
-    """The rows of a table of the sandbox that a config asks for, by id."""
+    """The rows of a table of the sandbox that a config selects, by id."""
     first, last = config["start_date"], config["end_date"]
     return {row["id"]: row for row in table if row["ticker"] in tickers and first <= row[day] <= last}
 
@@ -322,7 +322,7 @@ def test_holidays_are_the_coming_ones(connector: Connector, api: SandboxApi) -> 
 REFERENCE = ["dividends", "splits", "news", "tickers", "ticker_details", "exchanges", "market_holidays"]
 
 
-def test_fields_that_nobody_declared_are_left_out(connector: Connector, api: SandboxApi) -> None:
+def test_undeclared_fields_are_ignored(connector: Connector, api: SandboxApi) -> None:
     def more(path: str, body: Any) -> Any:
         body = json.loads(json.dumps(body))  # a copy: the sandbox sends the same rows again
         rows = body if isinstance(body, list) else body["results"]

@@ -52,14 +52,14 @@ def test_a_read_makes_the_requests_that_were_forecast(
     run = connector.read("--plan", streams=EVERYTHING, **mix)
     assert (run.exit_code, {message["type"] for message in run.messages}) == (0, {"LOG"})
     assert len(api.calls()) == mix.get("adjusted", True)  # the list of splits
-    foretold = costs(run.logs("INFO"))
-    assert list(foretold) == [*EVERYTHING, "In all"]
-    assert foretold["In all"][1] == sum(requests for _, requests, _ in list(foretold.values())[:-1])
-    assert {stream for stream, (exact, _, _) in foretold.items() if exact} == EXACT
+    planned = costs(run.logs("INFO"))
+    assert list(planned) == [*EVERYTHING, "Total"]
+    assert planned["Total"][1] == sum(requests for _, requests, _ in list(planned.values())[:-1])
+    assert {stream for stream, (exact, _, _) in planned.items() if exact} == EXACT
     for stream in EVERYTHING:
         before = len(api.calls())
         run = connector.read(streams=[stream], **mix)
-        _, requests, rows = foretold[stream]
+        _, requests, rows = planned[stream]
         assert len(api.calls()) - before == requests, stream
         if rows is not None:
             assert len(run.rows(stream)) == pytest.approx(rows, rel=0.1, abs=2), stream
@@ -67,8 +67,8 @@ def test_a_read_makes_the_requests_that_were_forecast(
 
 def test_the_plan_of_a_sync_that_resumes_covers_the_rest(connector: Connector, api: SandboxApi) -> None:
     saved = connector.read(tickers=["AAPL", "IBM"]).saved()
-    foretold = costs(connector.read("--plan", tickers=["AAPL", "IBM", "MSFT"], state=saved).logs("INFO"))
-    assert foretold["stock_prices"][:2] == (True, 4)
+    planned = costs(connector.read("--plan", tickers=["AAPL", "IBM", "MSFT"], state=saved).logs("INFO"))
+    assert planned["stock_prices"][:2] == (True, 4)
     before = len(api.calls())
     connector.read(tickers=["AAPL", "IBM", "MSFT"], state=saved)
     assert len(api.calls()) - before == 4

@@ -153,7 +153,7 @@ def test_where_the_system_lets_no_thread_start_the_rows_are_the_same(
 ) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
     if hard != resource.RLIM_INFINITY:
-        pytest.skip("needs to ask for stacks that are too large")
+        pytest.skip("needs stacks that are too large")
     resource.setrlimit(resource.RLIMIT_STACK, (2**50, hard))  # of each thread in a process begun from now on
     try:
         run = connector.read(tickers=["AAPL", "IBM", "MSFT"])

@@ -70,7 +70,7 @@ STATE_SHAPES: dict[str, Callable[[Run], Any]] = {
     "indented, other keys first": lambda run: json.dumps(
         [{"stream": state["stream"], "type": "STREAM"} for state in run.saved()], indent=4
     ),
-    "beside a stream that we do not have": lambda run: [
+    "next to a stream that we do not have": lambda run: [
         {"type": "STREAM", "stream": {"stream_descriptor": {"name": "bonds"}, "stream_state": None}},
         *run.saved(),
     ],

@@ -55,7 +55,7 @@ class Sync:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
-            start_new_session=True,  # so that it and its connector can be killed together
+            start_new_session=True,  # so it and its connector can be killed together
         )
 
     def run(self, *options: str, code: int = 0, **config: Any) -> tuple[dict[str, list[str]], str]:
@@ -142,7 +142,7 @@ def test_ctrl_c_keeps_what_is_there_and_the_next_sync_resumes(
     options = ["--streams", "stock_prices,exchanges", *full]
     process = database.start(*options, num_workers=1)
     deadline = time.monotonic() + LONGEST
-    while len(api.requests) < 50:  # of more than 100, so that one ticker is through
+    while len(api.requests) < 50:  # of more than 100, so one ticker is complete
         assert time.monotonic() < deadline
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to both

@@ -216,7 +216,7 @@ def edit(file: Path) -> None:
         (REMOVED, edit, ["-mine"]),
         ("Makefile", edit, ["-mine", "+VENV ?= .venv"]),
     ],
-    ids=["edited", "deleted", "in the place of a new one", "edited, and to be deleted", "edited, and as it was"],
+    ids=["edited", "deleted", "in place of a new one", "edited, and to be deleted", "edited, and as it was"],
 )
 @WITH_GIT
 def test_an_edit_by_hand_is_shown_and_nothing_is_renewed(

@@ -13,7 +13,7 @@ from source_stock_ticker.api import StockApi
 from source_stock_ticker.runtime.testing import Reading, read_stream
 from source_stock_ticker.settings import read_settings
 
-TODAY = date(2024, 3, 15)  # a Friday, so that the last day to read is Thursday, March 14
+TODAY = date(2024, 3, 15)  # a Friday, so the last day to read is Thursday, March 14
 
 
 @pytest.fixture(scope="session")

@@ -190,7 +190,7 @@ def test_a_page_that_is_gone_is_not_the_end_of_the_list(server, api):
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 @pytest.mark.parametrize("body", ["", "<html>Bad Gateway</html>", '{"status": "ERROR"}'])
-def test_an_outage_is_nobodys_fault_and_retried(server, api, status, body):
+def test_an_outage_is_transient_and_retried(server, api, status, body):
     server.get(f"{BASE}/v1/things", status=status, body=body)
     with pytest.raises(TransientError, match=f"HTTP {status}"):
         api.get("/v1/things")

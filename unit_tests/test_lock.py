@@ -46,7 +46,7 @@ def test_what_a_locked_package_needs_is_locked_too(name: str) -> None:
     assert missing == set(), "run `make lock`"
 
 
-def test_nothing_is_locked_that_nobody_needs() -> None:
+def test_only_what_is_needed_is_locked() -> None:
     needed = {canonicalize_name(one.name) for one in asked_for()}
     for _ in LOCKED:
         needed |= {canonicalize_name(one.name) for name in needed for one in dependencies(name)}

@@ -196,7 +196,7 @@ def test_rows_are_stale_unless_they_were_made_with_the_same_splits_and_all_had_s
 
 
 @pytest.mark.parametrize("row", ["null", "5", '"x"', "[]", "{}", '{"ticker": 5}'])
-def test_an_entry_of_the_list_of_splits_that_names_nobody_spoils_no_other(row, caplog):
+def test_an_entry_of_the_list_of_splits_without_a_ticker_does_not_affect_others(row, caplog):
     rows = [Raw(json.dumps(split()).encode()), Raw(row.encode())]
     assert splits_by_ticker(map(read_row, rows), logging.getLogger("airbyte")) == {"AAPL": ["2005-02-28 1:2"]}
     assert caplog.messages == ["stock_prices: ignored 1 in the list of splits without a ticker."]

@@ -48,7 +48,7 @@ def test_optional_fields_that_are_null_count_as_absent():
     assert read_settings(validated(config(**nulls), SPEC), TODAY) == read_settings({"api_key": "a-key"}, TODAY)
 
 
-def test_fields_that_nobody_knows_are_no_obstacle():
+def test_unknown_fields_are_accepted():
     assert read_settings(validated(config(_limit=5, old_field="x"), SPEC), TODAY) == read_settings(config(), TODAY)
 
 

@@ -18,7 +18,7 @@ import responses
 
 from source_stock_ticker.runtime.http.response import Response
 
-TODAY = date(2024, 3, 15)  # a Friday, so that the last day to read is Thursday, March 14
+TODAY = date(2024, 3, 15)  # a Friday, so the last day to read is Thursday, March 14
 START = "2024-03-01"  # a Friday; in between, on Sunday, March 10, the clocks go forward
 ONE_DAY = timedelta(days=1)
 

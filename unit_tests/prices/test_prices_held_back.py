@@ -95,7 +95,7 @@ def test_what_an_unreadable_split_holds_back_is_read_directly_once_it_is_fixed(s
 def test_an_unreadable_split_before_the_first_day_changes_no_price(sync, market, config):
     market.garbled["AAPL"] = UNREADABLE[0]
     read = {ticker: ["2024-03-05", None] for ticker in config["tickers"] or ["*"]}
-    read["MSFT"] = [START, "2024-03-13"]  # so that the list begins before that day
+    read["MSFT"] = [START, "2024-03-13"]  # so the list begins before that day
     assert sync(state_of(read), **config).failed == []
 
 

@@ -52,7 +52,7 @@ def test_no_field_and_no_value_of_a_known_response_is_lost(server, connect, read
 
 
 @EACH_TABLE
-def test_a_field_that_nobody_declared_is_left_out(server, connect, read, table, path, body, rows):
+def test_an_undeclared_field_is_ignored(server, connect, read, table, path, body, rows):
     text = json.dumps(body)
     for field in ('"name":', '"ticker":', '"title":'):
         text = text.replace(field, f'"odd_field": 1, {field}')

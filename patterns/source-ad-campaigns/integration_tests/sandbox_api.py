@@ -54,7 +54,7 @@ class SandboxApi(Sandbox):
     refresh_token: str = "sandbox-refresh-token"  # the valid one: every use replaces it
     private_token: str = "sandbox-private-token"  # of a private app: always valid
     uses: float = math.inf  # requests for which an access token is valid
-    page_size: int = 2  # the most that a page has: small, so that there are pages
+    page_size: int = 2  # the maximum of a page: small, to get several pages
     pending: int = 0  # how often a report says PENDING before it is READY
     failing: int = 0  # reports that will end as FAILED
     forbidden: set[str] = field(default_factory=set)  # accounts that are listed but may not be read
@@ -136,7 +136,7 @@ class SandboxApi(Sandbox):
         return 200, {}, {"results": page, **paging}
 
     def deals(self, asked: Asked) -> Answer:
-        """Deals by offset; archived ones only for whoever asks for them too."""
+        """Deals by offset; archived ones only on request."""
         archived_too = asked.query.get("archived") == "include"
         found = [row for row in self.data["deals"] if archived_too or not row["archived"]]
         offset = int(asked.query.get("offset", 0))

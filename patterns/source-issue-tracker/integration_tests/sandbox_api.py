@@ -43,7 +43,7 @@ class SandboxApi(Sandbox):
     """The sandbox. You can pass each attribute at the start or set it while the sandbox runs."""
 
     key: str = "sandbox-token"
-    page_size: int = 2  # small, to get several pages, whatever `per_page` asks for
+    page_size: int = 2  # small, to get several pages, whatever `per_page` requests
     limit: int = 5000  # requests in a window of the rate limit; one more is answered by 403
     window: float = 3600.0  # seconds; a window begins with its first request
     data: dict[str, Any] = field(default_factory=lambda: json.loads(DATA.read_text("utf-8")))

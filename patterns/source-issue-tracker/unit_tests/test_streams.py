@@ -216,7 +216,7 @@ def test_a_repository_that_is_renamed_after_it_was_listed_is_read_all_the_same(s
     whole = read_stream(stream("commits")).rows
     found = stream("commits")
     parents = list(found.parents())
-    found.parents = lambda: parents  # listed, and not asked for yet
+    found.parents = lambda: parents  # listed, but not requested yet
     api.data["repositories"][0]["full_name"] = "acme/site"
     api.data["renamed"]["acme/website"] = "acme/site"
     api.data["commits"]["acme/site"] = api.data["commits"].pop("acme/website")

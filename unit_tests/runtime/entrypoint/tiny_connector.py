@@ -30,7 +30,7 @@ from source_stock_ticker.runtime.source import Source
 from source_stock_ticker.runtime.stream import Page, Stream
 
 class Numbers(Stream[int]):
-    """Rows 1, 2, 3; or something that the config asks for."""
+    """Rows 1, 2, 3; or what the config requests."""
     name, primary_key, cursor_field = "numbers", ("id",), "id"
     schema_folder = Path(__file__).parent
 

@@ -71,8 +71,8 @@ BROKEN = {
 UNTRUSTED = "this machine does not trust the issuer of its certificate (REQUESTS_CA_BUNDLE can name a file with more)"
 FOR_THE_USER = {
     "certificate of an unknown authority": (unverified("unable to get local issuer certificate"), UNTRUSTED),
-    "certificate of its own": (unverified("self-signed certificate"), UNTRUSTED),
-    "certificate of its own, in older words": (unverified("self signed certificate in certificate chain"), UNTRUSTED),
+    "self-signed certificate": (unverified("self-signed certificate"), UNTRUSTED),
+    "self-signed certificate, in older words": (unverified("self signed certificate in certificate chain"), UNTRUSTED),
     "certificate of the past": (
         unverified("certificate has expired"),
         "its certificate has expired, or the clock of this machine is ahead",

@@ -20,7 +20,7 @@ class RawServer:
 
 @contextmanager
 def serving(answer, certificate=None):
-    """A RawServer. answer(connection) runs in a thread of its own; certificate: a file of CERTIFICATES, for TLS."""
+    """A RawServer. answer(connection) runs in a separate thread; certificate: a file of CERTIFICATES, for TLS."""
 
     def serve(connection):
         with suppress(OSError), connection:

@@ -35,7 +35,7 @@ def test_requests_of_all_threads_together_are_spaced_evenly(clock, threads):
     assert sorted(times) == pytest.approx([12 * turn for turn in range(4 * threads)])
 
 
-def test_without_a_limit_nobody_waits(clock):
+def test_without_a_limit_no_thread_waits(clock):
     rate_limit = RateLimit(0, clock)
     for _ in range(100):
         rate_limit.wait()
@@ -102,7 +102,7 @@ def test_a_hold_keeps_back_those_who_wait_already(clock):
     assert times == [pytest.approx(60)]
 
 
-def test_while_nobody_waits_there_is_nothing_left_to_wait(clock):
+def test_without_waiting_threads_there_is_nothing_left_to_wait(clock):
     rate_limit = RateLimit(5, clock)
     rate_limit.wait()
     rate_limit.hold(30)

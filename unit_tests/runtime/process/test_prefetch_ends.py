@@ -118,7 +118,7 @@ def test_nothing_of_the_slices_after_it_in_its_group_comes_although_it_is_read_a
     with prefetcher("aAbBcC", one_page, str.islower, workers=6) as prefetched:
         for stream_slice, page in arrived(prefetched):
             found.append(page)
-            time.sleep(0.05)  # so that all six are read
+            time.sleep(0.05)  # so all six are read
             if page == "A":
                 prefetched.leave_out(stream_slice)
     assert found == ["a", "A", "b", "c"]

@@ -25,7 +25,7 @@ SHAPES = {
     "without the type": [{"stream": STREAM["stream"]}],
     "in another order of keys": [{**OTHER_KEY_ORDER, "type": "STREAM"}],
     "with keys that we do not know": [{**STREAM, "id": 7, "destinationStats": None}],
-    "with legacy data beside it": [{**STREAM, "data": {"letters": {"last": "a"}}}],
+    "with legacy data next to it": [{**STREAM, "data": {"letters": {"last": "a"}}}],
     "one message alone": STREAM,
     "the inside of one": STREAM["stream"],
     "the insides in a list": [STREAM["stream"]],

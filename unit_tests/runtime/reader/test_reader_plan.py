@@ -16,7 +16,7 @@ class Foretold(Numbers):
     """It knows its cost, and makes a request every twelve seconds."""
 
     def forecast(self, state):
-        self.foretold_from = state
+        self.forecast_from = state
         if isinstance(self.cost, Exception):
             raise self.cost
         return self.cost
@@ -61,10 +61,10 @@ def test_a_plan_says_what_each_stream_costs_and_all_of_them(planned):
 def test_a_plan_begins_where_the_read_would(planned):
     stream = Foretold(ALL)
     planned(stream, saved={"a": 2})
-    assert stream.foretold_from == {"a": 2}
+    assert stream.forecast_from == {"a": 2}
     catalog = [ConfiguredStream("numbers", None, False, 7)]
     planned(stream, saved={"a": 2}, catalog=catalog)
-    assert (stream.foretold_from, stream.full_refresh) == ({}, True)
+    assert (stream.forecast_from, stream.full_refresh) == ({}, True)
 
 
 def test_what_an_earlier_attempt_has_read_costs_nothing(planned):
