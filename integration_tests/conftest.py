@@ -276,7 +276,7 @@ def holds_null(value: Any) -> bool:
 
 
 def spellings(secret: str) -> set[str]:
-    """The spellings of a secret in a text."""
+    """The spellings of a secret."""
     coded = base64.b64encode(secret.encode()).decode().rstrip("=")
     found = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), repr(secret)[1:-1]}
     return found | {json.dumps(secret)[1:-1], json.dumps(json.dumps(secret)[1:-1])[1:-1], coded}

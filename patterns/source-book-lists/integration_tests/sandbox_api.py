@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from sandbox_server import Asked, Sandbox, serve
 
 DATA = Path(__file__).parent / "sandbox_data.json"
-TEXTS = {401: "Who are you?", 404: "There is no such list.", 405: "That cannot be done.", 503: "Out of order."}
+ANSWERS = {401: "Who are you?", 404: "There is no such list.", 405: "That cannot be done.", 503: "Out of order."}
 
 
 @dataclass(kw_only=True)
@@ -47,7 +47,7 @@ class SandboxApi(Sandbox):
 
     def error(self, code: int) -> Any:
         """The envelope's error for a code."""
-        return {"error": {"code": "broken" if code >= 500 else "refused", "text": TEXTS.get(code, f"No ({code}).")}}
+        return {"error": {"code": "broken" if code >= 500 else "refused", "text": ANSWERS.get(code, f"No ({code}).")}}
 
     def knows(self, asked: Asked) -> bool:
         """Whether the request has credentials of one of the four kinds."""

@@ -13,18 +13,18 @@ from source_stock_ticker.runtime.protocol.records import nulled_fields, records
 from source_stock_ticker.runtime.protocol.row_type import Nulled, NulledRow
 
 # Rows in rows, and strings that look like the end of one row and the start of the next.
-TEXTS = st.sampled_from(
+STRINGS = st.sampled_from(
     ["a", "b", "", ":", '"', "\\", "},{", '},{"a":', "\n", "\r\n", "\u2028", "\x85", "\x00", "ü", "株"]
 )
 ROWS = st.dictionaries(
-    TEXTS,
+    STRINGS,
     st.recursive(
-        TEXTS
+        STRINGS
         | st.none()
         | st.booleans()
         | st.integers(-(2**63), 2**64 - 1)
         | st.floats(allow_nan=False, allow_infinity=False),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(STRINGS, inner, max_size=3),
         max_leaves=6,
     ),
     max_size=3,
