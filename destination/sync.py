@@ -118,7 +118,7 @@ def read_config(file: Path) -> Json:
     try:
         return dict(json.loads(file.read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        sys.exit(f"CONFIG: {file} is no file that holds a JSON object ({error}).")
+        sys.exit(f"CONFIG: {file} is not a file with a JSON object ({error}).")
 
 
 def write_config(file: Path, config: Json) -> None:
@@ -166,9 +166,9 @@ def show(rows: list[tuple[str, ...]]) -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Reads with this connector into a DuckDB database.")
-    parser.add_argument("--config", type=Path, help="the connector's config; without it, the sandbox is read")
+    parser.add_argument("--config", type=Path, help="the connector's config; default: the sandbox's")
     parser.add_argument("--database", type=Path, help="the DuckDB file; default: secrets/(name of the config).duckdb")
-    parser.add_argument("--streams", default="", help="which, with commas between them; default: all")
+    parser.add_argument("--streams", default="", help="the streams to read, separated by commas; default: all")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the config")
     parser.add_argument("--full", action="store_true", help="read everything again, then replace the tables")
     return parser.parse_args()

@@ -233,7 +233,7 @@ class Connector:
 def judged(stdout: bytes, stderr: str, exit_code: int, seconds: float, secrets: Iterable[str]) -> Run:
     """The run, if it follows the rules for every run; otherwise the test fails here."""
     lines = stdout.decode("utf-8").split("\n")[:-1]
-    assert not stdout or stdout.endswith(b"\n"), "the last line is cut off"
+    assert not stdout or stdout.endswith(b"\n"), "the last line is truncated"
     for secret in secrets:
         for spelling in spellings(secret):
             assert spelling not in stdout.decode() + stderr, f"the key leaked, spelled {spelling}"
@@ -241,7 +241,7 @@ def judged(stdout: bytes, stderr: str, exit_code: int, seconds: float, secrets: 
     if exit_code in (0, 1):
         assert stderr == ""  # Airbyte shows each of its lines as an error
         counted = sum(state["sourceStats"]["recordCount"] for state in run.of_type("STATE"))
-        assert counted == len(run.of_type("RECORD")), "the platform counts along, and would find a difference"
+        assert counted == len(run.of_type("RECORD")), "the platform counts too, and would find a difference"
     return run
 
 

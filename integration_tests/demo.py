@@ -61,7 +61,7 @@ def main() -> int:
             api = stack.enter_context(SandboxApi(port=0))
             config = Path(stack.enter_context(tempfile.TemporaryDirectory()), "config.json")
             config.write_text(json.dumps(json.loads((ROOT / CONFIG).read_text()) | {"api_url": api.url}))
-            print(f"Port {PORT} is taken. Below, {CONFIG} stands for a copy of it that names a free port.")
+            print(f"Port {PORT} is taken. Below, {CONFIG} means a copy of it with a free port.")
         print(f"The sandbox answers at {api.url} like the API does.")
         with_config = ["--config", CONFIG]
         commands = [["spec"], ["check", *with_config], ["discover", *with_config]]

@@ -363,8 +363,8 @@ def main() -> None:
         type=date.fromisoformat,
         help="New York date, YYYY-MM-DD; prices end before it",
     )
-    parser.add_argument("--rate", type=int, default=0, help="requests a minute; 0: no limit")
-    parser.add_argument("--fail", default="", help="faults to serve first, for example 429,503,drop")
+    parser.add_argument("--rate", type=int, default=0, help="requests per minute; 0: no limit")
+    parser.add_argument("--fail", default="", help="faults to send first, for example 429,503,drop")
     parser.add_argument("--quiet", action="store_true", help="do not print the requests")
     args = parser.parse_args()
     api = SandboxApi(port=args.port, key=args.key, today=str(args.today), rate_per_minute=args.rate, quiet=args.quiet)

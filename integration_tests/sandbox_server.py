@@ -98,7 +98,7 @@ class Sandbox(ABC):
         """
         name = fault[0] if isinstance(fault, tuple) else fault
         if isinstance(name, str) and name not in FAULTS:
-            raise ValueError(f"{name} is none of the faults: {', '.join(FAULTS)}")
+            raise ValueError(f"{name} is not a fault; choose from {', '.join(FAULTS)}")
         with self._lock:
             self._faults.append([fault, times, path])
 
@@ -137,7 +137,9 @@ def until_ctrl_c(sandbox: Sandbox, told: str) -> None:
             print(f"Sandbox at {api.url}, {told.format(api=api)}. Ctrl-C stops it.", flush=True)
             threading.Event().wait()
     except OSError as error:
-        sys.exit(f"Port {sandbox.port}: {error.strerror}. Is a sandbox running already? --port takes another.")
+        sys.exit(
+            f"Port {sandbox.port}: {error.strerror}. Is a sandbox already running? Choose another port with --port."
+        )
     except KeyboardInterrupt:
         pass
 

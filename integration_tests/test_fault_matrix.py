@@ -118,7 +118,7 @@ def played(connect: Callable[[str], Connector], undisturbed: Run) -> Iterator[di
         futures = {key: pool.submit(job) for key, job in jobs.items()}
         yield futures
     assert ELSEWHERE.requests == []
-    print(f"\n{len(PLAYED)} faults, each staying, once, and at check: {time.monotonic() - started:.0f} s")
+    print(f"\n{len(PLAYED)} faults, each permanent, temporary, and at check: {time.monotonic() - started:.0f} s")
 
 
 @pytest.fixture(scope="module")
@@ -243,5 +243,5 @@ def test_a_huge_response_takes_no_more_memory_than_is_set_aside_for_it(
     assert process.returncode == 1
     process.communicate()
     if not highest:
-        pytest.skip("only Linux tells how much memory a process has had")
+        pytest.skip("only Linux reports a process's peak memory")
     assert highest < MOST_MEMORY

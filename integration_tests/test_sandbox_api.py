@@ -352,7 +352,7 @@ def test_faults_can_have_arguments_and_be_functions(api: SandboxApi) -> None:
 
 
 def test_a_fault_that_does_not_exist_is_named_at_once(api: SandboxApi) -> None:
-    with pytest.raises(ValueError, match="dorp is none of the faults: status, drop"):
+    with pytest.raises(ValueError, match="dorp is not a fault; choose from status, drop"):
         api.fail_next("dorp")
 
 
