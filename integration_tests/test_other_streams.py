@@ -337,9 +337,9 @@ def test_undeclared_fields_are_ignored(connector: Connector, api: SandboxApi) ->
         assert (
             [from_the_api(row) for row in with_more.rows(stream)] == [from_the_api(r) for r in plain.rows(stream)] != []
         )
-        told = f"{stream}: the API sends fields that are not in the schema; they are ignored:  a_later_field."
+        told = f"{stream}: the API sends fields that are not in the schema; they are ignored: a_later_field."
         assert (plain.logs().count(told), with_more.logs("INFO").count(told)) == (0, 1)
-    assert "the schema does not have" not in plain.logs()
+    assert "not in the schema" not in plain.logs()
 
 
 def test_a_bad_value_costs_itself_alone_and_its_record_names_it(connector: Connector, api: SandboxApi) -> None:

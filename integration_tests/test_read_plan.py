@@ -90,7 +90,7 @@ def test_of_as_many_tickers_as_days_the_plan_says_what_the_whole_market_costs(co
 def test_a_stream_that_cannot_be_read_is_reported(connector: Connector) -> None:
     run = connector.read("--plan", streams=["ticker_details", "exchanges"], tickers=[])
     assert run.exit_code == 1
-    assert run.error()["message"].startswith("tickers: ticker_details costs a request for each ticker")
+    assert run.error()["message"].startswith("tickers: ticker_details needs one request per ticker")
     assert costs(run.logs("INFO"))["exchanges"] == (True, 1, None)
 
 

@@ -96,7 +96,7 @@ def test_check_of_a_misspelled_ticker_makes_three_requests_and_does_not_space_th
 
 # What is wrong, its cause (-> changes to the config), and words of the sentence for the user.
 CHECKS: dict[str, tuple[Callable[[SandboxApi], Any], list[str]]] = {
-    "a wrong key": (lambda api: {"api_key": "no-key-of-ours"}, ["api_key", "does not know this key"]),
+    "a wrong key": (lambda api: {"api_key": "no-key-of-ours"}, ["api_key", "does not accept this key"]),
     "an endpoint that the plan lacks": (lambda api: api.forbidden.add("custom_bars"), ["plan", "not include"]),
     "days before the plan": (lambda api: setattr(api, "plan_start", "2012-06-01"), ["start_date", "plan"]),
     "an unknown ticker": (lambda api: {"tickers": ["NOPE"]}, ["tickers", "NOPE", "spelling"]),

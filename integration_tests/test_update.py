@@ -138,7 +138,7 @@ def test_a_version_of_the_copys_own_lasts_when_the_file_around_it_is_renewed(
     [
         (["[Unreleased]", "[0.2.0] - later\n\n- more", "[0.1.0] - day\n\nold"], "## [0.2.0] - later\n\n- more"),
         (["[Unreleased]\n\n- soon", "[0.1.0] - day\n\nold"], "## [Unreleased]\n\n- soon"),
-        (["[Unreleased]", "[0.1.0] - day\n\nold"], "Nothing to tell."),
+        (["[Unreleased]", "[0.1.0] - day\n\nold"], "Nothing."),
         (["[0.3.0] - day\n\nnew", "[0.2.0] - day\n\nold"], "## [0.3.0] - day\n\nnew\n\n## [0.2.0] - day\n\nold"),
     ],
     ids=["a release", "unreleased", "nothing", "the copy's version is not listed"],

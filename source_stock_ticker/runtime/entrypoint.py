@@ -94,7 +94,7 @@ def _arguments(version: str, argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
     for (name, purpose, files, _), example in zip(COMMANDS, examples, strict=True):
-        command = commands.add_parser(name, help=purpose, description=f"Writes {purpose}.")
+        command = commands.add_parser(name, help=purpose, description=f"Shows {purpose}.")
         command.say_examples([example])
         for file in files:
             command.add_argument(f"--{file}", required=file != "state", metavar="FILE", help=FILES[file])
