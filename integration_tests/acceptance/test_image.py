@@ -145,7 +145,7 @@ def test_the_platform_can_start_it_in_a_shell(settings: dict[str, Any], in_a_she
     assert '"type":"SPEC"' in in_a_shell("eval $AIRBYTE_ENTRYPOINT spec | cat")
 
 
-def test_the_labels_equal_the_metadata(settings: dict[str, Any], in_a_shell: Callable[[str], str]) -> None:
+def test_the_labels_are_those_of_the_metadata(settings: dict[str, Any], in_a_shell: Callable[[str], str]) -> None:
     assert settings["Labels"]["io.airbyte.name"] == METADATA["dockerRepository"]
     assert settings["Labels"]["io.airbyte.version"] == METADATA["dockerImageTag"]
     assert in_a_shell("$AIRBYTE_ENTRYPOINT --version") == METADATA["dockerImageTag"]

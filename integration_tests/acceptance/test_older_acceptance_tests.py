@@ -75,7 +75,7 @@ def test_two_full_refreshes_have_the_same_rows(entry: dict[str, Any], read: Call
 
 
 @pytest.mark.parametrize("entry", entries("incremental"))
-def test_the_second_incremental_read_resumes_from_the_first(entry: dict[str, Any], read: Callable[..., Any]) -> None:
+def test_the_second_incremental_read_goes_on_from_the_first(entry: dict[str, Any], read: Callable[..., Any]) -> None:
     catalog = only("incremental", content(entry["configured_catalog_path"]))
     first = read(entry["config_path"], catalog)
     second = read(entry["config_path"], catalog, first.saved())

@@ -97,7 +97,7 @@ def config(api: SandboxApi, end_date: str) -> dict[str, Any]:
     }
 
 
-def test_prices_in_the_database_equal_the_apis(synced: Synced, real_prices: Callable[..., Any]) -> None:
+def test_prices_in_the_database_are_those_of_the_api(synced: Synced, real_prices: Callable[..., Any]) -> None:
     columns = ["stock_ticker", "date", "open", "high", "low", "close", "volume", "adjusted"]
     found = synced.sql(f"SELECT {', '.join(columns)} FROM stock_prices ORDER BY stock_ticker, date")
     rows = [(ticker, str(day), *map(float, values), adjusted) for ticker, day, *values, adjusted in found]
@@ -133,18 +133,18 @@ def test_the_split_is_in_the_database(synced: Synced) -> None:
     ]
 
 
-def test_only_the_sandbox_got_requests(synced: Synced) -> None:
+def test_nobody_but_the_sandbox_was_asked(synced: Synced) -> None:
     assert synced.strangers == []
 
 
-def test_a_refused_key_is_reported_to_the_user(api: SandboxApi) -> None:
+def test_a_refused_key_is_told_to_the_user(api: SandboxApi) -> None:
     refused = config(api, FIRST_END) | {"api_key": "not-a-key-of-anybody"}
     source = airbyte.get_source("source-stock-ticker", refused, local_executable=COMMAND)
     with pytest.raises(airbyte.exceptions.AirbyteConnectorCheckFailedError, match="api_key"):
         source.check()
 
 
-def test_a_read_can_be_left_after_its_first_rows(api: SandboxApi) -> None:
+def test_a_read_may_be_left_after_its_first_rows(api: SandboxApi) -> None:
     source = airbyte.get_source("source-stock-ticker", config(api, SECOND_END), local_executable=COMMAND)
     rows = source.get_records("stock_prices")
     assert next(iter(rows))["stock_ticker"] == TICKERS[0]
