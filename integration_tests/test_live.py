@@ -1,4 +1,4 @@
-"""The four commands against the real API, with the config that you put into secrets/config.json.
+"""Tests the four commands against the real API, with the config that you put into secrets/config.json.
 
 Two weeks of your first two tickers are read: a handful of requests, less than a minute on the free plan.
 """

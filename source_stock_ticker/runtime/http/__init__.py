@@ -1,1 +1,1 @@
-"""How to call an API: one client with retries, deadlines and a rate limit, and the loop over pages."""
+"""Calls an API: one client with retries, deadlines and a rate limit, and the loop over pages."""

@@ -42,7 +42,7 @@ class Refusal(msgspec.Struct):
 class OAuth2:
     """Adds an access token to requests, and replaces it before it expires or after a refusal. Threads can share it.
 
-    form: the body sent to `url`: {"grant_type": "client_credentials", "client_id": ..}, or "refresh_token" and it.
+    form: the body sent to `url`, like {"grant_type": "client_credentials", "client_id": .., "client_secret": ..}.
     hide: receives every token before it is used, so none is ever written.
     save: receives each new refresh token before anything else happens: with most APIs the old one is no longer valid,
     and a process that is killed must not lose the new one.
