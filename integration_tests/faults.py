@@ -219,7 +219,7 @@ FAULTS: dict[str, Fault] = {
     "reset": transient("reset", "connection broke"),
     "closed in mid-body": transient("half", "connection broke"),
     "reset in mid-body": transient(reset_in_mid_body, "connection broke"),
-    "no HTTP": transient(no_http, "answer is not HTTP"),
+    "no HTTP": transient(no_http, "response is not HTTP"),
     "slow headers": Fault(("slow", 0.3)),
     "slow body": Fault(("slow", 0, 0.3)),
     "headers too late": transient(("slow", 100), "in time", minutes=True),
@@ -264,17 +264,17 @@ FAULTS: dict[str, Fault] = {
     "a number beyond 64 bits": Fault(changed_rows(huge_number), "Expected `", in_check=""),
     "each row twice": Fault(changed(twice)),
     # Links and redirects
-    "a next_url that repeats": Fault(next_page(lambda url, path: url + path), "circle", **NO_PAGES),
+    "a next_url that repeats": Fault(next_page(lambda url, path: url + path), "form a loop", **NO_PAGES),
     "next_urls that lead in a circle": Fault(
         next_page(lambda url, path: url + (path.removesuffix("&a=1") if "&a=1" in path else f"{path}&a=1")),
-        "circle",
+        "form a loop",
         **NO_PAGES,
     ),
     "next_urls without an end": Fault(ever_new_page, "nothing new", minutes=True, passes=False, **NO_PAGES),
     "a next_url on another host": Fault(
         next_page(lambda url, path: ELSEWHERE.url.replace("localhost", "127.0.0.1") + path), "another host", **NO_PAGES
     ),
-    "a next_url that is a number": Fault(next_page(lambda url, path: 5), "A link of the API", **NO_PAGES),
+    "a next_url that is a number": Fault(next_page(lambda url, path: 5), "A link from the API", **NO_PAGES),
     "a next_url that is http": Fault(http_links),
     "a redirect to another host": Fault(
         lambda handler: handler.send(302, {"Location": ELSEWHERE.url + handler.path}, b""), "redirects", passes=False
@@ -286,6 +286,6 @@ FAULTS: dict[str, Fault] = {
 
 NOBODY_THERE: dict[str, tuple[Callable[[SandboxApi], str], str]] = {
     "connection refused": (lambda api: f"http://localhost:{unused_port()}", "connection refused"),
-    "https where http is spoken": (lambda api: api.url.replace("http:", "https:"), "no secure connection (TLS)"),
+    "https where http is spoken": (lambda api: api.url.replace("http:", "https:"), "the secure connection (TLS) failed"),
     "no such host": (lambda api: "https://nowhere.invalid", "No usable response from https://nowhere.invalid"),
 }

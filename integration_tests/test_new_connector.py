@@ -205,7 +205,7 @@ def test_the_copy_is_a_repository_with_one_commit_by_its_maker(tmp_path: Path) -
     run(["git", "init", "hook"], tmp_path)  # made in a hook of this one, which git names in the environment
     env = {"GIT_CONFIG_GLOBAL": str(tmp_path / "config"), "GIT_DIR": str(tmp_path / "hook" / ".git")}
     done = make_new("pokemon", copy, env=env)
-    assert "its first commit is made" in done.stdout
+    assert "with a first commit" in done.stdout
     assert run(["git", "log", "--format=%an %D"], copy).stdout == "Ash HEAD -> main\n"
     assert run(["git", "status", "--porcelain"], copy).stdout == ""
 
@@ -256,7 +256,7 @@ def project(tmp_path: Path) -> Path:
 def test_a_pattern_that_does_not_exist_is_refused_and_those_that_do_are_named(project: Path, tmp_path: Path) -> None:
     done = make_new("pokemon", tmp_path / "copy", "clouds", project)
     assert (done.returncode, done.stdout, (tmp_path / "copy").exists()) == (1, "", False)
-    assert done.stderr == "PATTERN: there is no clouds; leave it out, or choose one of these: cloud-heights.\n"
+    assert done.stderr == "PATTERN: there is no clouds; omit it, or choose one of these: cloud-heights.\n"
 
 
 def test_a_pattern_lies_over_the_template_and_the_template_over_the_project(project: Path, tmp_path: Path) -> None:

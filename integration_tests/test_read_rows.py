@@ -96,7 +96,7 @@ def test_pages_that_lead_in_a_circle_are_an_error(connector: Connector, api: San
     api.transform = lambda path, body: {**body, "next_url": f"{api.url}{path}"}
     run = connector.read(adjusted=False)
     assert run.exit_code == 1
-    assert "circle" in run.error()["message"]
+    assert "form a loop" in run.error()["message"]
 
 
 def test_tickers_stay_as_they_are_written(connector: Connector, api: SandboxApi, real_prices: RealPrices) -> None:

@@ -37,10 +37,10 @@ def test_check_accepts_the_sandboxs_token(run):
         ({"credentials": {"auth_type": "private_app", "access_token": "another-token"}}, "credentials: "),
         ({"credentials": {"auth_type": "private_app"}}, "credentials.access_token is missing"),
         ({"credentials": {"auth_type": "oauth2", "client_id": "c"}}, "credentials.client_secret is missing"),
-        ({"credentials": {"auth_type": "key"}}, "credentials: "),
-        ({"start_date": "2024-02-30"}, "start_date: "),
+        ({"credentials": {"auth_type": "key"}}, "credentials must"),
+        ({"start_date": "2024-02-30"}, "start_date must"),
         ({"account_ids": ["north", "west"]}, "account_ids: your credentials give no access to west."),
-        ({"api_url": "http://api.ad-campaigns.example"}, "api_url: "),
+        ({"api_url": "http://api.ad-campaigns.example"}, "api_url must"),
     ],
 )
 def test_check_says_what_is_wrong(config, told, run):

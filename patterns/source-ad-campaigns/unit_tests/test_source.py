@@ -87,7 +87,7 @@ def test_a_check_answers_at_once_while_the_api_does_not_serve_us(credentials, st
 
 def test_a_check_names_the_accounts_that_there_are_not(server):
     server.get(f"{URL}/accounts", json={"results": [{"id": "a"}]})
-    with pytest.raises(errors.ConfigError, match=r"account_ids: .* no account b, c\."):
+    with pytest.raises(errors.ConfigError, match=r"account_ids: .* no access to b, c\."):
         SourceAdCampaigns().check(LOGGER, {**CONFIG, "account_ids": ["c", "a", "b"]})
 
 
