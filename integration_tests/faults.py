@@ -286,6 +286,6 @@ FAULTS: dict[str, Fault] = {
 
 NOBODY_THERE: dict[str, tuple[Callable[[SandboxApi], str], str]] = {
     "connection refused": (lambda api: f"http://localhost:{unused_port()}", "connection refused"),
-    "https where http is spoken": (lambda api: api.url.replace("http:", "https:"), "the secure connection (TLS) failed"),
+    "https where http is spoken": (lambda api: api.url.replace("http:", "https:"), "secure connection (TLS) failed"),
     "no such host": (lambda api: "https://nowhere.invalid", "No usable response from https://nowhere.invalid"),
 }

@@ -244,8 +244,8 @@ def test_a_value_of_another_type_is_the_connectors_to_refuse(project: Project) -
         (["--set", "day=1"], "SET: there is no option day; choose from these: api_key, places, "),
         (["--set", "places=@none"], "No such file or directory: 'none'"),
         (["--streams", "event"], "STREAMS: there is no event; choose from these: events, places."),
-        (["--config", "none.json"], "CONFIG: none.json is no file that holds a JSON object"),
-        (["--config", "main.py"], "CONFIG: main.py is no file that holds a JSON object"),
+        (["--config", "none.json"], "CONFIG: none.json is not a file with a JSON object"),
+        (["--config", "main.py"], "CONFIG: main.py is not a file with a JSON object"),
         (["--database", "none/x.duckdb"], "none/x.duckdb"),
     ],
 )

@@ -42,7 +42,7 @@ SCHEMA = SourceIssueTracker().specification["connectionSpecification"]
     ],
 )
 def test_what_is_wrong_is_named(field, value):
-    with pytest.raises(ConfigError, match=f"^{field}[.:]") as error:
+    with pytest.raises(ConfigError, match=f"^{field}[.: ]") as error:
         validated({**CONFIG, field: value}, SCHEMA)
     assert field != "access_token" or not value or value not in error.value.message
 
