@@ -2,15 +2,15 @@
 
 import sys
 
-if sys.version_info < (3, 10):  # noqa: UP036 - with an older one people should see a sentence and not a traceback
+if sys.version_info < (3, 10):  # noqa: UP036 - an older Python should show a sentence, not a traceback
     sys.exit("The connector needs Python 3.10 or newer.")
 
 try:
     import signal
 
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C before the connector listens for it ends without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the connector handles Ctrl-C, it ends without a traceback
     from source_stock_ticker import main
-except KeyboardInterrupt:  # while even `signal` was being imported
+except KeyboardInterrupt:  # during the import of `signal`
     sys.exit(130)
 except ModuleNotFoundError as missing:
     sys.exit(f"{missing.name} is not installed for this Python: activate the environment, or pip install it.")

@@ -19,7 +19,7 @@ def version() -> str:
 
 
 class BuildWithSpec(build_py):
-    """Puts spec.yaml into what is built, so that an installed connector carries the file a checkout has on top."""
+    """Puts spec.yaml into the build, so an installed connector has the file that a checkout has at the top."""
 
     def run(self) -> None:
         super().run()
@@ -38,14 +38,14 @@ setup(
     license="MIT",
     python_requires=">=3.10",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
-    # Says nothing new, but makes `pip install -e` name the folder in a .pth file. Else it puts a program there, which
+    # Adds nothing, but makes `pip install -e` name the folder in a .pth file. Otherwise it puts a program there, which
     # costs 13 ms at every start of Python.
     package_dir={"": "."},
     package_data={PACKAGE: ["schemas/*.json", "py.typed"]},
     cmdclass={"build_py": BuildWithSpec},
     install_requires=[
         "requests>=2.32,<3",
-        # Comes with requests; named because runtime/http/client.py reads bodies by read1, which older ones lack.
+        # Comes with requests; named because runtime/http/client.py uses read1, which older versions lack.
         "urllib3>=2.6,<3",
         "msgspec>=0.20,<1",
         "jsonschema>=4.17,<5",

@@ -1,4 +1,4 @@
-"""What is measured, and what should come out."""
+"""Lists what is measured, and the goals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ALL_PEERS = ("lowcode", "httpstream", "cdksource", "client", "singer", "dlt")
 class Case(NamedTuple):
     """data, latency: of the server. options: of our config.
 
-    before: which of these differ in a sync that goes before, from whose state ours goes on; None if there is none.
+    before: what differs in an earlier sync whose state ours resumes from; None if there is none.
     """
 
     title: str
@@ -107,7 +107,7 @@ GOALS = [
         )
     ),
     Goal("latency", "lowcode", "ours", at_least=12),
-    Goal("latency", "ours1", "ours2", at_least=1.6),  # four fifths of what the workers could bring
+    Goal("latency", "ours1", "ours2", at_least=1.6),  # four fifths of the best possible gain from the workers
     Goal("latency", "ours1", "ours", at_least=3.2),
     Goal("fewpages", "ours1", "MB", at_most=60),
     Goal("fewpages", "ours", "MB", at_most=100),

@@ -1,4 +1,4 @@
-"""Who is measured, how each is started, and where the peers are installed."""
+"""Lists the contestants, how to start each, and where the peers are installed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Contestant(NamedTuple):
     """script: a file of peers/, options of python ("-c pass"), or "" for this connector.
 
     environment: of the peers, or "" for this Python. options: what differs in its config.
-    command: what it does where the others do the case's command.
+    command: its equivalent of the case's command.
     """
 
     name: str
@@ -62,14 +62,14 @@ CONTESTANTS = {
 
 
 class Job(NamedTuple):
-    """What is to be read from the server at `url`. options: of this connector's config. folder: for the files."""
+    """What to read from the server at `url`. options: of this connector's config. folder: for the files."""
 
     command: str
     url: str
     data: server.Data
     folder: Path
     options: dict[str, Any]
-    state: str = ""  # a STATE message to go on from
+    state: str = ""  # a STATE message to resume from
 
 
 def python_of(contestant: Contestant, environments: Path) -> Path:
@@ -79,7 +79,7 @@ def python_of(contestant: Contestant, environments: Path) -> Path:
 
 
 def command_line(contestant: Contestant, job: Job, environments: Path) -> list[str]:
-    """How the contestant is started for the job; its config and catalog are written into the job's folder."""
+    """The contestant's command for the job; writes its config and catalog to the job's folder."""
     python = str(python_of(contestant, environments))
     if contestant.script.startswith("-c"):
         return [python, *contestant.script.split()]
@@ -130,9 +130,9 @@ def _catalog(sync_mode: str) -> dict[str, Any]:
 
 
 def install(environments: Path) -> None:
-    """Make an environment for each file of peers/requirements; one that is there is left alone.
+    """Make an environment for each file of peers/requirements, unless it exists.
 
-    What cannot be installed for this Python is left out.
+    Skip what cannot be installed for this Python.
     """
     for requirements in sorted((PEERS / "requirements").glob("*.txt")):
         folder = environments / requirements.stem
@@ -151,12 +151,12 @@ def _install(requirements: Path, folder: Path) -> None:
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "-r", str(requirements)], check=True)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)  # half of an environment would be taken for a whole one
+        shutil.rmtree(folder, ignore_errors=True)  # an incomplete environment would look complete
         raise
 
 
 def version(contestant: Contestant, environments: Path) -> str:
-    """The package that the contestant stands for, and its version."""
+    """The package that the contestant represents, and its version."""
     name = contestant.environment
     code = f"import importlib.metadata as m; print(m.version({name!r}))"
     run = [str(python_of(contestant, environments)), "-c", code]

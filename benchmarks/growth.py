@@ -1,4 +1,4 @@
-"""How do time and memory grow with the rows, the tickers, the pages, the size of the state? Four sizes each.
+"""Measures how time and memory grow with the rows, the tickers, the pages and the state's size. Four sizes each.
 
 make growth
 python benchmarks/growth.py --help
@@ -18,11 +18,11 @@ from report import circumstances, put
 from run import run
 from server import BEFORE_END, Data
 
-SLACK = 1.1  # by so much the largest size may miss a straight line, or memory be not flat: timings scatter
+SLACK = 1.1  # how far the largest size can deviate from a straight line, or memory from a constant: timings vary
 
 
 class Growth(NamedTuple):
-    """what: grows, in the sizes given; all else stays. cases: one for each size."""
+    """what: grows through the given sizes; everything else stays. cases: one for each size."""
 
     title: str
     what: str
@@ -68,7 +68,7 @@ GROWTHS = {
 
 
 def table(growth: Growth, rounds: int, small: bool) -> Iterator[str]:
-    """The lines of its table, in Markdown, and below it a sentence that says how it grows. Raises Failed."""
+    """The lines of its Markdown table, and a sentence that says how it grows. Raises Failed."""
     yield f"### {growth.title}"
     yield ""
     yield f"| {growth.what} | wall, s: median (least) | CPU, s | peak, MB | last STATE, KB | STATEs of all output, % |"

@@ -1,4 +1,4 @@
-"""Runs one process and says what it took, and what it wrote."""
+"""Runs one process, and reports what it took and what it wrote."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from typing import IO, Any, NamedTuple
 
 import server
 
-LOOKS = 0.005  # seconds between two looks at how much memory a process has had
+LOOKS = 0.005  # seconds between two measurements of a process's memory
 CLOSES = ("close", "c")  # how a row names its closing price
-# PYTHONDONTWRITEBYTECODE, say, would have a checkout compiled at each start, and what pip has installed not.
+# PYTHONDONTWRITEBYTECODE, for example, would compile a checkout at each start, but not what pip has installed.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
@@ -41,11 +41,11 @@ class Written(NamedTuple):
     bytes: int
     state_bytes: int
     last_state: str
-    text: str  # all lines that are no rows
+    text: str  # all lines that are not rows
 
 
 class Serving(NamedTuple):
-    """A server at work. rows, cents: what it has in all."""
+    """A running server. rows, cents: its totals."""
 
     url: str
     rows: int
@@ -64,7 +64,7 @@ class Failed(Exception):
 
 @contextmanager
 def serving(data: server.Data, latency: float = 0.0) -> Iterator[Serving]:
-    """A server in a process of its own. latency: seconds before each response."""
+    """A server in a separate process. latency: seconds before each response."""
     options = [f"--{name}={value}" for name, value in data._asdict().items() if name != "grouped"]
     options += [f"--latency={latency}", *(["--grouped"] if data.grouped else [])]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # which stops the server too
@@ -77,7 +77,7 @@ def serving(data: server.Data, latency: float = 0.0) -> Iterator[Serving]:
 
 
 def measured(command: list[str], folder: Path) -> Measured:
-    """Run it once. Its stdout goes through a pipe to a process that forgets it, as Airbyte reads a pipe."""
+    """Run it once. Its stdout goes through a pipe to a process that discards it, like Airbyte's pipe."""
     with tempfile.TemporaryFile() as errors, _forgetful() as reader:
         start = time.perf_counter()
         with _started(command, folder, reader.stdin, errors) as process:
@@ -99,7 +99,7 @@ def _started(command: list[str], folder: Path, stdout: Any, stderr: IO[bytes]) -
     try:
         yield process
     finally:
-        process.kill()  # where the benchmark is stopped before it; else nothing
+        process.kill()  # if the benchmark is stopped first; otherwise this does nothing
 
 
 def _forgetful() -> subprocess.Popen[bytes]:
@@ -107,9 +107,9 @@ def _forgetful() -> subprocess.Popen[bytes]:
 
 
 class _Peak:
-    """Looks now and then how much memory a process has had at most.
+    """Measures the peak memory of a process at intervals.
 
-    The system's own figure, ru_maxrss, begins at what the process that started it has (Linux).
+    The system's own figure, ru_maxrss, starts from the parent process's value (Linux).
     """
 
     def __init__(self, pid: int) -> None:
@@ -136,7 +136,7 @@ class _Peak:
 
 
 def written(command: list[str], folder: Path) -> Written:
-    """Run it once, not for time, and read what it writes: Airbyte's messages, Singer's or plain rows."""
+    """Run it once, untimed, and read its output: Airbyte's messages, Singer's messages or plain rows."""
     rows = cents = size = state_bytes = 0
     last_state, others = "", []
     with tempfile.TemporaryFile() as errors, _started(command, folder, subprocess.PIPE, errors) as process:
@@ -162,6 +162,6 @@ def written(command: list[str], folder: Path) -> Written:
 def _row(message: dict[str, Any]) -> dict[str, Any] | None:
     if message.get("type") == "RECORD":
         record: dict[str, Any] = message["record"]
-        data: dict[str, Any] = record.get("data", record)  # Singer has the row itself there
+        data: dict[str, Any] = record.get("data", record)  # in Singer this is the row itself
         return data
     return message if message and "type" not in message else None

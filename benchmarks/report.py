@@ -1,4 +1,4 @@
-"""Makes tables, in Markdown, of what was measured, and puts them into the pages."""
+"""Makes Markdown tables of the measurements, and inserts them into the pages."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ PAGE = HERE / "README.md"
 
 
 class Result(NamedTuple):
-    """What a case brought, by contestant: what it took in each round; and its requests and output in the run before."""
+    """The results of a case by contestant: each round's figures, and the requests and output of the run before."""
 
     rounds: dict[str, list[Measured]]
     requests: dict[str, dict[str, int]]
     output: dict[str, Written]
 
     def ratio(self, slower: str, faster: str, figure: str = "wall") -> float:
-        """How many times longer: the median of the rounds. figure: wall or cpu"""
+        """The ratio of two contestants: the median of the rounds. figure: wall or cpu"""
         pairs = zip(self.rounds[slower], self.rounds[faster], strict=True)
         return float(median(getattr(one, figure) / getattr(other, figure) for one, other in pairs))
 
@@ -56,7 +56,7 @@ def table(case: Case, result: Result) -> Iterator[str]:
 
 
 def goals(results: dict[str, Result]) -> Iterator[str]:
-    """The lines of the table of goals: those of which everything has been measured."""
+    """The lines of the table of goals for which everything has been measured."""
     yield from ("| | goal | measured | by CPU time | |", "|---|---|---|---|---|")
     for goal in GOALS:
         result = results.get(goal.case)

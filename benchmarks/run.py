@@ -1,12 +1,12 @@
-"""How fast is the connector beside others that do the same job? Prints a table for each case.
+"""Compares the connector's speed with others that do the same job. Prints a table for each case.
 
     make benchmark                          this connector and a lower bound, and the peers that are installed
-    make benchmark PEERS=yes                installs the peers first, each into an environment of its own
+    make benchmark PEERS=yes                installs the peers first, each into its own environment
     python benchmarks/run.py --help         cases, rounds, contestants
 
-A case has a server of its own (server.py). First every contestant runs once, not for time: rows and sum of closing
-prices must be the server's, or the run ends there. Then they run in turns, round after round, and a ratio is the median
-of the ratios of the rounds: whatever else the machine does then hits them alike.
+Each case has its own server (server.py). First every contestant runs once, untimed: its rows and the sum of closing
+prices must equal the server's, or the run ends. Then they run in turns, round after round, and a ratio is the median of
+the rounds' ratios, so other load on the machine affects them equally.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def run(case: Case, names: list[str], rounds: int, environments: Path) -> Result
 
 
 def progress(text: str) -> None:
-    """Show on a terminal what goes on; the line that comes next writes over it."""
+    """Show the progress on a terminal; the next line overwrites it."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
@@ -75,7 +75,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tiny", action="store_true", help="a few rows only: to see that all works, not for time")
     options = parser.parse_args()
     options.cases, options.only = options.cases.split(","), options.only.split(",")
-    options.environments = options.environments.resolve()  # each run has a working folder of its own
+    options.environments = options.environments.resolve()  # each run has its own working folder
     if unknown := {*options.cases} - {*CASES} | {*options.only} - {*CONTESTANTS}:
         parser.error(f"there is no {', '.join(sorted(unknown))}")
     return options

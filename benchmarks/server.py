@@ -1,9 +1,9 @@
-"""Answers like the API, with made-up prices: a fast server for measuring, not for learning (that is the sandbox).
+"""Responds like the API, with made-up prices: a fast server for measuring, not for learning (that is the sandbox).
 
     python benchmarks/server.py --tickers 100 --bars 2500
 
-All responses are made before the first request and sent as they are, whatever the request's query says, so that the
-time goes into what is being measured. server_speed.py holds it against nginx. There is one thread for each connection.
+All responses are made before the first request and sent unchanged, whatever the request's query says, so the server
+takes little of the measured time. server_speed.py compares it with nginx. There is one thread for each connection.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-START, BEFORE_END, END = "2015-01-01", "2024-12-30", "2024-12-31"  # days to ask for; the last two are grouped as well
+START, BEFORE_END, END = "2015-01-01", "2024-12-30", "2024-12-31"  # days to request; the last two are grouped as well
 DAY, MINUTE = 86_400_000, 60_000  # ms
 OPENS, MINUTES_A_DAY = 14 * 60 + 30, 390  # minutes from midnight UTC, and how many of them have a bar
-SPLITS_A_TICKER = 0.3  # about as many as two years bring
+SPLITS_A_TICKER = 0.3  # about two years
 CURSOR = re.compile(r"cursor=(\d+)")
 
 
@@ -75,7 +75,7 @@ def bars(ticker: str, starts: list[int], grouped: bool = False) -> Iterator[tupl
 
 
 class Responses:
-    """Every response, under what it is asked by: "T00001 0" (a ticker and a page), "2024-12-31" or "splits".
+    """Every response, under its key: "T00001 0" (a ticker and a page), "2024-12-31" or "splits".
 
     rows, cents: how many bars the custom bars have in all, and the sum of their closing prices; of grouped data those
     of the last day.
@@ -103,7 +103,7 @@ class Responses:
 
 
 def _splits(tickers: list[str]) -> list[str]:
-    """Splits on the days after END, so that bars of the days up to END are made with them."""
+    """Splits on the days after END, so the bars up to END are made with them."""
     first = date.fromisoformat(END) + timedelta(days=10)
     return [
         f'{{"id":"S{n}","ticker":"{ticker}","execution_date":"{first + timedelta(days=n % 600)}",'
@@ -124,7 +124,7 @@ def _http(status: str, body: bytes) -> bytes:
 
 
 def asked(target: str) -> str:
-    """What a path with query asks for, as Responses names it."""
+    """The key in Responses for a path with query."""
     path, _, query = target.partition("?")
     parts = path.split("/")
     if path.startswith("/v2/aggs/ticker/"):
@@ -134,7 +134,7 @@ def asked(target: str) -> str:
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Answers until it is shut down. requests: what was asked for, in order; GET /requests tells and forgets it."""
+    """Responds until shut down. requests: the requests so far, in order; GET /requests returns and clears them."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -177,7 +177,7 @@ class Connection(socketserver.BaseRequestHandler):
                     connection.sendall(self.server.response(head.decode("latin-1")))
                 waiting = rest if end else head
         except ConnectionError:
-            pass  # the client has what it wants
+            pass  # the client is done
 
 
 def main() -> int:
@@ -191,7 +191,7 @@ def main() -> int:
     options = vars(parser.parse_args())
     latency = options.pop("latency")
     with Server(Data(**options), latency) as server:
-        # Whoever started it waits for this line.
+        # The process that started it waits for this line.
         rows, cents = server.responses.rows, server.responses.cents
         print(json.dumps({"url": server.url, "rows": rows, "cents": cents}), flush=True)
         server.serve_forever()

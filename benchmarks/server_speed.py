@@ -1,8 +1,8 @@
-"""Is the benchmark's server fast enough not to be what is measured? The same responses from it and from nginx.
+"""Checks that the benchmark's server is not the bottleneck: the same responses from it and from nginx.
 
     python benchmarks/server_speed.py [--markdown]
 
-Needs nginx (apt-get install nginx-light), which it starts on a port of its own. --markdown puts the table into
+Needs nginx (apt-get install nginx-light), which it starts on its own port. --markdown inserts the table into
 README.md.
 """
 
@@ -68,7 +68,7 @@ def ours(data: server.Data) -> Iterator[str]:
 
 
 def seconds(url: str, data: server.Data, connections: int) -> float:
-    """How long it takes to get every ticker's response once."""
+    """The time to get every ticker's response once."""
     tickers = server.names(data)
 
     def get(part: int) -> None:

@@ -27,7 +27,7 @@ RATE = "requests_per_minute"  # 0 means no limit
 
 
 def chosen(settings: list[str], options: Json) -> Json:
-    """NAME=VALUE, as the type that the spec says. Whether the value is right is the connector's to say."""
+    """NAME=VALUE, with the type from the spec. The connector decides whether the value is valid."""
     pairs = [setting.partition("=") for setting in settings]
     if unknown := [name for name, _, _ in pairs if name not in options]:
         sys.exit(f"SET: there is no option {', '.join(unknown)}; choose from these: {', '.join(options)}.")
@@ -35,7 +35,7 @@ def chosen(settings: list[str], options: Json) -> Json:
 
 
 def typed(value: str, schema: Json) -> Any:
-    """@FILE stands for what is in it. A list has commas between its items, or each on a line of its own."""
+    """The value; @FILE means the content of a file. A list has commas between its items, or one item per line."""
     if value.startswith("@"):
         file, value = value[1:], Path(value[1:]).read_text("utf-8-sig").strip()
         if not value:

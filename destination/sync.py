@@ -1,19 +1,19 @@
 """Runs the connector as Airbyte does, and writes what it reads into a DuckDB database: make sync
 
     make sync                                the sandbox, into secrets/sandbox.duckdb
-    make sync CONFIG=secrets/config.json     the real thing, into secrets/config.duckdb; again: it goes on
+    make sync CONFIG=secrets/config.json     the real API, into secrets/config.duckdb; the next run resumes
 
-The connector is a program that knows nothing of databases. It is started once for each command, and all that it says
-comes as JSON lines on its stdout:
+The connector is a program that knows nothing about databases. It is started once for each command, and writes all its
+messages as JSON lines to stdout:
 
-    spec        which options there are; asked for only if some are set here
-    discover    the catalog: which streams there are. Configured: which of them, in which mode, by which sync_id
+    spec        the options; requested only if some are set here
+    discover    the catalog: all streams. Configured: the selected ones, with mode and sync_id
     read        RECORD, STATE and COMPLETE: see tables.py
                 LOG and TRACE ERROR: shown on stderr
-                CONTROL: a new config, which must be kept at once, for the token in the old one may be void
+                CONTROL: a new config, which must be saved at once, because the old token may be invalid
 
-Ctrl-C and SIGTERM are passed on to the connector. Then its output ends, and what a STATE has covered is kept, as after
-any failure. The exit code is the connector's.
+Ctrl-C and SIGTERM are passed on to the connector. Then its output ends, and what a STATE covers is kept, as after any
+failure. The exit code is the connector's.
 """
 
 import argparse
@@ -40,7 +40,7 @@ HEAD = ("stream", "rows came", "rows there", "from (UTC)", "to (UTC)")
 
 
 class Connector:
-    """The connector, with its config. Whichever command says it: a warning is shown, a new config is kept."""
+    """The connector, with its config. For every command, warnings are shown and a new config is saved."""
 
     def __init__(self, file: Path, settings: list[str], part: Part, work: Path) -> None:
         self._process: Popen[bytes] | None = None
@@ -62,7 +62,7 @@ class Connector:
         with Popen([sys.executable, *words], stdin=DEVNULL, stdout=PIPE) as self._process:
             try:
                 for line in self._process.stdout or ():
-                    if line.endswith(b"\n"):  # else the connector was killed while it wrote
+                    if line.endswith(b"\n"):  # otherwise the connector was killed while it wrote
                         self._hear(message := json.loads(line))
                         yield line, message
             except BaseException:
@@ -71,16 +71,16 @@ class Connector:
         code = self._process.returncode
         self.exit_code, self._process = code if code >= 0 else 128 - code, None
         if command != "read" and (code or self._stopped):
-            sys.exit(self._stopped or self.exit_code)  # without these answers there is nothing to read; it has said why
+            sys.exit(self._stopped or self.exit_code)  # there is nothing to read; it has reported why
 
     def _stop(self, number: int, _: Any) -> None:
         self._stopped = 128 + number
         if self._process is None:
             sys.exit(self._stopped)
-        self._process.send_signal(number)  # one that has ended gets none: what it has written is still to be read
+        self._process.send_signal(number)  # not if it has ended: its output must still be read
 
     def _hear(self, message: Json) -> None:
-        """See to what any command may say. A sentence is shown once: a wrong key fails each stream with the same."""
+        """Handle a message of any command. Each sentence is shown once: a wrong key fails all streams with the same."""
         match message:
             case {"trace": {"error": {"message": why}}} | {
                 "log": {"level": "FATAL" | "ERROR" | "WARN", "message": why}
@@ -88,9 +88,9 @@ class Connector:
                 # On a terminal the connector shows it itself.
                 if why not in self._shown and not sys.stderr.isatty():
                     self._shown.add(why)
-                    sys.stderr.write(f"{why}\n")  # at once, for the connector writes there too
+                    sys.stderr.write(f"{why}\n")  # at once, because the connector writes there too
             case {"control": {"connectorConfig": {"config": dict(config)}}}:
-                # Saved is what the connector has changed, and not what was set for this run.
+                # Save what the connector has changed, but not what was set for this run.
                 changed = {name: value for name, value in config.items() if self.config.get(name) != value}
                 write_config(self._file, read_config(self._file) | changed)
                 write_config(self._passed, config)
@@ -102,11 +102,11 @@ def read_config(file: Path) -> Json:
     try:
         return dict(json.loads(file.read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        sys.exit(f"CONFIG: {file} is no file that holds a JSON object ({error}).")
+        sys.exit(f"CONFIG: {file} is not a file with a JSON object ({error}).")
 
 
 def write_config(file: Path, config: Json) -> None:
-    """At any moment either the old config is there or the new one, for the same people to read."""
+    """Save the config: at any moment, either the old file or the new one exists, with the same permissions."""
     new = file.with_name(file.name + ".new")
     new.touch(mode=0o600)
     new.write_text(json.dumps(config, indent=2) + "\n", "utf-8")
@@ -121,7 +121,7 @@ def configured(streams: list[Json], in_full: bool) -> list[Json]:
 
 
 def read(connector: Connector, tables: dict[str, Table], work: Path) -> None:
-    """Read the streams into their tables. Whatever becomes of it, what a STATE has covered is there."""
+    """Read the streams into their tables. Whatever happens, what a STATE covers is saved."""
     catalog, state = work / "catalog.json", work / "state.json"
     catalog.write_text(json.dumps({"streams": [table.configured for table in tables.values()]}), "utf-8")
     state.write_text(json.dumps([table.state for table in tables.values() if table.state]), "utf-8")
@@ -147,22 +147,22 @@ def show(rows: list[tuple[str, ...]]) -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Reads with this connector into a DuckDB database.")
-    parser.add_argument("--config", type=Path, help="the connector's config; without it, the sandbox is read")
+    parser.add_argument("--config", type=Path, help="the connector's config; default: the sandbox's")
     parser.add_argument("--database", type=Path, help="the DuckDB file; default: secrets/(name of the config).duckdb")
-    parser.add_argument("--streams", default="", help="which, with commas between them; default: all")
+    parser.add_argument("--streams", default="", help="the streams to read, separated by commas; default: all")
     parser.add_argument("--part", type=Part.read, default=Part(), metavar="NAME=I/N", help="part I of N of a list")
     parser.add_argument("--once", default="", help="streams that do not depend on that list, for part 1 alone")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the config")
-    parser.add_argument("--full", action="store_true", help="read everything anew, then put it in place of the tables")
+    parser.add_argument("--full", action="store_true", help="read everything again, then replace the tables")
     return parser.parse_args()
 
 
 def main(args: argparse.Namespace, stack: ExitStack) -> int:
-    """Sync, and show what came. -> exit code"""
+    """Sync, and show the result. -> exit code"""
     whole = args.database or ROOT / "secrets" / f"{args.config.stem if args.config else 'sandbox'}.duckdb"
     path: Path = args.part.database(whole)
     database = stack.enter_context(connect(path))
-    work = path.with_name(path.name + ".work")  # beside it, where there is room for rows
+    work = path.with_name(path.name + ".work")  # next to the database, where there is space for rows
     shutil.rmtree(work, ignore_errors=True)  # of a sync that was killed
     work.mkdir(mode=0o700)
     stack.callback(shutil.rmtree, work)

@@ -1,19 +1,19 @@
 """Keeps streams as tables of a DuckDB database, each with the state that goes with its rows.
 
-What a destination owes to RECORD and STATE. A STATE says: all that the RECORDs before it hold need not be sent again.
-So it may be kept only together with those rows. If it came into the database before them, a crash in between would lose
-them for good; if after them, they would come twice. Here both go in one transaction, and the state in the database is
-true at any moment, whatever is killed:
+What a destination must do with RECORD and STATE. A STATE says: the RECORDs before it need not be sent again. So it must
+be saved together with those rows. If it were saved before them, a crash in between would lose them for good; if after
+them, they would come twice. Here both are saved in one transaction, so the state in the database is true at any moment,
+whatever is killed:
 
-    RECORD     its line goes into a file, the spool: a database takes rows by the thousand far faster than singly
+    RECORD     its line goes into a file, the spool: a database loads thousands of rows far faster than single ones
     STATE      covers the lines so far; with this STATE or a later one they are loaded:
                    BEGIN; the rows replace those with their keys; the STATE replaces the one before it; COMMIT
-    COMPLETE   all has been read: the rest is loaded, and a full refresh takes its table's place
-    the end    lines that no STATE has covered are thrown away: the next read sends them again
+    COMPLETE   everything has been read: the rest is loaded, and a full refresh replaces its table
+    the end    lines that no STATE covers are discarded: the next read sends them again
 
-A full refresh must not empty a table before it has read the whole of another. So it fills a table beside it, with a
-state of its own, and changes places at COMPLETE. If it fails, that table stays, and the next attempt has the same
-sync_id, by which the connector knows that its state still counts. (A stream that is not resumable begins again.)
+A full refresh must not empty a table before it has read everything again. So it fills a second table, with its own
+state, which replaces the first one at COMPLETE. If it fails, the second table stays, and the next attempt has the same
+sync_id, which tells the connector that the state is still valid. (A stream that is not resumable starts over.)
 """
 
 import json
@@ -26,7 +26,7 @@ import duckdb
 
 Json = dict[str, Any]
 
-BESIDE = "_refresh_of_"  # with this begins the name of a table that a full refresh is filling
+BESIDE = "_refresh_of_"  # the prefix of the name of a table that a full refresh is filling
 MIN_INTERVAL = 1.0  # seconds between two loads: each costs some milliseconds, however few its rows
 TYPES = {"boolean": "BOOLEAN", "integer": "BIGINT", "number": "DOUBLE", "string": "VARCHAR"}
 TYPES |= {"date": "DATE", "date-time": "TIMESTAMP WITH TIME ZONE", "timestamp_without_timezone": "TIMESTAMP"}
@@ -51,7 +51,7 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def column_type(schema: Json) -> str:
-    """The type of a column for values of a JSON Schema; what has parts, or several types, stays JSON."""
+    """The column type for values of a JSON Schema; objects, lists and mixed types stay JSON."""
     said = schema.get("type", [])
     kinds = [kind for kind in ([said] if isinstance(said, str) else said) if kind != "null"]
     names = (schema.get("airbyte_type"), schema.get("format"), *kinds) if len(kinds) == 1 else ()
@@ -59,15 +59,15 @@ def column_type(schema: Json) -> str:
 
 
 def quoted(name: str) -> str:
-    """A name as SQL has it."""
+    """A name, quoted for SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
 class Table:
     """One stream of the configured catalog, in the database.
 
-    A table that is made anew has no state. So whoever drops one has the stream read from its start. What fails between
-    BEGIN and COMMIT ends the program, and the database takes back all that came after BEGIN.
+    A new table has no state. So if you drop a table, its stream is read from the start. A failure between BEGIN and
+    COMMIT ends the program, and the database rolls back everything since BEGIN.
     """
 
     def __init__(self, database: duckdb.DuckDBPyConnection, configured: Json, spool: Path) -> None:
@@ -89,11 +89,11 @@ class Table:
         self.state: Json | None = json.loads(state) if state else None
 
     def record(self, line: bytes) -> None:
-        """A RECORD has come."""
+        """Handle a RECORD."""
         self._spool.write(line)
 
     def checkpoint(self, state: Json) -> None:
-        """A STATE has come."""
+        """Handle a STATE."""
         self.state, self._covered = state, self._spool.tell()
         if time.monotonic() - self._loaded >= MIN_INTERVAL:
             self.load()
@@ -104,7 +104,7 @@ class Table:
         self.load(completed=True)
 
     def load(self, completed: bool = False) -> None:
-        """Put what a STATE has covered into the database, with that STATE, and throw the rest of the spool away."""
+        """Load what a STATE covers into the database, with that STATE, and discard the rest of the spool."""
         self._spool.truncate(self._covered)
         self._do("BEGIN")
         if self._covered:
@@ -118,7 +118,7 @@ class Table:
         self._covered, self._loaded = 0, time.monotonic()
 
     def summary(self) -> tuple[str, ...]:
-        """The stream, how many rows came, how many are there, and from where to where they go by the cursor."""
+        """The stream, the numbers of new and of all rows, and the first and last cursor value."""
         ends = [f"left({end}({field})::VARCHAR, 16)" for field in self._cursor[:1] for end in ("min", "max")]
         ((rows, *found),) = self._do(f"SELECT {', '.join(['count(*)', *ends])} FROM {quoted(self.name)}")
         return self.name, f"{self.rows_came:,}", f"{rows:,}", *(end or "" for end in found or ("", ""))
@@ -127,7 +127,7 @@ class Table:
         return self._database.execute(sql, values).fetchall()
 
     def _begin(self, resumable: bool) -> None:
-        """See to the stream's table, and to the one beside it: a new one has no rows, and so no state."""
+        """Create the stream's table, and the second one: a new table has no rows, and so no state."""
         columns = "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ?"
         there = {table: dict(self._do(columns, table)) for table in (self.name, self._into)}
         if self._in_full and not (resumable and there[self._into] == self._columns):
@@ -149,7 +149,7 @@ class Table:
         self._do("COMMIT")
 
     def _replace(self) -> None:
-        """The spooled rows take the place of those with their keys; of several with one key the last one counts."""
+        """The spooled rows replace those with their keys; of several with the same key, the last one counts."""
         lines = "read_json(?, format = 'newline_delimited', columns = {'record': ?}, maximum_object_size = 33554432)"
         came = f"CREATE OR REPLACE TEMP TABLE _came AS SELECT unnest(record.data) FROM {lines}"
         self._do(came, str(self._path), f"STRUCT(data STRUCT({self._fields}))")
@@ -162,7 +162,7 @@ class Table:
         self.rows_came += rows
 
     def _take_place(self) -> None:
-        """What the full refresh has filled becomes the stream's table, and its state that table's."""
+        """The table that the full refresh has filled becomes the stream's table, with its state."""
         self._do(f"DROP TABLE {quoted(self.name)}")
         self._do(f"ALTER TABLE {quoted(self._into)} RENAME TO {quoted(self.name)}")
         self._do("DELETE FROM _state WHERE name = ?", self.name)

@@ -1,10 +1,10 @@
-"""Draws docs/splits.svg from real runs: what a destination holds after Apple's split of 2005-02-28, synced day by day.
+"""Draws docs/splits.svg from real runs: what a destination contains after Apple's split of 2005-02-28, synced daily.
 
     python docs/draw_splits.py
 
-Two destinations are kept, both upserted by the primary key. One is fed by the connector as it is. The other by a
-naive increment: the same connector, but the API refuses to list splits, and no day is read twice. At the end both are
-compared with a full refresh. Needs the connector's dependencies, and nothing of its own.
+There are two destinations, both upserted by the primary key. One gets its rows from the connector, the other from a
+naive increment: the same connector, but the API refuses to list splits, and no day is read twice. At the end, both are
+compared with a full refresh. Needs only the connector's dependencies.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Rows = dict[str, dict[str, Any]]  # by timestamp; there is one ticker only
 
 
 class Destination:
-    """What one connection has written, and the state that it goes on from."""
+    """What one connection has written, and the state that it resumes from."""
 
     def __init__(self, folder: Path, **options: Any) -> None:
         self.rows: Rows = {}
@@ -42,7 +42,7 @@ class Destination:
         self._state.write_text("[]")
 
     def sync(self, api: SandboxApi, last_day: date) -> tuple[int, int]:
-        """Read up to that day, on the morning after it. -> rows written, requests made"""
+        """Read up to that day, on the next morning. -> rows written, requests made"""
         api.today = str(weekday_after(last_day))
         before = len(api.requests)
         options = {**self._options, "end_date": str(last_day), "requests_per_minute": 0, "api_url": api.url}
@@ -63,7 +63,7 @@ def weekday_after(day: date) -> date:
 
 
 def destinations() -> tuple[Rows, Rows, Rows, list[str]]:
-    """What is in the destination: naive, ours, after a full refresh; and a line of the table for each of our syncs."""
+    """The destinations: naive, ours, after a full refresh; and a table line for each of our syncs."""
     table = ["last day read | requests | rows written"]
     with SandboxApi() as api, tempfile.TemporaryDirectory() as folder:
         naive = Destination(Path(folder, "naive"), lookback_days=0)

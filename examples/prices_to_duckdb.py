@@ -20,7 +20,7 @@ import airbyte
 import matplotlib as mpl
 import pandas as pd
 
-mpl.use("Agg")  # draws into a file, without a window
+mpl.use("Agg")  # draws to a file, without a window
 from matplotlib import pyplot as plt
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,7 +37,7 @@ CONFIG = {
 DATABASE = ROOT / "examples" / "prices.duckdb"
 PICTURE = ROOT / "docs" / "example.png"
 
-# `close` is adjusted: told in shares of today. Times the splits since then, it is the price that was paid on the day.
+# `close` is adjusted, in today's shares. Multiplied by the later splits, it is the price paid on that day.
 PAID = """
 CREATE OR REPLACE VIEW paid AS
 SELECT stock_ticker AS ticker, date, CAST(close AS DOUBLE) AS close, close * coalesce(later.ratio, 1.0) AS paid
@@ -64,7 +64,7 @@ def read(api_url: str) -> airbyte.ReadResult:
 
 
 def draw(prices: pd.DataFrame, splits: pd.DataFrame) -> None:
-    """Each ticker's price; dotted, where a split makes it another one, what was paid on the day."""
+    """Each ticker's price; dotted: the price paid on the day, where a split changes it."""
     figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
     for (ticker, rows), color in zip(prices.groupby("ticker"), ("tab:blue", "tab:gray"), strict=True):
         axes.plot(rows["date"], rows["close"], color=color, label=f"{ticker}, adjusted for splits")

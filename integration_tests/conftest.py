@@ -1,11 +1,11 @@
-"""What the integration tests share: a sandbox, and a connector that runs against it as a process of its own.
+"""What the integration tests share: a sandbox, and a connector that runs against it as a separate process.
 
     def test_rows_come_out(connector, real_prices):
         run = connector.read(tickers=["IBM"])
         assert run.rows() == real_prices("IBM", "2012-01-03", "2012-03-30")
 
-A test knows the connector by stdout, stderr and exit code only. Every line of every run is held against the
-protocol here, so no test has to think of it: see `Run`.
+A test sees only the connector's stdout, stderr and exit code. Every line of every run is checked against the
+protocol here, so no test needs to do it: see `Run`.
 """
 
 from __future__ import annotations
@@ -82,11 +82,11 @@ class Run:
         return [message[PAYLOADS[kind]] for message in self.messages if message["type"] == kind]
 
     def rows(self, stream: str = "stock_prices") -> list[Row]:
-        """The stream's rows, in the order in which they came."""
+        """The stream's rows, in order."""
         return [record["data"] for record in self.of_type("RECORD") if record["stream"] == stream]
 
     def table(self, stream: str = "stock_prices") -> dict[tuple, Row]:
-        """The stream's rows by primary key, so that `destination |= run.table()` is what a destination does."""
+        """The stream's rows by primary key: `destination |= run.table()` does what a destination does."""
         return {tuple(row[name] for name in PRIMARY_KEYS[stream]): from_the_api(row) for row in self.rows(stream)}
 
     def states(self, stream: str = "stock_prices") -> list[Row]:
@@ -103,7 +103,7 @@ class Run:
         return list(last.values())
 
     def statuses(self, stream: str = "stock_prices") -> list[str]:
-        """STARTED, RUNNING and so on, in the order in which they came."""
+        """STARTED, RUNNING and so on, in order."""
         told = [trace["stream_status"] for trace in self.of_type("TRACE") if trace["type"] == "STREAM_STATUS"]
         return [status["status"] for status in told if status["stream_descriptor"]["name"] == stream]
 
@@ -117,7 +117,7 @@ class Run:
         return error
 
     def logs(self, level: str = "") -> str:
-        """What was logged (at a level), a line each."""
+        """The log messages (of a level), one per line."""
         return "\n".join(log["message"] for log in self.of_type("LOG") if level in ("", log["level"]))
 
     def status(self) -> tuple[str, str]:
@@ -126,7 +126,7 @@ class Run:
         return status["status"], status.get("message", "")
 
     def killed_after(self, lines: int) -> Run:
-        """What a reader would have got, had the process been killed after so many lines."""
+        """The run as if the process had been killed after this many lines."""
         return Run(self.messages[:lines], "", -9)
 
     def killed_after_each_state(self) -> list[Run]:
@@ -136,7 +136,7 @@ class Run:
 
 
 class Connector:
-    """Runs the connector against a sandbox. Words of the config come as keywords: check(tickers=["AAPL"])."""
+    """Runs the connector against a sandbox. Config options are keyword arguments: check(tickers=["AAPL"])."""
 
     def __init__(self, folder: Path, url: str, root: Path = ROOT) -> None:
         self.folder = folder
@@ -166,12 +166,12 @@ class Connector:
         return self.run("read", *files, *options)
 
     def read_each(self, settings: Iterable[dict[str, Any]]) -> list[Run]:
-        """A read for each of these settings; they do not depend on each other, so two run at a time."""
+        """A read for each of these settings; they are independent, so two run at a time."""
         with ThreadPoolExecutor(2) as pool:
             return list(pool.map(lambda one: self.read(**one), settings))
 
     def run(self, *arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> Run:
-        """Run a command to its end. Fails the test if it takes too long, or if its output is not as it must be."""
+        """Run a command to its end. Fails the test if it takes too long, or if its output is invalid."""
         started = time.monotonic()
         process = self.start(*arguments, env=env, cwd=cwd)
         try:
@@ -183,13 +183,13 @@ class Connector:
         return judged(stdout, stderr.decode(), process.returncode, time.monotonic() - started, self.secrets(arguments))
 
     def start(self, *arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> subprocess.Popen:
-        """Begin a command; for tests that stop it, or read its output themselves."""
+        """Start a command, for tests that stop it or read its output themselves."""
         command = [sys.executable, str(self.root / "main.py"), *arguments]
         pipe, cwd = subprocess.PIPE, cwd or self.root
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=env, cwd=cwd)
 
     def config(self, **changes: Any) -> str:
-        """A config file: the usual config and these changes; None takes a field out."""
+        """A config file: the usual config with these changes; None removes a field."""
         config = {**USUAL_CONFIG, "api_url": self.url, **changes}
         return self.file({name: value for name, value in config.items() if value is not None})
 
@@ -200,7 +200,7 @@ class Connector:
         return self.file({**config, "api_url": self.url})
 
     def catalog(self, streams: Iterable[str], mode: str) -> Row:
-        """A configured catalog; of a stream it says no more than the name, which is all that a source may rely on."""
+        """A configured catalog; a stream has only its name, which is all that a source can rely on."""
         entries = [
             {
                 "stream": {"name": name, "json_schema": {}, "supported_sync_modes": ["full_refresh", "incremental"]},
@@ -212,13 +212,13 @@ class Connector:
         return {"streams": entries}
 
     def file(self, content: Any) -> str:
-        """A new file with this content: text as it is, anything else as JSON. -> its path."""
+        """A new file with this content: text unchanged, anything else as JSON. -> its path."""
         path = self.folder / f"{next(self._numbers)}.json"
         path.write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
         return str(path)
 
     def secrets(self, arguments: Sequence[str]) -> list[str]:
-        """The key in the config file of these arguments, if there is one to be read."""
+        """The key in the config file of these arguments, if there is one."""
         for word in arguments:
             path = Path(word.removeprefix("--config="))
             try:
@@ -231,24 +231,24 @@ class Connector:
 
 
 def judged(stdout: bytes, stderr: str, exit_code: int, seconds: float, secrets: Iterable[str]) -> Run:
-    """The run, if it kept to the rules that hold for every run; else the test fails here."""
+    """The run, if it follows the rules for every run; otherwise the test fails here."""
     lines = stdout.decode("utf-8").split("\n")[:-1]
-    assert not stdout or stdout.endswith(b"\n"), "the last line is cut off"
+    assert not stdout or stdout.endswith(b"\n"), "the last line is truncated"
     for secret in secrets:
         for spelling in spellings(secret):
-            assert spelling not in stdout.decode() + stderr, f"the key got out, spelt {spelling}"
+            assert spelling not in stdout.decode() + stderr, f"the key leaked, spelled {spelling}"
     run = Run([valid(line) for line in lines], stderr, exit_code, seconds, lines)
     if exit_code in (0, 1):
         assert stderr == ""  # Airbyte shows each of its lines as an error
         counted = sum(state["sourceStats"]["recordCount"] for state in run.of_type("STATE"))
-        assert counted == len(run.of_type("RECORD")), "the platform counts along, and would find a difference"
+        assert counted == len(run.of_type("RECORD")), "the platform counts too, and would find a difference"
     return run
 
 
 def valid(line: str) -> Message:
-    """The message in a line. Fails unless the protocol's models take it as it is, without turning a type into another.
+    """The message in a line. Fails unless the protocol's models accept it without converting a type.
 
-    (pydantic, which they are made of, would take "5" for a number.)
+    (pydantic, on which they are based, would accept "5" as a number.)
     """
     message = json.loads(line, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
     assert set(message) == {"type", PAYLOADS[message["type"]]}, line
@@ -276,7 +276,7 @@ def holds_null(value: Any) -> bool:
 
 
 def spellings(secret: str) -> set[str]:
-    """The ways in which a secret may stand in a text."""
+    """The spellings of a secret."""
     coded = base64.b64encode(secret.encode()).decode().rstrip("=")
     found = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), repr(secret)[1:-1]}
     return found | {json.dumps(secret)[1:-1], json.dumps(json.dumps(secret)[1:-1])[1:-1], coded}
@@ -284,7 +284,7 @@ def spellings(secret: str) -> set[str]:
 
 @pytest.fixture(scope="session")
 def connect(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Connector]:
-    """Makes connectors, for tests that need several; each writes its files into a folder of its own."""
+    """Makes connectors, for tests that need several; each writes its files to its own folder."""
     return lambda url, root=ROOT: Connector(tmp_path_factory.mktemp("connector"), url, root)
 
 
@@ -314,7 +314,7 @@ def real_prices(api: SandboxApi) -> Callable[..., list[Row]]:
 def right(real_prices: Callable[..., list[Row]]) -> Callable[..., dict[tuple, Row]]:
     """right(tickers, first, last): the table as a full refresh would make it now.
 
-    A table is what a destination holds: rows by primary key, each sync's rows put over the earlier ones.
+    A table is the content of a destination: rows by primary key, where each sync's rows replace earlier ones.
     """
 
     def table(tickers: Iterable[str], first: str, last: str, adjusted: bool = True) -> dict[tuple, Row]:
@@ -344,14 +344,14 @@ def price_row(ticker: str, day: sandbox_data.Day, adjusted: bool) -> Row:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Shell]:
-    """A shell in a folder that is like a fresh clone: what the docs tell people to do is done there."""
+    """A shell in a folder like a fresh clone, to run the commands in the docs."""
     with Shell(clone(tmp_path / "source-stock-ticker")) as shell:
         yield shell
 
 
 @pytest.fixture
 def plain_environment() -> dict[str, str]:
-    """The variables of this process without those that say something about language, time zone or Python."""
+    """The variables of this process without those for language, time zone or Python."""
     return {
         name: value
         for name, value in os.environ.items()

@@ -1,4 +1,4 @@
-"""How the tests of `make new` and `make update` make copies, and run what people run in them."""
+"""Makes copies for the tests of `make new` and `make update`, and runs what people run in them."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def run(command: list[str], folder: Path, **env: str) -> Done:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """Every file under a folder: path -> bytes; not what git, Python and its tools leave there."""
+    """Every file in a folder: path -> bytes; without what git, Python and its tools leave there."""
     paths = {file.relative_to(folder): file for file in folder.rglob("*") if file.is_file()}
     return {path.as_posix(): file.read_bytes() for path, file in paths.items() if not LEFT_BY_TOOLS & set(path.parts)}
 
 
 def commit(folder: Path) -> None:
-    """Commit all that there is, as its user would."""
+    """Commit everything, as its user would."""
     for words in (["add", "--all"], ["-c", "user.name=a", "-c", "user.email=a@b.example", "commit", "-qm", "mine"]):
         assert run(["git", *words], folder).returncode == 0
 
 
 class Make:
-    """A function: a folder and targets -> what make did there, with this Python in the place of a new environment."""
+    """A function: a folder and targets -> what make did there, with this Python instead of a new environment."""
 
     def __init__(self, environment: Path) -> None:
         self._environment = environment

@@ -25,7 +25,7 @@ docs/four-commands.md continues from here: it resumes from a STATE. README.md sh
 
 
 def worth_a_look(messages: list[dict]) -> list[dict | None]:
-    """Answers and errors, the first three records (None: more follow), and the last state."""
+    """Results and errors, the first three records (None: more follow), and the last state."""
     records = [m for m in messages if m["type"] == "RECORD"]
     states = [m for m in messages if m["type"] == "STATE"]
     answers = [m for m in messages if m["type"] in ("SPEC", "CONNECTION_STATUS", "CATALOG")]
@@ -34,7 +34,7 @@ def worth_a_look(messages: list[dict]) -> list[dict | None]:
 
 
 def run(command: list[str], config: Path) -> bool:
-    """Run one command with that config, print it as one would type it and what came out; True if it succeeded."""
+    """Run one command with that config, print it as typed, with its output; True if it succeeded."""
     print("\n$ python main.py", *command, flush=True)
     real = [str(config) if word == CONFIG else word for word in command]
     done = subprocess.run(
@@ -47,7 +47,7 @@ def run(command: list[str], config: Path) -> bool:
         print(line if len(line) <= width else line[:width] + " ...")
     counts = Counter(message["type"] for message in messages)
     print("  =", ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "no output")
-    # A check that answers FAILED exits with 0: it did its work. A demo it is not.
+    # A check that reports FAILED exits with 0, because it did its work. A demo must not.
     refused = any(message.get("connectionStatus", {}).get("status") == "FAILED" for message in messages)
     return done.returncode == 0 and not refused
 
@@ -61,7 +61,7 @@ def main() -> int:
             api = stack.enter_context(SandboxApi(port=0))
             config = Path(stack.enter_context(tempfile.TemporaryDirectory()), "config.json")
             config.write_text(json.dumps(json.loads((ROOT / CONFIG).read_text()) | {"api_url": api.url}))
-            print(f"Port {PORT} is taken. Below, {CONFIG} stands for a copy of it that names a free port.")
+            print(f"Port {PORT} is taken. Below, {CONFIG} means a copy of it with a free port.")
         print(f"The sandbox answers at {api.url} like the API does.")
         with_config = ["--config", CONFIG]
         commands = [["spec"], ["check", *with_config], ["discover", *with_config]]
@@ -75,4 +75,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        sys.exit(130)  # as the shell says it; no traceback for a Ctrl-C
+        sys.exit(130)  # like a shell; no traceback for a Ctrl-C

@@ -1,6 +1,6 @@
-"""Every fault that an API, a proxy or a network can show, and what is promised of it: FAULTS and NOBODY_THERE.
+"""Lists every fault of an API, a proxy or a network, and the promise for each: FAULTS and NOBODY_THERE.
 
-A fault is what the sandbox does instead of answering; test_fault_matrix.py plays them all.
+A fault is what the sandbox does instead of responding; test_fault_matrix.py runs them all.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def not_a_number(row: Row) -> None:
 
 
 def huge_number(row: Row) -> None:
-    """A whole number that no database holds, in a key; where that is no whole number, one of another type too."""
+    """A whole number too large for any database, in a key; for a string key it is also the wrong type."""
     row |= {"t": 1e30} if "t" in row else {"id": 1e30, "date": 1e30, "ticker": 1e30}
 
 
@@ -130,7 +130,7 @@ def huge(handler: Any) -> None:
 
 
 def bomb(handler: Any) -> None:
-    """100 KB that unpack to 100 MB."""
+    """100 KB that decompress to 100 MB."""
     handler.send(200, {"Content-Encoding": "gzip"}, packed())
 
 
@@ -140,7 +140,7 @@ def packed() -> bytes:
 
 
 def pieces(handler: Any) -> None:
-    """No larger than an honest response, and thirty times as much once it is unpacked."""
+    """No larger than an honest response, but thirty times as large when decoded."""
     handler.send(200, {}, b"[" + b"[]," * MEGABYTE + b"[]]")
 
 
@@ -150,7 +150,7 @@ def no_http(handler: Any) -> None:
 
 
 def dripping(first: bytes, drop: bytes = b"x") -> Callable[[Any], None]:
-    """Some bytes at once, and then one each second, so that no single wait is long."""
+    """Some bytes at once, and then one per second, so no single wait is long."""
 
     def serve(handler: Any) -> None:
         handler.close_connection = True
@@ -171,7 +171,7 @@ def in_seconds(handler: Any) -> None:
 
 
 class Fault(NamedTuple):
-    """serve: what the sandbox does. If it stays, words and kind (failure_type) are told; no words: it does no harm."""
+    """serve: what the sandbox does. If permanent, words and kind (failure_type) are reported; no words: harmless."""
 
     serve: Any
     words: str = ""
@@ -219,7 +219,7 @@ FAULTS: dict[str, Fault] = {
     "reset": transient("reset", "connection broke"),
     "closed in mid-body": transient("half", "connection broke"),
     "reset in mid-body": transient(reset_in_mid_body, "connection broke"),
-    "no HTTP": transient(no_http, "answer is not HTTP"),
+    "no HTTP": transient(no_http, "response is not HTTP"),
     "slow headers": Fault(("slow", 0.3)),
     "slow body": Fault(("slow", 0, 0.3)),
     "headers too late": transient(("slow", 100), "in time", minutes=True),
@@ -232,11 +232,11 @@ FAULTS: dict[str, Fault] = {
         minutes=True,
     ),
     "100 Continue without end": transient(dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), "in time", minutes=True),
-    # Not what was asked for
+    # Not what was requested
     "truncated JSON": Fault("truncated", "not JSON"),
     "truncated gzip": Fault("truncated_gzip", "not JSON"),
     "no gzip, though it says so": transient(
-        lambda handler: handler.send(200, {"Content-Encoding": "gzip"}, b"{}"), "cannot be unpacked"
+        lambda handler: handler.send(200, {"Content-Encoding": "gzip"}, b"{}"), "cannot be decompressed"
     ),
     "not UTF-8": Fault("garbage", "not JSON"),
     "a web page": Fault("html", "not JSON"),
@@ -251,7 +251,7 @@ FAULTS: dict[str, Fault] = {
     "an empty object": Fault(("status", 200, {}, {}), "The API sent "),
     "null": Fault(("status", 200, {}, b"null"), "The API"),
     "results absent, though counted": Fault(changed(counted_without_rows), "The API sent "),
-    # Of dividends and splits the API gives no count: there it cannot be told from "there are none".
+    # The API gives no count for dividends and splits, so this looks like "there are none".
     "results null": Fault(with_results(None), "The API sent ", passes=False, harmless="dividends splits"),
     "results are {}": Fault(with_results({}), "The API"),
     "results are a string": Fault(with_results("many"), "The API"),
@@ -264,17 +264,17 @@ FAULTS: dict[str, Fault] = {
     "a number beyond 64 bits": Fault(changed_rows(huge_number), "Expected `", in_check=""),
     "each row twice": Fault(changed(twice)),
     # Links and redirects
-    "a next_url that repeats": Fault(next_page(lambda url, path: url + path), "circle", **NO_PAGES),
+    "a next_url that repeats": Fault(next_page(lambda url, path: url + path), "form a loop", **NO_PAGES),
     "next_urls that lead in a circle": Fault(
         next_page(lambda url, path: url + (path.removesuffix("&a=1") if "&a=1" in path else f"{path}&a=1")),
-        "circle",
+        "form a loop",
         **NO_PAGES,
     ),
     "next_urls without an end": Fault(ever_new_page, "nothing new", minutes=True, passes=False, **NO_PAGES),
     "a next_url on another host": Fault(
         next_page(lambda url, path: ELSEWHERE.url.replace("localhost", "127.0.0.1") + path), "another host", **NO_PAGES
     ),
-    "a next_url that is a number": Fault(next_page(lambda url, path: 5), "A link of the API", **NO_PAGES),
+    "a next_url that is a number": Fault(next_page(lambda url, path: 5), "A link from the API", **NO_PAGES),
     "a next_url that is http": Fault(http_links),
     "a redirect to another host": Fault(
         lambda handler: handler.send(302, {"Location": ELSEWHERE.url + handler.path}, b""), "redirects", passes=False
@@ -286,6 +286,6 @@ FAULTS: dict[str, Fault] = {
 
 NOBODY_THERE: dict[str, tuple[Callable[[SandboxApi], str], str]] = {
     "connection refused": (lambda api: f"http://localhost:{unused_port()}", "connection refused"),
-    "https where http is spoken": (lambda api: api.url.replace("http:", "https:"), "no secure connection (TLS)"),
-    "no such host": (lambda api: "https://nowhere.invalid", "https://nowhere.invalid did not serve us"),
+    "https where http is spoken": (lambda api: api.url.replace("http:", "https:"), "secure connection (TLS) failed"),
+    "no such host": (lambda api: "https://nowhere.invalid", "No usable response from https://nowhere.invalid"),
 }

@@ -1,4 +1,4 @@
-"""Reads a part of what a process writes, and ends the process in one way or another."""
+"""Reads a part of a process's output, and ends the process in one of several ways."""
 
 import os
 import subprocess
@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-LONGEST_END = 10  # seconds in which a process must end whose reader has gone, or that was told to
+LONGEST_END = 10  # seconds in which a process must end after its reader is gone or it was stopped
 
 
 def ended(process: subprocess.Popen, *exit_codes: int) -> None:
-    """Fails unless the process ends by itself soon, by one of these codes, and quietly."""
+    """Fails unless the process soon ends by itself, quietly, with one of these codes."""
     try:
         code = process.wait(timeout=LONGEST_END)
     except subprocess.TimeoutExpired:
@@ -44,7 +44,7 @@ def killed(process: subprocess.Popen) -> bytes:
 
 
 def told_to_stop(process: subprocess.Popen) -> bytes:
-    """SIGTERM, as Airbyte cancels a sync: the process dies by it, whatever it was doing."""
+    """SIGTERM, as when Airbyte cancels a sync: the process dies from it, whatever it was doing."""
     process.terminate()
     rest = read_up_to(process, 1 << 30)
     ended(process, -15, 0)
@@ -60,7 +60,7 @@ def without_reader(process: subprocess.Popen) -> bytes:
 
 
 def with_a_stalled_reader(process: subprocess.Popen) -> bytes:
-    """Nobody reads for a while, so that the pipe is full and the connector stands still; then the reader dies."""
+    """Nobody reads for a while, so the pipe fills up and the connector blocks; then the reader dies."""
     time.sleep(0.3)
     return without_reader(process)
 

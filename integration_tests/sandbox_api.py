@@ -1,10 +1,10 @@
-"""Answers like the Massive (ex Polygon.io) stock API, from real prices, on this machine.
+"""Responds like the Massive (formerly Polygon.io) stock API, from real prices, on this machine.
 
     python integration_tests/sandbox_api.py          for a person: http://localhost:8080, prints each request
     with SandboxApi(today="2005-03-01") as api:      for a test: api.url, on any free port, in a thread
 
-Three modules: what it knows (sandbox_data.py), how it speaks (here: endpoints, pages, refusals), and the server
-under it with its faults on demand (sandbox_server.py). To play another API, replace the first two.
+There are three modules: the data (sandbox_data.py), the API (here: endpoints, pages, refusals), and the server below
+them, with faults on demand (sandbox_server.py). To simulate another API, replace the first two.
 """
 
 import argparse
@@ -46,12 +46,12 @@ class Refusal(Exception):
 
 @dataclass(kw_only=True)
 class SandboxApi(Sandbox):
-    """The sandbox. Each attribute may be given at the start or set while it runs; dates are New York days."""
+    """The sandbox. You can pass each attribute at the start or set it while it runs; dates are New York days."""
 
     key: str = "sandbox-key"
     today: str = "2013-03-04"  # the first weekday after the prices; no price of this day or later is served
 
-    page_size: int | None = None  # most rows on a page, whatever `limit` asks for
+    page_size: int | None = None  # most rows on a page, whatever `limit` requests
     next_url_base: str = "https://api.massive.com"  # the real API names itself, whatever host was asked
     cursor_keeps_adjusted: bool = False  # the real cursors of bars hold limit and sort only: page 2 forgets `adjusted`
 
@@ -60,7 +60,7 @@ class SandboxApi(Sandbox):
     retry_after: str | None = None  # header of a 429
 
     plan_start: str | None = None  # first day of prices that the plan includes; None: all
-    plan_edge: str = "refuse"  # what becomes of a window that begins before it: "refuse" it or "clip" it silently
+    plan_edge: str = "refuse"  # what to do with a window that begins before it: "refuse" it or "clip" it silently
     forbidden: set[str] = field(default_factory=set)  # endpoints not in the plan, by the function's name: {"news"}
 
     prices: dict[str, list[data.Day]] = field(default_factory=lambda: dict(data.daily_prices()))
@@ -88,7 +88,7 @@ class SandboxApi(Sandbox):
         return Refusal(code, TOO_MANY if code == 429 else HTTPStatus(code).phrase).body
 
     def body(self, path: str, authorization: str) -> Any:
-        """What the endpoint of this path answers; raises Refusal."""
+        """The response of the endpoint for this path; raises Refusal."""
         url = urlsplit(path)
         query = dict(parse_qsl(url.query, keep_blank_values=True))
         self.admit(query.pop("apiKey", "") or authorization.partition("Bearer ")[2])
@@ -270,7 +270,7 @@ ENDPOINTS: dict[str, Callable[..., Any]] = {
 
 
 def ok() -> Row:
-    """What every good response says beside its results."""
+    """What every good response contains besides its results."""
     return {"status": "OK", "request_id": uuid.uuid4().hex}
 
 
@@ -285,7 +285,7 @@ def is_adjusted(query: Row) -> bool:
 
 
 def size(query: Row, usual: int, most: int) -> int:
-    """The page size that the query asks for, in rows."""
+    """The requested page size, in rows."""
     limit = int(query.get("limit", usual))
     if limit < 1:
         raise ValueError("limit must be at least 1")
@@ -363,8 +363,8 @@ def main() -> None:
         type=date.fromisoformat,
         help="New York date, YYYY-MM-DD; prices end before it",
     )
-    parser.add_argument("--rate", type=int, default=0, help="requests a minute; 0: no limit")
-    parser.add_argument("--fail", default="", help="faults to serve first, for example 429,503,drop")
+    parser.add_argument("--rate", type=int, default=0, help="requests per minute; 0: no limit")
+    parser.add_argument("--fail", default="", help="faults to send first, for example 429,503,drop")
     parser.add_argument("--quiet", action="store_true", help="do not print the requests")
     args = parser.parse_args()
     api = SandboxApi(port=args.port, key=args.key, today=str(args.today), rate_per_minute=args.rate, quiet=args.quiet)

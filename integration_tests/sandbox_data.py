@@ -1,9 +1,9 @@
-"""Says what the sandbox knows: real daily prices, the bars made of them, and the tables around them.
+"""Provides the sandbox's data: real daily prices, the bars made from them, and the other tables.
 
-No HTTP here. Dates are texts, `YYYY-MM-DD`, and mean New York trading days; `t` is in ms since 1970, UTC.
-Real: day bars, splits, tickers, exchanges, holidays. Worked out: dividends (from the prices, to within a few
+No HTTP here. Dates are strings, `YYYY-MM-DD`, and mean New York trading days; `t` is in ms since 1970, UTC.
+Real: day bars, splits, tickers, exchanges, holidays. Computed: dividends (from the prices, to within a few
 per cent of the true ones). Invented: the course of a day between its four known prices, and the news.
-The tables change with "today" as the API's do: nothing is listed before its time, and what is listed may still move.
+The tables change with "today" like the API's: nothing is listed before its time, and listed rows can still change.
 """
 
 import csv
@@ -59,7 +59,7 @@ def between(days: list[Day], first: str, last: str) -> list[Day]:
 
 
 def share_ratio(splits: Iterable[Row], ticker: str, day: str, as_of: str) -> float:
-    """How many shares of `as_of` one share of `day` has become: 4 after two splits of 2 for 1."""
+    """The number of shares at `as_of` for one share at `day`: 4 after two splits of 2 for 1."""
     return math.prod(
         split["split_to"] / split["split_from"]
         for split in splits
@@ -68,7 +68,7 @@ def share_ratio(splits: Iterable[Row], ticker: str, day: str, as_of: str) -> flo
 
 
 def adjusted(day: Day, ratio: float) -> Day:
-    """`day` counted in today's shares: prices divided by `ratio`, volume multiplied, rounded as the API rounds."""
+    """`day` in today's shares: prices divided by `ratio`, volume multiplied, rounded like the API."""
     prices = (round(price / ratio, 4) for price in day[1:5])
     return Day(day.date, *prices, float(round(day.volume * ratio)))
 
@@ -107,7 +107,7 @@ def minute_bars(day: Day) -> list[Row]:
 
 
 def line(start: float, end: float, steps: int) -> list[float]:
-    """`steps` prices from `start` on towards `end`, which is not among them."""
+    """`steps` prices from `start` towards `end`, without `end`."""
     return [round(start + (end - start) * i / steps, 4) for i in range(steps)]
 
 
@@ -173,7 +173,7 @@ def split_rows(splits: list[Row], today: str, until: str) -> list[Row]:
 
 
 def last_close(days: list[Day], splits: list[Row], ticker: str, day: str) -> float:
-    """The close before `day` in shares of `day`; infinity where there is none, so that a dividend weighs nothing."""
+    """The close before `day` in shares of `day`; infinity if there is none, so a dividend has no weight."""
     before = days[: bisect_left(days, (day,))][-1:]
     return before[0].close / share_ratio(splits, ticker, before[0].date, day) if before else math.inf
 
@@ -182,9 +182,9 @@ def last_close(days: list[Day], splits: list[Row], ticker: str, day: str) -> flo
 def dividends() -> tuple[Row, ...]:
     """The dividends, inferred: on an ex-dividend date the total return leaves the course of the price.
 
-    That gives the true dates, and the amounts to within a few per cent. When a dividend was declared and paid nobody
-    can infer: these fields are absent, as they are in some of the API's rows. All are taken to be quarterly but
-    MSFT's special of 2004.
+    That gives the true dates, and the amounts to within a few per cent. The days of declaration and payment are
+    unknown: these fields are absent, as in some of the API's rows. All dividends count as quarterly except
+    MSFT's special dividend of 2004.
     """
     rows = []
     for ticker, days in daily_prices().items():

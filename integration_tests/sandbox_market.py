@@ -1,4 +1,4 @@
-"""What may happen on the sandbox's market: weekdays, splits, many tickers at once; and the whole of it as a config."""
+"""Makes things happen on the sandbox's market: weekdays, splits, many tickers at once; and configs for the whole."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from conftest import Row
 
 
-SPARE_CALLS = {"requests_per_minute": 6000}  # a limit, so that calls are what counts; and one that nobody feels
+SPARE_CALLS = {"requests_per_minute": 6000}  # a limit, so calls are what counts; but too high to slow anything down
 
 MARKET = {"tickers": [], "start_date": "2012-05-14", "end_date": "2012-05-23", "lookback_days": 0}
 LISTED = ["AAPL", "FB", "GOOG", "IBM", "MSFT"]
@@ -33,7 +33,7 @@ def split(ticker: str, day: str, split_to: float) -> Row:
 
 
 def many(api: SandboxApi, number: int) -> list[str]:
-    """So many tickers, all with IBM's prices."""
+    """This many tickers, all with IBM's prices."""
     tickers = [f"T{n}" for n in range(number)]
     api.prices |= dict.fromkeys(tickers, api.prices["IBM"])
     return tickers

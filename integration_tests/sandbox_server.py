@@ -1,6 +1,6 @@
-"""Answers over HTTP on this machine, keeps a list of what was asked, and fails on demand.
+"""Responds over HTTP on this machine, keeps a list of the requests, and fails on demand.
 
-The ground under sandbox_api.py: it knows nothing of any API, and can stand under another one as it is.
+The base of sandbox_api.py: it knows nothing about any API, and works unchanged for others.
 """
 
 import argparse
@@ -45,9 +45,9 @@ class Asked(NamedTuple):
 
 @dataclass(kw_only=True)
 class Sandbox(ABC):
-    """A server in a thread: `with Sandbox() as api:`, then api.url. A subclass says what it answers.
+    """A server in a thread: `with Sandbox() as api:`, then api.url. A subclass defines its responses.
 
-    Each attribute may be given at the start or set while it runs.
+    You can pass each attribute at the start or set it while the server runs.
     """
 
     port: int = 0  # 0: any free one
@@ -78,7 +78,7 @@ class Sandbox(ABC):
         """The JSON body that goes with a code other than 200."""
 
     def __enter__(self: AnySandbox) -> AnySandbox:
-        self.stopped.clear()  # it may be started again, and then has the port it had
+        self.stopped.clear()  # it can be started again, on the same port
         self._server = Server(("127.0.0.1", self.port), type("Handler", (Handler,), {"api": self}))
         self.port = self._server.server_address[1]
         self.url = f"http://localhost:{self.port}"
@@ -91,28 +91,28 @@ class Sandbox(ABC):
         self._server.server_close()
 
     def fail_next(self, fault: Any, times: float = 1, path: str = "") -> None:
-        """Serves `fault` in place of the next `times` responses (math.inf: all) to a path with query that holds `path`.
+        """Sends `fault` instead of the next `times` responses (math.inf: all) to paths with query that contain `path`.
 
         A fault is a name in FAULTS ("drop"), a name with its arguments (("status", 503), ("slow", 0.5)), a function
-        of the Handler, or None: an ordinary response, so that a later fault hits the third request and not the first.
+        of the Handler, or None: an ordinary response, so a later fault affects the third request and not the first.
         """
         name = fault[0] if isinstance(fault, tuple) else fault
         if isinstance(name, str) and name not in FAULTS:
-            raise ValueError(f"{name} is none of the faults: {', '.join(FAULTS)}")
+            raise ValueError(f"{name} is not a fault; choose from {', '.join(FAULTS)}")
         with self._lock:
             self._faults.append([fault, times, path])
 
     def heal(self) -> None:
-        """From now on no fault is served."""
+        """From now on, send no faults."""
         with self._lock:
             self._faults = []
 
     def calls(self, part: str = "") -> list[str]:
-        """The paths (with query) asked for so far that hold `part`."""
+        """The paths (with query) requested so far that contain `part`."""
         return [path for _, path in list(self.requests) if part in path]
 
     def note(self, method: str, path: str, headers: dict[str, str]) -> Any:
-        """Writes a request down; the fault to answer it with, or None."""
+        """Records a request; returns the fault to respond with, or None."""
         with self._lock:
             self.requests.append((method, path))
             self.headers.append(headers)
@@ -124,7 +124,7 @@ class Sandbox(ABC):
 
 
 def serve(sandbox: type[Sandbox], told: str) -> None:
-    """A sandbox for a person, until Ctrl-C. told: what it says of itself, such as "key {api.key}"."""
+    """A sandbox for a person, until Ctrl-C. told: how it describes itself, such as "key {api.key}"."""
     parser = argparse.ArgumentParser(description="The API on this machine, with invented rows.")
     parser.add_argument("--port", type=int, default=8080)
     until_ctrl_c(sandbox(port=parser.parse_args().port, quiet=False), told)
@@ -137,13 +137,15 @@ def until_ctrl_c(sandbox: Sandbox, told: str) -> None:
             print(f"Sandbox at {api.url}, {told.format(api=api)}. Ctrl-C stops it.", flush=True)
             threading.Event().wait()
     except OSError as error:
-        sys.exit(f"Port {sandbox.port}: {error.strerror}. Is a sandbox running already? --port takes another.")
+        sys.exit(
+            f"Port {sandbox.port}: {error.strerror}. Is a sandbox already running? Choose another port with --port."
+        )
     except KeyboardInterrupt:
         pass
 
 
 class Server(ThreadingHTTPServer):
-    """A thread for each connection; closing it ends the connections too, so that clients see it gone."""
+    """A thread for each connection; closing it ends the connections too, so clients notice."""
 
     request_queue_size = 128
 
@@ -165,7 +167,7 @@ class Server(ThreadingHTTPServer):
             self.shutdown_request(connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exc_info()[1], OSError):  # a client that hangs up is no news
+        if not isinstance(sys.exc_info()[1], OSError):  # a client that hangs up is normal
             super().handle_error(request, client_address)
 
 
@@ -214,7 +216,7 @@ class Handler(BaseHTTPRequestHandler):
     def send(self, code: int, headers: dict[str, str], body: bytes, pause: float = 0, whole: bool = True) -> None:
         """Sends a response: half of the body, `pause` seconds later the other half, or never if not `whole`."""
         headers = {"Content-Type": "application/json"} | headers
-        # Nothing stays nothing: behind a 304 a packed nothing would be taken for the next response.
+        # An empty body stays empty: after a 304, a compressed empty body would look like the next response.
         if body and "gzip" in self.headers.get("Accept-Encoding", "") and "Content-Encoding" not in headers:
             headers["Content-Encoding"], body = "gzip", gzip.compress(body, 1)
         self.code = code
@@ -240,7 +242,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def status(handler: Handler, code: int, headers: dict[str, str] | None = None, body: Any = None) -> None:
-    """Any code; the body is bytes or something for JSON, by default what the API says with that code."""
+    """Any code; the body is bytes or a value for JSON; default: the API's body for that code."""
     body = handler.api.error(code) if body is None else body
     handler.send(code, headers or {}, body if isinstance(body, bytes) else json.dumps(body).encode())
 
@@ -251,7 +253,7 @@ def drop(handler: Handler) -> None:
 
 
 def reset(handler: Handler) -> None:
-    """Breaks the connection off: the client gets ECONNRESET."""
+    """Resets the connection: the client gets ECONNRESET."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     os.close(handler.connection.detach())
     handler.close_connection = True

@@ -1,4 +1,4 @@
-"""The benchmark works: a few rows, this connector and the lower bound, and never a word about times."""
+"""Tests that the benchmark works: a few rows, this connector and the lower bound, without any timing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_every_case_runs_and_the_rows_are_the_servers() -> None:
     assert requests[-2:] == ["1, 1", "0, 1"]  # one new day of all tickers, and nothing new
 
 
-def test_others_run_beside_it_and_are_held_to_the_same_rows() -> None:
+def test_others_run_next_to_it_and_must_write_the_same_rows() -> None:
     done = run("run.py", "--only", "python,bound,ours_check", "--cases", "spec,small,newday")
     assert (done.returncode, done.stderr) == (0, "")
     rows = re.findall(r"^\| ([^|]+) \| [\d.]+ \(", done.stdout, re.MULTILINE)
@@ -51,7 +51,7 @@ def test_the_results_have_a_place_in_the_page(name: str) -> None:
 
 
 def test_a_wrong_sum_ends_the_run() -> None:
-    """The verification is what the figures rest on, so it is verified too."""
+    """The figures depend on the verification, so it is verified too."""
     done = in_benchmarks("""
 import run
 from cases import CASES
@@ -62,7 +62,7 @@ run.verify(CONTESTANTS["ours"], CASES["small"], wrong, (20, 900))
     assert done.stderr.endswith("wrote 20 rows, closes 901; it should be (20, 900)\n")
 
 
-def test_a_table_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+def test_a_table_replaces_the_previous_one(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("above\n<!-- goals -->\n\nold\n\n<!-- end of goals -->\nbelow\n")
     code = f"import pathlib, report; report.PAGE = pathlib.Path({str(page)!r}); report.put('goals', ['| new |', ''])"

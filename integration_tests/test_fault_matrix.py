@@ -1,8 +1,8 @@
-"""Every fault that an API, a proxy or a network can show, at every stream and at check: what comes of it.
+"""Tests every fault of an API, a proxy or a network, for every stream and for check.
 
-The tables FAULTS and NOBODY_THERE in faults.py are the promise. A fault that stays ends each stream that meets it by
-one sentence; the other streams are read, and the next sync has all that is missing. A fault that comes once costs
-nothing: it is retried. No process runs for ever, and none lets the key out (--debug, and `judged` in conftest.py).
+The tables FAULTS and NOBODY_THERE in faults.py are the promise. A permanent fault ends each affected stream with one
+sentence; the other streams are read, and the next sync reads what is missing. A temporary fault costs nothing: it is
+retried. No process runs forever, and none leaks the key (--debug, and `judged` in conftest.py).
 
     python -m pytest integration_tests/test_fault_matrix.py                    what shows within a minute
     LONG=1 python -m pytest -s integration_tests/test_fault_matrix.py          also what takes minutes; -s shows figures
@@ -40,7 +40,7 @@ PATHS = {
     "market_holidays": "/v1/marketstatus/upcoming",
 }
 STREAMS = tuple(PATHS)
-# Some rows of each stream; adjusted prices would ask for the splits too, which has a test of its own.
+# Some rows of each stream; adjusted prices would request the splits too, which have their own test.
 CONFIG: Row = {
     "tickers": ["AAPL", "MSFT"],
     "start_date": "2004-10-01",
@@ -53,11 +53,11 @@ LONGEST_RUN, LONGEST_CHECK = (700 if LONG else 100), 60  # seconds
 MOST_MEMORY = 400_000  # KB that a read with four workers ever has, whatever the API sends
 
 
-# --- The reads, all begun at once: most of their time they wait ------------------------------------------------------
+# --- The reads, all started at once: they mostly wait ----------------------------------------------------------------
 
 
 class Played(NamedTuple):
-    """A read whose streams in `met` meet the fault at each request; the next sync, and there it comes once or never."""
+    """A read whose streams in `met` get the fault at each request; then the next sync, with one fault or none."""
 
     run: Run
     next: Run
@@ -105,7 +105,7 @@ def play_nobody(connect: Callable[[str], Connector], address: Callable[[SandboxA
 
 @pytest.fixture(scope="module")
 def played(connect: Callable[[str], Connector], undisturbed: Run) -> Iterator[dict[tuple[str, str], Future]]:
-    """(reads, check or nobody; fault) -> what came of it."""
+    """(reads, check or nobody; fault) -> the result."""
     started = time.monotonic()
     jobs: dict[tuple[str, str], Callable[[], Any]] = {}
     for name, (address, _) in NOBODY_THERE.items():
@@ -118,7 +118,7 @@ def played(connect: Callable[[str], Connector], undisturbed: Run) -> Iterator[di
         futures = {key: pool.submit(job) for key, job in jobs.items()}
         yield futures
     assert ELSEWHERE.requests == []
-    print(f"\n{len(PLAYED)} faults, each staying, once, and at check: {time.monotonic() - started:.0f} s")
+    print(f"\n{len(PLAYED)} faults, each permanent, temporary, and at check: {time.monotonic() - started:.0f} s")
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def undisturbed(connect: Callable[[str], Connector]) -> Run:
 
 
 def table(stream: str, *runs: Run) -> list[str]:
-    """What a destination holds of the stream after these reads, in an order of its own."""
+    """The stream's rows in a destination after these reads, sorted."""
     if stream == "tickers":  # it has no key, and is read in full each time
         return sorted({json.dumps(row) for row in runs[-1].rows(stream)})
     rows: dict[tuple, Row] = {}
@@ -139,11 +139,11 @@ def table(stream: str, *runs: Run) -> list[str]:
     return sorted(map(json.dumps, rows.values()))
 
 
-# --- What comes of it ------------------------------------------------------------------------------------------------
+# --- The results -----------------------------------------------------------------------------------------------------
 
 
 def plain(sentence: str) -> bool:
-    """Whether it is for people: no stack, no Python."""
+    """Whether the sentence is for people: no stack trace, no Python."""
     return not [word for word in ("Traceback", "Error(", "inside the connector", "NoneType") if word in sentence]
 
 
@@ -167,7 +167,7 @@ def test_a_fault_that_stays_ends_its_streams_by_one_sentence_and_no_others(
 
 
 @pytest.mark.parametrize("name", PLAYED)
-def test_the_next_sync_has_all_that_is_missing_though_the_fault_comes_once_more(
+def test_the_next_sync_has_all_that_is_missing_although_the_fault_comes_once_more(
     name: str, played: dict[tuple[str, str], Future], undisturbed: Run
 ) -> None:
     first, then, _ = played["reads", name].result()
@@ -177,7 +177,7 @@ def test_the_next_sync_has_all_that_is_missing_though_the_fault_comes_once_more(
 
 
 @pytest.mark.parametrize("name", PLAYED)
-def test_check_tells_of_the_fault_in_time(name: str, played: dict[tuple[str, str], Future]) -> None:
+def test_check_reports_the_fault_in_time(name: str, played: dict[tuple[str, str], Future]) -> None:
     fault, run = FAULTS[name], played["check", name].result()
     words = fault.words if fault.in_check is None else fault.in_check
     status, sentence = run.status()
@@ -214,7 +214,7 @@ QUICKLY_TOLD = ["truncated gzip", "an empty object", "a redirect to itself", "a 
 def test_a_fault_in_the_list_of_splits_leaves_no_price_on_the_old_basis(
     name: str, connector: Connector, api: SandboxApi
 ) -> None:
-    """The prices ask for the splits before all else; without that list they are not read."""
+    """The prices request the splits first; without that list they are not read."""
     config = {**CONFIG, "adjusted": True}
     undisturbed = connector.read(**config)
     api.fail_next(FAULTS[name].serve, math.inf, PATHS["splits"])
@@ -243,5 +243,5 @@ def test_a_huge_response_takes_no_more_memory_than_is_set_aside_for_it(
     assert process.returncode == 1
     process.communicate()
     if not highest:
-        pytest.skip("only Linux tells how much memory a process has had")
+        pytest.skip("only Linux reports a process's peak memory")
     assert highest < MOST_MEMORY

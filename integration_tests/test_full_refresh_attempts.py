@@ -1,8 +1,8 @@
-"""Plays the attempts of a full refresh as the platform does, each killed anywhere, and counts the rows.
+"""Simulates the attempts of a full refresh like the platform, kills each anywhere, and counts the rows.
 
-Between the attempts of one job the platform keeps what is in the destination, and passes the last STATE, for each
-stream that `discover` calls resumable; of the others it empties the table. A row written behind the last STATE of an
-attempt that was killed may come again; any other row stands in the table once.
+Between the attempts of one job the platform keeps the destination's rows and passes the last STATE, for each stream
+that `discover` calls resumable; it empties the tables of the others. A row written after the last STATE of a killed
+attempt can come again; any other row is in the table once.
 
     ATTEMPTS=400 SEED=7 python -m pytest integration_tests/test_full_refresh_attempts.py     the long form
 """
@@ -50,7 +50,7 @@ class Destination:
                 self.states.pop(stream, None)
 
     def take(self, output: bytes) -> None:
-        """Take in what an attempt wrote, but for what stands behind a stream's last STATE."""
+        """Store what an attempt wrote, except rows after a stream's last STATE."""
         unsaved: dict[str, list[str]] = {stream: [] for stream in self.resumable}
         for message in map(json.loads, output.split(b"\n")[:-1]):
             match message:
@@ -92,7 +92,7 @@ def test_after_attempts_that_were_killed_anywhere_each_row_is_there_once(
     assert destination.tables() == undisturbed.tables()
     assert undisturbed.rows["stock_prices"]
 
-    # The next job reads all of it again, whatever states an older platform hands on.
+    # The next job reads everything again, whatever states an older platform passes.
     destination.rows = {stream: [] for stream in streams}
     attempt(connector, config, streams, destination, sync_id=10)
     assert destination.tables() == undisturbed.tables()
@@ -101,7 +101,7 @@ def test_after_attempts_that_were_killed_anywhere_each_row_is_there_once(
 def attempt(
     connector: Connector, config: Row, streams: list[str], to: Destination, size: int = 1 << 30, sync_id: int = 9
 ) -> None:
-    """One attempt, killed after so many bytes of its output."""
+    """One attempt, killed after this many bytes of its output."""
     to.begin_attempt()
     catalog = connector.catalog(streams, "full_refresh")
     for entry in catalog["streams"]:

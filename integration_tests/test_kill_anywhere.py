@@ -1,7 +1,7 @@
 """Kills a read at any byte of its output, resumes it from the last whole STATE line, kills it again, and so on.
 
-What the destination holds in the end must be what one undisturbed read gives, whatever was killed where. Everything
-random comes from the test's seed, so a failure can be played again.
+In the end, the destination must contain what one undisturbed read gives, whatever was killed where. All randomness
+comes from the test's seed, so a failure can be repeated.
 
     python -m pytest integration_tests/test_kill_anywhere.py                    about 15 kills
     KILLS=260 SEED=7 python -m pytest -s integration_tests/test_kill_anywhere.py     the long form; -s shows its figures
@@ -51,7 +51,7 @@ figures: Counter[str] = Counter()
 
 
 class Destination:
-    """What is left of the output of many reads: rows by key, and of streams read in full the last whole read."""
+    """The result of many reads: rows by key; for streams read in full, the last complete read."""
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
@@ -60,7 +60,7 @@ class Destination:
         self.states: dict[str, Row] = {}
 
     def take(self, output: bytes) -> None:
-        """Take in what one read wrote; a last line that is cut is lost, as it is for the platform."""
+        """Store what one read wrote; a truncated last line is lost, as it is for the platform."""
         counted: Counter[str] = Counter()
         rows: dict[str, list[Row]] = {}
         lines = output.split(b"\n")
@@ -84,7 +84,7 @@ class Destination:
         figures["lines cut"] += bool(lines[-1])
 
     def table(self, stream: str) -> list[str]:
-        """The stream's rows in an order of their own."""
+        """The stream's rows, sorted."""
         rows = self.by_key[stream].values() if stream in self.by_key else self.whole[stream]
         return sorted(json.dumps(from_the_api(row), sort_keys=True) for row in rows)
 
@@ -171,7 +171,7 @@ def test_a_read_killed_anywhere_again_and_again_ends_as_an_undisturbed_one(
 
 
 def fault(api: SandboxApi, chance: random.Random) -> None:
-    """Sometimes a response is broken on top; these two are asked for again without a wait."""
+    """Sometimes a response is broken too; these two are requested again without a wait."""
     if chance.random() < 0.3:
         part: Any = chance.choice(["/v2/aggs/", "/stocks/v1/", "/v3/", "/news"])
         api.fail_next(None, chance.randrange(3), part)

@@ -1,4 +1,4 @@
-"""The four commands against the real API, with the config that you put into secrets/config.json.
+"""Tests the four commands against the real API, with the config that you put into secrets/config.json.
 
 Two weeks of your first two tickers are read: a handful of requests, less than a minute on the free plan.
 """
@@ -60,7 +60,7 @@ def test_discover_shows_the_streams(live: Connector, live_config: dict[str, Any]
     assert "stock_prices" in [stream["name"] for stream in catalog["streams"]]
 
 
-def test_prices_are_read_and_the_next_sync_reads_on(live: Connector, live_config: dict[str, Any]) -> None:
+def test_prices_are_read_and_the_next_sync_resumes(live: Connector, live_config: dict[str, Any]) -> None:
     files = ["--config", live.file(live_config), "--catalog", live.file(live.catalog(["stock_prices"], "incremental"))]
     first = live.run("read", *files)
     assert (first.exit_code, first.statuses()[-1]) == (0, "COMPLETE")

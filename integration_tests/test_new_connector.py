@@ -1,4 +1,4 @@
-"""make new: what it refuses, what its copy holds, what a pattern adds, and that all of it works at once."""
+"""Tests make new: what it refuses, what its copy contains, what a pattern adds, and that everything works at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FOREIGN = re.compile(
     "stock|ticker|massive|polygon|dividend|aapl|msft|nasdaq|price|trading|new york|river-|river_level|river level", re.I
 )
 GOALS = {"issue-tracker": 150, "ad-campaigns": 250, "book-lists": 150}  # lines of code, spec.yaml included
-# Tests of a copy that are ours but for the name; they run here already.
+# Tests of a copy that equal ours except for the name; they run here already.
 NOT_OURS = "-q --ignore=unit_tests/runtime --ignore=unit_tests/destination"
 
 pytestmark = WITH_MAKE
@@ -63,7 +63,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
         ("open--weather", "hyphen"),
         ("-weather", "lower-case"),
         ("weather-", "lower-case"),
-        ("5g", "a letter first"),
+        ("5g", "begin with a letter"),
         ("pokémon", "lower-case"),
         ("../pokemon", "lower-case"),
         ("pokemon\n", "lower-case"),
@@ -143,7 +143,7 @@ def test_the_copy_has_the_name_in_all_its_forms(copy: Path) -> None:
     assert os.access(copy / ".ci" / "run", os.X_OK)
 
 
-def test_each_copy_has_a_definition_id_of_its_own(copy: Path, tmp_path: Path) -> None:
+def test_each_copy_has_its_own_definition_id(copy: Path, tmp_path: Path) -> None:
     assert make_new("open-weather", tmp_path).returncode == 0
     metadata = [yaml.safe_load((folder / "metadata.yaml").read_text("utf-8")) for folder in (ROOT, copy, tmp_path)]
     assert len({one["data"]["definitionId"] for one in metadata}) == 3
@@ -166,7 +166,7 @@ def test_a_file_of_ours_that_has_changed_too_much_is_named(project: Path, tmp_pa
     assert (done.returncode, "setup.py" in done.stderr, (tmp_path / "copy").exists()) == (1, True, False)
 
 
-def test_what_came_from_here_is_recorded(copy: Path) -> None:
+def test_what_the_copy_took_is_recorded(copy: Path) -> None:
     record = json.loads((copy / ".made-from.json").read_text("utf-8"))
     assert (record["name"], record["pattern"]) == ("open-weather", None)
     assert f'__version__ = "{record["version"]}"' in (ROOT / "source_stock_ticker" / "__init__.py").read_text("utf-8")
@@ -190,7 +190,7 @@ def test_the_record_names_the_commit_that_the_project_is_at_and_no_other_reposit
         assert commit_in_record(str(number)) == (head if repository == project else None)
 
 
-def test_the_copy_has_a_changelog_of_its_own(copy: Path) -> None:
+def test_the_copy_has_its_own_changelog(copy: Path) -> None:
     releases = re.findall(r"^## \[(\d.+)\]", (copy / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert releases == ["0.1.0"]
 
@@ -199,19 +199,19 @@ def test_the_copy_has_a_changelog_of_its_own(copy: Path) -> None:
 
 
 @WITH_GIT
-def test_the_copy_is_a_repository_with_one_commit_by_whoever_made_it(tmp_path: Path) -> None:
+def test_the_copy_is_a_repository_with_one_commit_by_its_maker(tmp_path: Path) -> None:
     (tmp_path / "config").write_text("[user]\n name = Ash\n email = ash@pallet.example\n")
     copy = tmp_path / "copy"
     run(["git", "init", "hook"], tmp_path)  # made in a hook of this one, which git names in the environment
     env = {"GIT_CONFIG_GLOBAL": str(tmp_path / "config"), "GIT_DIR": str(tmp_path / "hook" / ".git")}
     done = make_new("pokemon", copy, env=env)
-    assert "its first commit is made" in done.stdout
+    assert "with a first commit" in done.stdout
     assert run(["git", "log", "--format=%an %D"], copy).stdout == "Ash HEAD -> main\n"
     assert run(["git", "status", "--porcelain"], copy).stdout == ""
 
 
 @WITH_GIT
-def test_who_has_told_git_no_name_gets_the_commit_all_the_same(tmp_path: Path) -> None:
+def test_without_a_name_in_git_the_commit_is_still_made(tmp_path: Path) -> None:
     done = make_new("pokemon", tmp_path / "copy", env={"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"})
     assert done.returncode == 0
     assert run(["git", "log", "--format=%an"], tmp_path / "copy").stdout == "source-pokemon\n"
@@ -237,7 +237,7 @@ def test_without_git_the_copy_is_made_and_says_so(tmp_path: Path) -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """This project elsewhere, for a test to change, with one pattern: the template under another name, a bit of it."""
+    """A copy of this project for a test to change, with one pattern: part of the template under another name."""
     project = clone(tmp_path / "source-stock-ticker")
     shutil.rmtree(project / "patterns", ignore_errors=True)
     pattern = project / "patterns" / "source-cloud-heights"
@@ -256,7 +256,7 @@ def project(tmp_path: Path) -> Path:
 def test_a_pattern_that_does_not_exist_is_refused_and_those_that_do_are_named(project: Path, tmp_path: Path) -> None:
     done = make_new("pokemon", tmp_path / "copy", "clouds", project)
     assert (done.returncode, done.stdout, (tmp_path / "copy").exists()) == (1, "", False)
-    assert done.stderr == "PATTERN: there is no clouds; leave it out, or choose one of these: cloud-heights.\n"
+    assert done.stderr == "PATTERN: there is no clouds; omit it, or choose one of these: cloud-heights.\n"
 
 
 def test_a_pattern_lies_over_the_template_and_the_template_over_the_project(project: Path, tmp_path: Path) -> None:
@@ -354,7 +354,7 @@ def test_make_help_lists_what_a_copy_can_do(copy: Path, make: Make) -> None:
 # What is left to do
 
 
-def test_the_readme_tells_nobody_to_edit_what_an_update_renews(copy: Path) -> None:
+def test_the_readme_does_not_ask_to_edit_what_an_update_renews(copy: Path) -> None:
     steps = (copy / "README.md").read_text("utf-8").partition("## Make it yours")[2].partition("\n## ")[0]
     assert re.findall(r"^(\d)\. ", steps, re.MULTILINE) == list("12345678")
     named = {link for link in re.findall(r"\]\(([^)#]+)\)", steps) if not re.search("/runtime/|^docs/rest-apis", link)}
@@ -375,7 +375,7 @@ def test_a_pattern_takes_as_few_lines_as_its_index_says(pattern: str) -> None:
 
 
 def lines_of_code(module: Path) -> int:
-    """Those that hold more than a comment or a docstring."""
+    """The lines with more than a comment or a docstring."""
     text = module.read_text("utf-8")
     docstrings: set[int] = set()
     for node in ast.walk(ast.parse(text)):

@@ -1,4 +1,4 @@
-"""The test of a page fails when the page is wrong: else it would prove nothing."""
+"""Tests that the test of a page fails when the page is wrong; otherwise it would prove nothing."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ ASKED = (
         ["o...e", '{"emitted_at":1,"n":2}', "...", "four", "..."],
     ],
 )
-def test_what_came_out_may_be_shown(shown: list[str]) -> None:
+def test_real_output_can_be_shown(shown: list[str]) -> None:
     assert_shown(shown, REAL)
 
 
@@ -219,7 +219,7 @@ def test_a_step_that_cannot_be_taken_fails(wrong: Typed | FileBlock, shell: Shel
         do()
 
 
-def test_a_folder_that_docker_is_told_of_must_be_mounted() -> None:
+def test_a_folder_in_a_docker_command_must_be_mounted() -> None:
     run = "docker run --rm {}airbyte/source-stock-ticker:dev check --config /secrets/config.json"
     assert (
         without_docker(run.format("-v $(pwd)/secrets:/secrets ")) == "python main.py check --config secrets/config.json"

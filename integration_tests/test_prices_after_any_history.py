@@ -1,4 +1,4 @@
-"""After any history the destination equals a full refresh; histories by chance."""
+"""Tests that after any history the destination equals a full refresh, with random histories."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RANDOM_HISTORIES = int(os.environ.get("RANDOM_HISTORIES", "4"))  # more of them 
 
 
 class History:
-    """A connection's life by chance: what its user, the market, the API and the machine do to it."""
+    """A connection's random life: what its user, the market, the API and the machine do to it."""
 
     def __init__(self, seed: int, connector: Connector, api: SandboxApi) -> None:
         self.chance = random.Random(seed)
@@ -76,7 +76,7 @@ class History:
         self.adjusted = self.chance.random() < 0.7
 
     def sync(self, killed: bool) -> None:
-        """A sync; one that is killed gives the destination only its first lines, and the last state among them."""
+        """A sync; a killed one gives the destination only its first lines, with their last state."""
         today = date.fromisoformat(weekday_after(self.last))
         self.api.today = today.isoformat()
         self.api.page_size = self.chance.choice([None, 10, 25])

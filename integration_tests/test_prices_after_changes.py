@@ -1,4 +1,4 @@
-"""After changed settings, and at the edges of a plan and of today, the prices have no gap and are not read twice."""
+"""Tests that prices have no gaps and are not read twice after changed settings, at the plan's limits and today."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_history_before_the_plan_that_is_refused_is_an_error_about_start_date(
     assert {through for _, through in run.states()[-1]["read"].values()} == {None}
 
 
-def test_history_that_is_clipped_silently_is_told_and_not_recorded_as_read(
+def test_history_that_is_clipped_silently_is_reported_and_not_recorded_as_read(
     connector: Connector, api: SandboxApi, real_prices: RealPrices
 ) -> None:
     api.plan_start, api.plan_edge = "2012-02-01", "clip"

@@ -1,4 +1,4 @@
-"""After any change in the list of splits the prices equal a full refresh."""
+"""Tests that prices equal a full refresh after any change in the list of splits."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_split_that_has_settled_is_not_read_again_for_ever(connector: Connecto
     assert [row["date"] for row in second.rows()] == ["2012-03-30"]
 
 
-def test_an_interrupted_reading_again_goes_on_from_any_state(
+def test_an_interrupted_re_read_resumes_from_any_state(
     connector: Connector, api: SandboxApi, right: Callable[..., Table]
 ) -> None:
     api.page_size = 20
@@ -141,7 +141,7 @@ def test_a_split_that_is_only_announced_changes_nothing(connector: Connector, ap
     assert [row["date"] for row in second.rows()] == ["2012-04-02"]
 
 
-def test_a_list_of_splits_that_the_plan_lacks_is_a_warning_and_prices_go_on(
+def test_a_list_of_splits_that_the_plan_lacks_is_a_warning_and_prices_are_still_read(
     connector: Connector, api: SandboxApi, real_prices: RealPrices
 ) -> None:
     api.forbidden = {"splits"}

@@ -1,4 +1,4 @@
-"""The prices are read by few calls, by ticker or by day, and both ways give the same rows."""
+"""Tests that prices are read with few calls, by ticker or by day, and that both ways give the same rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Failures of a read: those that pass cost no row, those that stay are told by one sentence."""
+"""Tests failures of a read: temporary ones cost no rows, permanent ones are reported in one sentence."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_ticker_that_fails_is_named_and_the_others_are_read(
 def test_the_next_sync_reads_the_ticker_that_failed(
     connector: Connector, api: SandboxApi, real_prices: RealPrices
 ) -> None:
-    api.fail_next("garbage", 3, "/MSFT/")  # as often as a response is asked for
+    api.fail_next("garbage", 3, "/MSFT/")  # as often as a response is requested
     tickers = ["AAPL", "MSFT", "IBM"]
     first = connector.read(tickers=tickers)
     second = connector.read(tickers=tickers, state=first.saved(), lookback_days=0)
@@ -62,8 +62,8 @@ def test_the_same_failure_reads_the_same_in_check_and_in_read(connector: Connect
     assert check.status()[1] == read.error()["message"]
 
 
-def test_a_wrong_path_in_the_address_is_no_empty_success(connector: Connector, api: SandboxApi) -> None:
-    streams = [name for name in STREAMS if name != "ticker_details"]  # to which each 404 is a ticker that nobody knows
+def test_a_wrong_path_in_the_address_is_not_an_empty_success(connector: Connector, api: SandboxApi) -> None:
+    streams = [name for name in STREAMS if name != "ticker_details"]  # to which each 404 means an unknown ticker
     run = connector.read(streams=streams, api_url=api.url + "/v9")
     assert [name for name in streams if run.statuses(name)[-1] == "COMPLETE"] == []
     assert run.exit_code == 1
@@ -79,7 +79,7 @@ def test_a_line_break_in_an_error_of_the_api_stays_in_one_message(connector: Con
 
 FEBRUARY = {"tickers": ["AAPL", "IBM"], "start_date": "2005-02-01", "end_date": "2005-03-31"}
 
-# Faults that pass: the read waits, asks again, and is complete.
+# Temporary faults: the read waits, retries, and is complete.
 PASSING: dict[str, Any] = {
     "429 with Retry-After": ("status", 429, {"Retry-After": "1"}),
     "429 with Retry-After 3": ("status", 429, {"Retry-After": "3"}),
@@ -116,7 +116,7 @@ SENT_AGAIN_ONLY_FOR_ROWS = {
     "empty",
 }  # good HTTP around something that is not JSON
 
-# Faults that stay: one sentence (some of its words), what kind of failure, no silent gap.
+# Permanent faults: one sentence (some of its words), the kind of failure, no silent gap.
 STAYING: dict[str, tuple[Any, str, str]] = {
     "503": (("status", 503), "503", "transient_error"),
     "drop": ("drop", "connection", "transient_error"),
@@ -151,7 +151,7 @@ STAYING: dict[str, tuple[Any, str, str]] = {
 
 @pytest.fixture(scope="module")
 def faulty(connect: Callable[[str], Connector]) -> Iterator[dict[tuple[str, str], Future[Run]]]:
-    """A read for each fault, each with a sandbox of its own. All at once: most of their time they wait."""
+    """A read for each fault, each with its own sandbox. All at once: they mostly wait."""
 
     def read(fault: Any, times: float, path: str, after: int) -> Run:
         with SandboxApi(page_size=20) as api:
@@ -159,7 +159,7 @@ def faulty(connect: Callable[[str], Connector]) -> Iterator[dict[tuple[str, str]
             api.fail_next(fault, times, path)
             return connect(api.url).read(**FEBRUARY)
 
-    # The bars fail at their second request, when the read is under way; splits are asked for by one request.
+    # The bars fail at their second request, during the read; the splits take one request.
     jobs = {("stays", name): partial(read, fault, math.inf, BARS, 1) for name, (fault, *_) in STAYING.items()}
     jobs |= {("passes", name): partial(read, fault, 1, BARS, 1) for name, fault in PASSING.items()}
     jobs |= {("in the splits", name): partial(read, PASSING[name], 1, "/splits", 0) for name in IN_THE_SPLITS}
@@ -185,7 +185,7 @@ def test_a_wait_or_another_try_is_logged(fault: str, faulty: dict[tuple[str, str
     assert faulty["passes", fault].result().logs("WARN") != ""
 
 
-def test_a_long_wait_for_the_rate_limit_is_told_to_the_platform(
+def test_a_long_wait_for_the_rate_limit_is_reported_to_the_platform(
     faulty: dict[tuple[str, str], Future[Run]],
 ) -> None:
     run = faulty["passes", "429 with Retry-After 3"].result()
@@ -202,7 +202,7 @@ def test_a_fault_in_the_list_of_splits_costs_no_row_either(
 
 
 @pytest.mark.parametrize("fault", sorted(SENT_AGAIN_ONLY_FOR_ROWS))
-def test_a_list_of_splits_that_is_not_json_is_no_list_without_splits(
+def test_a_list_of_splits_that_is_not_json_is_not_a_list_without_splits(
     fault: str, connector: Connector, api: SandboxApi, february: list[Row]
 ) -> None:
     api.fail_next(fault, path="/splits")
@@ -212,7 +212,7 @@ def test_a_list_of_splits_that_is_not_json_is_no_list_without_splits(
     assert first.rows() + [row for row in second.rows() if row not in first.rows()] == february
 
 
-# --- Judged last, because they try for long --------------------------------------------------------------------------
+# --- Checked last, because they retry for long -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fault", STAYING)

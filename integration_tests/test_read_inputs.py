@@ -1,4 +1,4 @@
-"""What a read is given: catalog and files, whole or broken, and however it is called."""
+"""Tests the inputs of a read: catalog and files, intact or broken, and all ways to call it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_an_empty_catalog_reads_nothing_and_says_so(connector: Connector, api: S
     assert "catalog" in warning["message"]
 
 
-def test_what_discover_prints_is_no_configured_catalog(connector: Connector) -> None:
+def test_what_discover_prints_is_not_a_configured_catalog(connector: Connector) -> None:
     discovered = connector.discover()
     for content in (discovered.lines[0], discovered.of_type("CATALOG")[0]):
         run = connector.run("read", "--config", connector.config(), "--catalog", connector.file(content))
@@ -51,7 +51,7 @@ def test_a_stream_that_we_do_not_have_is_an_error_that_names_it(connector: Conne
     assert "bonds" in run.error()["message"]
 
 
-def test_beside_a_stream_that_we_do_not_have_the_others_are_read(connector: Connector, real_prices: RealPrices) -> None:
+def test_next_to_an_unknown_stream_the_others_are_read(connector: Connector, real_prices: RealPrices) -> None:
     run = connector.read(streams=["bonds", "stock_prices"])
     assert (run.exit_code, run.rows()) == (1, real_prices("IBM", *QUARTER))
     assert run.statuses()[-1] == "COMPLETE"
@@ -95,7 +95,7 @@ def test_keys_that_the_config_need_not_have_do_no_harm(connector: Connector, rea
     assert run.rows() == real_prices("IBM", *QUARTER)
 
 
-# --- read: however it is called --------------------------------------------------------------------------------------
+# --- read: all ways to call it ---------------------------------------------------------------------------------------
 
 
 def read_of_one_day(connector: Connector, **how: Any) -> Run:
@@ -105,7 +105,7 @@ def read_of_one_day(connector: Connector, **how: Any) -> Run:
 
 
 @pytest.mark.parametrize("order", ["config catalog state", "state catalog config", "catalog=state=config="])
-def test_options_may_come_in_any_order_and_form(connector: Connector, order: str) -> None:
+def test_options_can_come_in_any_order_and_form(connector: Connector, order: str) -> None:
     paths = {
         "config": connector.config(start_date="2012-03-30"),
         "catalog": connector.file(connector.catalog(["stock_prices"], "incremental")),
@@ -126,14 +126,14 @@ def test_the_time_zone_of_the_host_changes_no_row(
     assert run.rows() == real_prices("IBM", "2012-03-30", "2012-03-30")
 
 
-def test_the_caller_may_be_in_another_directory(connector: Connector) -> None:
+def test_the_caller_can_be_in_another_directory(connector: Connector) -> None:
     config = Path(connector.config(start_date="2012-03-30"))
     catalog = Path(connector.file(connector.catalog(["stock_prices"], "incremental")))
     run = connector.run("read", "--config", config.name, "--catalog", f"./{catalog.name}", cwd=config.parent)
     assert len(run.rows()) == 1
 
 
-def test_the_files_may_be_read_only(connector: Connector) -> None:
+def test_the_files_can_be_read_only(connector: Connector) -> None:
     for path in (
         (config := connector.config()),
         (catalog := connector.file(connector.catalog(["splits"], "incremental"))),

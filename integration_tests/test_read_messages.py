@@ -1,4 +1,4 @@
-"""The messages of a read come in the order of the protocol."""
+"""Tests that the messages of a read come in the order of the protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`read --plan` says what a read costs; the read that follows makes these requests, and no more."""
+"""Tests that `read --plan` reports what a read costs, and that the read makes exactly these requests."""
 
 from __future__ import annotations
 
@@ -46,29 +46,29 @@ def _number(text: str) -> int:
 
 
 @pytest.mark.parametrize("mix", MIXES.values(), ids=MIXES)
-def test_a_read_makes_the_requests_that_were_foretold(
+def test_a_read_makes_the_requests_that_were_forecast(
     connector: Connector, api: SandboxApi, mix: dict[str, Any]
 ) -> None:
     run = connector.read("--plan", streams=EVERYTHING, **mix)
     assert (run.exit_code, {message["type"] for message in run.messages}) == (0, {"LOG"})
     assert len(api.calls()) == mix.get("adjusted", True)  # the list of splits
-    foretold = costs(run.logs("INFO"))
-    assert list(foretold) == [*EVERYTHING, "In all"]
-    assert foretold["In all"][1] == sum(requests for _, requests, _ in list(foretold.values())[:-1])
-    assert {stream for stream, (exact, _, _) in foretold.items() if exact} == EXACT
+    planned = costs(run.logs("INFO"))
+    assert list(planned) == [*EVERYTHING, "Total"]
+    assert planned["Total"][1] == sum(requests for _, requests, _ in list(planned.values())[:-1])
+    assert {stream for stream, (exact, _, _) in planned.items() if exact} == EXACT
     for stream in EVERYTHING:
         before = len(api.calls())
         run = connector.read(streams=[stream], **mix)
-        _, requests, rows = foretold[stream]
+        _, requests, rows = planned[stream]
         assert len(api.calls()) - before == requests, stream
         if rows is not None:
             assert len(run.rows(stream)) == pytest.approx(rows, rel=0.1, abs=2), stream
 
 
-def test_the_plan_of_a_sync_that_goes_on_is_that_of_the_rest(connector: Connector, api: SandboxApi) -> None:
+def test_the_plan_of_a_sync_that_resumes_covers_the_rest(connector: Connector, api: SandboxApi) -> None:
     saved = connector.read(tickers=["AAPL", "IBM"]).saved()
-    foretold = costs(connector.read("--plan", tickers=["AAPL", "IBM", "MSFT"], state=saved).logs("INFO"))
-    assert foretold["stock_prices"][:2] == (True, 4)
+    planned = costs(connector.read("--plan", tickers=["AAPL", "IBM", "MSFT"], state=saved).logs("INFO"))
+    assert planned["stock_prices"][:2] == (True, 4)
     before = len(api.calls())
     connector.read(tickers=["AAPL", "IBM", "MSFT"], state=saved)
     assert len(api.calls()) - before == 4
@@ -77,7 +77,7 @@ def test_the_plan_of_a_sync_that_goes_on_is_that_of_the_rest(connector: Connecto
 def test_the_plan_says_how_long_it_takes_at_this_rate(connector: Connector) -> None:
     run = connector.read("--plan", tickers=["AAPL", "IBM", "MSFT"], adjusted=False, requests_per_minute=1)
     assert run.logs("INFO") == (
-        "stock_prices: 3 requests, about 185 rows, about 3 min.\nIn all: 3 requests, about 185 rows, about 3 min."
+        "stock_prices: 3 requests, about 185 rows, about 3 min.\nTotal: 3 requests, about 185 rows, about 3 min."
     )
 
 
@@ -87,14 +87,14 @@ def test_of_as_many_tickers_as_days_the_plan_says_what_the_whole_market_costs(co
     assert "The whole market would cost about 525 requests, these 502 tickers cost 503." in run.logs("INFO")
 
 
-def test_a_stream_that_cannot_be_read_is_told(connector: Connector) -> None:
+def test_a_stream_that_cannot_be_read_is_reported(connector: Connector) -> None:
     run = connector.read("--plan", streams=["ticker_details", "exchanges"], tickers=[])
     assert run.exit_code == 1
-    assert run.error()["message"].startswith("tickers: ticker_details costs a request for each ticker")
+    assert run.error()["message"].startswith("tickers: ticker_details needs one request per ticker")
     assert costs(run.logs("INFO"))["exchanges"] == (True, 1, None)
 
 
-def test_the_platform_is_told_how_many_rows_to_expect(connector: Connector) -> None:
+def test_the_platform_learns_how_many_rows_to_expect(connector: Connector) -> None:
     run = connector.read()
     (estimate,) = [trace["estimate"] for trace in run.of_type("TRACE") if trace["type"] == "ESTIMATE"]
     assert (estimate["name"], estimate["type"]) == ("stock_prices", "STREAM")

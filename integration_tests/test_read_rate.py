@@ -1,4 +1,4 @@
-"""The rate: requests are spaced, a limit of the API is obeyed, a long sync is announced."""
+"""Tests the rate: requests are spaced, the API's limit is obeyed, a long sync is announced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of a read are the real prices: pages, tickers, other sizes of bars, odd forms of numbers."""
+"""Tests that the rows of a read are the real prices: pages, tickers, other bar sizes, odd spellings of numbers."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_odd_number_forms_become_plain_ones(connector: Connector, api: SandboxAp
 
     api.transform = odd
     run = connector.read(adjusted=False)
-    assert "fields that are not in the schema; they are left out: source_feed." in run.logs("INFO")
+    assert "fields that are not in the schema; they are ignored: source_feed." in run.logs("INFO")
     line = next(line for line in run.lines if '"RECORD"' in line)
     assert '"volume":24970168.0,"vwap":101,"transactions":5,"otc":true,"adjusted":false}' in line
     assert '"timestamp":"2012-01-03T05:00:00Z"' in line
@@ -96,7 +96,7 @@ def test_pages_that_lead_in_a_circle_are_an_error(connector: Connector, api: San
     api.transform = lambda path, body: {**body, "next_url": f"{api.url}{path}"}
     run = connector.read(adjusted=False)
     assert run.exit_code == 1
-    assert "circle" in run.error()["message"]
+    assert "form a loop" in run.error()["message"]
 
 
 def test_tickers_stay_as_they_are_written(connector: Connector, api: SandboxApi, real_prices: RealPrices) -> None:
@@ -106,7 +106,7 @@ def test_tickers_stay_as_they_are_written(connector: Connector, api: SandboxApi,
     assert rows == [row for t in tickers for row in real_prices(t, "2012-03-26", "2012-03-30", adjusted=False)]
 
 
-def test_a_ticker_that_stands_in_the_config_twice_is_read_once(connector: Connector, real_prices: RealPrices) -> None:
+def test_a_ticker_listed_twice_in_the_config_is_read_once(connector: Connector, real_prices: RealPrices) -> None:
     assert connector.read(tickers=["IBM", "IBM"]).rows() == real_prices("IBM", *QUARTER)
 
 
@@ -153,7 +153,7 @@ def test_where_the_system_lets_no_thread_start_the_rows_are_the_same(
 ) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
     if hard != resource.RLIM_INFINITY:
-        pytest.skip("needs to ask for stacks that are too large")
+        pytest.skip("needs stacks that are too large")
     resource.setrlimit(resource.RLIMIT_STACK, (2**50, hard))  # of each thread in a process begun from now on
     try:
         run = connector.read(tickers=["AAPL", "IBM", "MSFT"])

@@ -1,4 +1,4 @@
-"""A read goes on where the state ends, in whatever shape the state file comes."""
+"""Tests that a read resumes where the state ends, in any format of the state file."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ STATE_SHAPES: dict[str, Callable[[Run], Any]] = {
     "indented, other keys first": lambda run: json.dumps(
         [{"stream": state["stream"], "type": "STREAM"} for state in run.saved()], indent=4
     ),
-    "beside a stream that we do not have": lambda run: [
+    "next to a stream that we do not have": lambda run: [
         {"type": "STREAM", "stream": {"stream_descriptor": {"name": "bonds"}, "stream_state": None}},
         *run.saved(),
     ],
@@ -119,14 +119,14 @@ def first_sync(connect: Callable[[str], Connector]) -> Iterator[tuple[Connector,
 
 
 @pytest.mark.parametrize("shape", STATE_SHAPES)
-def test_a_state_file_may_have_many_shapes(first_sync: tuple[Connector, Run], shape: str) -> None:
+def test_a_state_file_can_have_many_shapes(first_sync: tuple[Connector, Run], shape: str) -> None:
     connector, run = first_sync
     second = connector.read(tickers=["IBM", "MSFT"], state=STATE_SHAPES[shape](run), lookback_days=0)
     assert (second.exit_code, second.rows()) == (0, [])
 
 
 @pytest.mark.parametrize("nothing", NO_STATES)
-def test_a_state_file_may_hold_nothing(first_sync: tuple[Connector, Run], nothing: str) -> None:
+def test_a_state_file_can_contain_nothing(first_sync: tuple[Connector, Run], nothing: str) -> None:
     connector, run = first_sync
     assert connector.read(tickers=["IBM", "MSFT"], state=NO_STATES[nothing]).rows() == run.rows()
 

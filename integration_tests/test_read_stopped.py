@@ -1,4 +1,4 @@
-"""A read that is stopped, by a signal or a reader that goes away, ends soon, between two lines, and loses nothing."""
+"""Tests that a read stopped by a signal or a vanished reader ends soon, between two lines, and loses nothing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 @pytest.fixture
 def long_read(connector: Connector, api: SandboxApi) -> Callable[[], subprocess.Popen]:
-    """Begins a read that goes on for a while, and waits for its first lines."""
+    """Starts a read that takes a while, and waits for its first lines."""
     api.page_size = 200
 
     def begin() -> subprocess.Popen:
@@ -70,7 +70,7 @@ def test_a_signal_stops_a_read_within_seconds_and_between_two_lines(
 def test_signals_at_any_early_moment_end_the_process_by_a_signal_and_between_two_lines(
     signals: str, connector: Connector, api: SandboxApi
 ) -> None:
-    """A handler that broke off an import, of a C extension above all, would crash it or leave a traceback."""
+    """A handler that interrupts an import, especially of a C extension, would crash it or leave a traceback."""
     api.latency = 2
     files = ["--config", connector.config(), "--catalog", connector.file(connector.catalog(["news"], "incremental"))]
     command = [sys.executable, "-c", TELLS_ITS_BEGINNING, "main.py", "read", *files]

@@ -1,4 +1,4 @@
-"""Runs what the README tells people to type, and compares what comes out with what it shows.
+"""Runs the commands in the README, and compares their output with what it shows.
 
 (How: pages.py. The other pages: test_docs_commands.py. Tables and links: unit_tests/test_readme.py.)
 """

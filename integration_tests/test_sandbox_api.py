@@ -1,4 +1,4 @@
-"""The sandbox keeps to the API's facts: a fake that is wrong makes every test above it worth nothing."""
+"""Tests that the sandbox matches the API's facts: a wrong fake makes every test that uses it worthless."""
 
 import json
 import math
@@ -81,7 +81,7 @@ def test_a_split_changes_the_bars_before_it_on_its_day_and_no_earlier(api: Sandb
     assert [split["execution_date"] for split in bars(api, SPLITS, ticker="AAPL")] == ["2005-02-28", "2000-06-21"]
 
 
-def test_adjusted_prices_are_those_that_the_real_api_gave(api: SandboxApi) -> None:
+def test_adjusted_prices_equal_those_from_the_real_api(api: SandboxApi) -> None:
     for day, shares in (("2014-06-09", 7), ("2020-08-31", 4)):
         api.splits.append({"ticker": "AAPL", "execution_date": day, "split_from": 1, "split_to": shares})
     api.bars_as_of = "2022-04-28"  # about when this response was recorded
@@ -105,7 +105,7 @@ def test_a_day_bar_starts_at_midnight_in_new_york_in_winter_and_summer(api: Sand
     assert times == [1112331600000, 1112587200000]  # as recorded: 05:00 and, after the clocks changed, 04:00 UTC
 
 
-def test_both_price_endpoints_tell_the_same_but_for_t(api: SandboxApi) -> None:
+def test_both_price_endpoints_return_the_same_except_t(api: SandboxApi) -> None:
     for day in ("2003-02-14", "2005-02-25", "2008-11-03", "2013-03-01"):
         for row in bars(api, f"{GROUPED}/{day}", include_otc="true"):
             ticker, end = row.pop("T"), row.pop("t")
@@ -362,7 +362,7 @@ def test_faults_can_have_arguments_and_be_functions(api: SandboxApi) -> None:
 
 
 def test_a_fault_that_does_not_exist_is_named_at_once(api: SandboxApi) -> None:
-    with pytest.raises(ValueError, match="dorp is none of the faults: status, drop"):
+    with pytest.raises(ValueError, match="dorp is not a fault; choose from status, drop"):
         api.fail_next("dorp")
 
 

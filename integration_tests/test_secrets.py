@@ -30,8 +30,8 @@ KEYS = {
     "a short one": "q7!",
     "one with a space behind it": "abcdef0123456789 ",
 }
-# As servers, proxies and libraries write a text: Go's and PHP's JSON, HTML, addresses, base64.
-SPELT: dict[str, Callable[[str], str]] = {
+# The spellings of servers, proxies and libraries: Go's and PHP's JSON, HTML, URLs, base64.
+SPELLED: dict[str, Callable[[str], str]] = {
     "plain": str,
     "as in a URL": lambda key: quote(key, safe=""),
     "as in a form": quote_plus,
@@ -58,15 +58,15 @@ def shows(key: str) -> Callable[[Run], list[str]]:
 
     def found(run: Run) -> list[str]:
         text = "\n".join(run.lines) + run.stderr
-        # As it stands in the lines, and as whoever reads their JSON sees it.
-        texts = [text, *map(str, strings(run.messages))]
-        return [name for name, spell in SPELT.items() if any(spell(key.strip()) in one for one in texts)]
+        # As it appears in the lines, and in the decoded JSON.
+        found = [text, *map(str, strings(run.messages))]
+        return [name for name, spell in SPELLED.items() if any(spell(key.strip()) in one for one in found)]
 
     return found
 
 
 def strings(value: Any) -> Iterator[str]:
-    """All texts inside messages."""
+    """All strings inside messages."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
@@ -75,8 +75,8 @@ def strings(value: Any) -> Iterator[str]:
 
 
 def echo(code: int, as_json: bool, key: str) -> Callable[[Any], None]:
-    """A response that holds the key in all spellings, in its body and in its headers."""
-    said = " ; ".join(spell(key.strip()) for spell in SPELT.values())
+    """A response that contains the key in all spellings, in its body and in its headers."""
+    said = " ; ".join(spell(key.strip()) for spell in SPELLED.values())
     body = json.dumps({"status": "ERROR", "error": said, "message": said}) if as_json else f"<html>{said}</html>"
     headers = {"X-Echo": quote(key), "Location": f"https://elsewhere.example/?apiKey={quote(key)}"}
     return lambda handler: handler.send(code, headers, body.encode())
@@ -113,7 +113,8 @@ def test_a_key_in_rows_links_and_tickers_stays_inside(
     api.page_size = 20
 
     def full_of_keys(path: str, body: Any) -> Any:
-        text = json.dumps(body).replace("invented", json.dumps(" ".join(s(key.strip()) for s in SPELT.values()))[1:-1])
+        keys = " ".join(spell(key.strip()) for spell in SPELLED.values())
+        text = json.dumps(body).replace("invented", json.dumps(keys)[1:-1])
         changed = json.loads(text)
         if isinstance(changed, dict) and "next_url" in changed:
             changed["next_url"] += f"&apiKey={quote(key)}"

@@ -1,4 +1,4 @@
-"""spec, check and discover, run as Airbyte runs them: what they answer, and that no key gets out."""
+"""Tests spec, check and discover, run like Airbyte: what they answer, and that no key leaks."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_check_succeeds_by_one_request(connector: Connector, api: SandboxApi) ->
 
 
 def test_check_never_asks_for_the_current_day(connector: Connector, api: SandboxApi) -> None:
-    api.today = "2100-01-01"  # so that the sandbox refuses nothing
+    api.today = "2100-01-01"  # so the sandbox refuses nothing
     connector.check(start_date=None, end_date=None)
     asked_for_bars = api.calls()[0]  # those of the sandbox end in 2013, so the lists of tickers are asked too
     last_day_asked = asked_for_bars.partition("?")[0].rpartition("/")[2]
@@ -86,7 +86,7 @@ def test_check_of_days_without_trading_succeeds(connector: Connector, api: Sandb
     assert len(api.calls()) == 2
 
 
-def test_check_of_a_misspelt_ticker_makes_three_requests_and_does_not_space_them(
+def test_check_of_a_misspelled_ticker_makes_three_requests_and_does_not_space_them(
     connector: Connector, api: SandboxApi
 ) -> None:
     run = connector.check(tickers=["NOPE"], requests_per_minute=1)
@@ -94,12 +94,12 @@ def test_check_of_a_misspelt_ticker_makes_three_requests_and_does_not_space_them
     assert run.seconds < 30
 
 
-# What is wrong, what brings it about (-> changes to the config), and words of the sentence that tells the user.
+# What is wrong, its cause (-> changes to the config), and words of the sentence for the user.
 CHECKS: dict[str, tuple[Callable[[SandboxApi], Any], list[str]]] = {
-    "a wrong key": (lambda api: {"api_key": "no-key-of-ours"}, ["api_key", "does not know this key"]),
+    "a wrong key": (lambda api: {"api_key": "no-key-of-ours"}, ["api_key", "does not accept this key"]),
     "an endpoint that the plan lacks": (lambda api: api.forbidden.add("custom_bars"), ["plan", "not include"]),
     "days before the plan": (lambda api: setattr(api, "plan_start", "2012-06-01"), ["start_date", "plan"]),
-    "an unknown ticker": (lambda api: {"tickers": ["NOPE"]}, ["tickers", "NOPE", "spelt"]),
+    "an unknown ticker": (lambda api: {"tickers": ["NOPE"]}, ["tickers", "NOPE", "spelling"]),
     "a ticker in lower case": (lambda api: {"tickers": ["ibm"]}, ["tickers", "ibm", "upper and lower case"]),
     "nothing at the port": (lambda api: {"api_url": f"http://localhost:{unused_port()}"}, ["localhost", "refused"]),
     "a host that is not there": (lambda api: {"api_url": "https://nowhere.invalid"}, ["https://nowhere.invalid"]),
@@ -172,7 +172,7 @@ def test_the_key_does_not_get_out_even_if_the_server_sends_it_back(connector: Co
 
 
 @pytest.mark.parametrize(("key", "status"), [("sandbox-key", "SUCCEEDED"), ("a-wrong-key-12345678", "FAILED")])
-def test_the_config_may_come_from_stdin_and_its_key_is_kept_secret_all_the_same(
+def test_the_config_can_come_from_stdin_and_its_key_is_kept_secret_all_the_same(
     connector: Connector, key: str, status: str
 ) -> None:
     config = Path(connector.config(api_key=key)).read_bytes()
@@ -182,7 +182,7 @@ def test_the_config_may_come_from_stdin_and_its_key_is_kept_secret_all_the_same(
     assert key not in (done.stdout + done.stderr).decode()
 
 
-def test_a_variable_that_nobody_filled_in_is_told_before_any_request(connector: Connector, api: SandboxApi) -> None:
+def test_a_variable_that_is_not_filled_in_is_reported_before_any_request(connector: Connector, api: SandboxApi) -> None:
     status, message = connector.check(api_key="${MASSIVE_API_KEY}").status()
     assert status == "FAILED"
     assert message.startswith("api_key: this is the name of a variable")

@@ -1,4 +1,4 @@
-"""make sync: what the connector reads comes into DuckDB, whatever is killed and whenever.
+"""Tests make sync: what the connector reads gets into DuckDB, whatever is killed and whenever.
 
     python -m pytest integration_tests/test_sync.py                          some 6 kills
     SYNC_KILLS=100 SEED=7 python -m pytest -s integration_tests/test_sync.py     the long form; -s shows its figures
@@ -55,7 +55,7 @@ class Sync:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
-            start_new_session=True,  # so that it and its connector can be killed together
+            start_new_session=True,  # so it and its connector can be killed together
         )
 
     def run(self, *options: str, code: int = 0, **config: Any) -> tuple[dict[str, list[str]], str]:
@@ -66,7 +66,7 @@ class Sync:
         return {words[0]: words[1:] for words in map(str.split, stdout.splitlines()) if words}, stderr
 
     def table(self, stream: str) -> list[str]:
-        """The stream's rows in an order of their own."""
+        """The stream's rows, sorted."""
         with duckdb.connect(str(self.database)) as database:
             rows = database.execute(f"SELECT to_json({stream})::VARCHAR FROM {stream}").fetchall()
         return sorted(json.dumps(from_the_api(json.loads(row)), sort_keys=True) for (row,) in rows)
@@ -105,7 +105,7 @@ def test_all_streams_come_and_the_second_sync_only_adds(
 
 
 @pytest.mark.parametrize("seed", CASES)
-def test_killed_anywhere_and_run_again_the_tables_are_those_of_an_undisturbed_sync(
+def test_killed_anywhere_and_run_again_the_tables_equal_those_of_an_undisturbed_sync(
     seed: int, sync: Callable[[str], Sync], api: SandboxApi
 ) -> None:
     chance = random.Random(seed)
@@ -134,7 +134,7 @@ def test_killed_anywhere_and_run_again_the_tables_are_those_of_an_undisturbed_sy
 
 
 @pytest.mark.parametrize("full", [[], ["--full"]], ids=["incremental", "full refresh"])
-def test_ctrl_c_keeps_what_is_there_and_the_next_sync_goes_on(
+def test_ctrl_c_keeps_what_is_there_and_the_next_sync_resumes(
     full: list[str], sync: Callable[[str], Sync], api: SandboxApi
 ) -> None:
     database = sync("stopped")
@@ -142,7 +142,7 @@ def test_ctrl_c_keeps_what_is_there_and_the_next_sync_goes_on(
     options = ["--streams", "stock_prices,exchanges", *full]
     process = database.start(*options, num_workers=1)
     deadline = time.monotonic() + LONGEST
-    while len(api.requests) < 50:  # of more than 100, so that one ticker is through
+    while len(api.requests) < 50:  # of more than 100, so one ticker is complete
         assert time.monotonic() < deadline
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to both
@@ -160,13 +160,13 @@ def test_ctrl_c_keeps_what_is_there_and_the_next_sync_goes_on(
     assert database.table("stock_prices") == undisturbed.table("stock_prices")
 
 
-def test_a_wrong_key_is_told_on_the_terminal_in_one_sentence(sync: Callable[[str], Sync]) -> None:
+def test_a_wrong_key_is_reported_on_the_terminal_in_one_sentence(sync: Callable[[str], Sync]) -> None:
     _, stderr = sync("refused").run(code=1, api_key="wrong")
     (sentence,) = stderr.splitlines()
     assert sentence.startswith("api_key: ")
 
 
-def test_tickers_may_come_from_a_file(sync: Callable[[str], Sync], tmp_path: Path) -> None:
+def test_tickers_can_come_from_a_file(sync: Callable[[str], Sync], tmp_path: Path) -> None:
     (tmp_path / "tickers.txt").write_text("GOOG\nIBM\n")
     database = sync("file")
     database.run("--streams", "ticker_details", "--set", f"tickers=@{tmp_path / 'tickers.txt'}")

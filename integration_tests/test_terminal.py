@@ -1,4 +1,4 @@
-"""What a person sees who reads into a file: stderr is a terminal, stdout is not."""
+"""Tests what a person sees who reads into a file: stderr is a terminal, stdout is not."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def seen(connector: Connector) -> Callable[..., list[str]]:
         os.close(ours)
         process.wait()
         assert process.returncode in (0, 1)
-        # What was wiped out is gone: of each line the end counts.
+        # What was erased is gone: the end of each line counts.
         return [re.split(r"\r\x1b\[K", line)[-1] for line in written.decode().split("\r\n")[:-1]]
 
     return seen
@@ -53,20 +53,20 @@ def test_a_read_that_goes_well_leaves_a_line_for_each_stream(seen: Callable[...,
     assert seen() == ["stock_prices: 62 rows, 2 requests", "exchanges: 10 rows, 1 request"]
 
 
-def test_a_wrong_key_is_told_once_a_stream(seen: Callable[..., list[str]]) -> None:
+def test_a_wrong_key_is_reported_once_a_stream(seen: Callable[..., list[str]]) -> None:
     lines = seen(api_key="a-wrong-key-12345678")
     errors = [line for line in lines if line.startswith("error: ")]
     assert [error.split(": ")[1] for error in errors] == list(READ)
-    assert all("api_key: the API does not know this key (HTTP 401)" in error for error in errors)
+    assert all("api_key: the API does not accept this key (HTTP 401)" in error for error in errors)
     assert "a-wrong-key-12345678" not in "".join(lines)
 
 
 def test_a_check_says_why_it_failed(seen: Callable[..., list[str]]) -> None:
     (line,) = seen("check", api_key="a-wrong-key-12345678")
-    assert line.startswith("error: api_key: the API does not know this key (HTTP 401)")
+    assert line.startswith("error: api_key: the API does not accept this key (HTTP 401)")
 
 
-def test_a_warning_stands_above_the_line_of_its_stream(seen: Callable[..., list[str]], api: SandboxApi) -> None:
+def test_a_warning_appears_above_the_line_of_its_stream(seen: Callable[..., list[str]], api: SandboxApi) -> None:
     api.fail_next(("status", 500))
     lines = seen(streams=("stock_prices",))
     assert lines[0].startswith("warning: ")
@@ -74,5 +74,5 @@ def test_a_warning_stands_above_the_line_of_its_stream(seen: Callable[..., list[
     assert lines[-1].startswith("stock_prices: ")
 
 
-def test_a_config_that_cannot_be_read_is_told_too(seen: Callable[..., list[str]]) -> None:
-    assert seen(tickers="AAPL") == ['error: tickers: "AAPL" must be a list.']
+def test_a_config_that_cannot_be_read_is_reported_too(seen: Callable[..., list[str]]) -> None:
+    assert seen(tickers="AAPL") == ['error: tickers must be a list (for example ["AAPL", "MSFT"]); it is "AAPL".']

@@ -1,4 +1,4 @@
-"""make update: a copy that was made from an older project becomes what a copy made today is, or nothing is changed."""
+"""Tests make update: a copy of an older project becomes like a copy made today, or nothing changes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = WITH_MAKE
 
 @pytest.fixture(scope="module")
 def old_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This project as it was at 0.1.0, say: one shared file differs, one is missing, and there is one more."""
+    """A version of this project like 0.1.0: one shared file differs, one is missing, and there is one more."""
     project = clone(tmp_path_factory.mktemp("old") / "source-stock-ticker")
     package = project / "source_stock_ticker"
     (package / "__init__.py").write_text(re.sub("__version__ = .*", VERSION, (package / "__init__.py").read_text()))
@@ -47,7 +47,7 @@ def old_copy(old_project: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def today(tmp_path: Path) -> dict[str, bytes]:
-    """What a copy made today holds."""
+    """The content of a copy made today."""
     assert make_new("open-weather", tmp_path / "today").returncode == 0
     return content(tmp_path / "today")
 
@@ -68,7 +68,7 @@ def update(tmp_path: Path) -> Update:
 
 
 def shared(files: dict[str, bytes]) -> dict[str, bytes]:
-    """Those of them that are the project's, by their record."""
+    """The files that belong to the project, by their record."""
     return {path: files[path] for path in json.loads(files[RECORD])["files"]}
 
 
@@ -138,7 +138,7 @@ def test_a_version_of_the_copys_own_lasts_when_the_file_around_it_is_renewed(
     [
         (["[Unreleased]", "[0.2.0] - later\n\n- more", "[0.1.0] - day\n\nold"], "## [0.2.0] - later\n\n- more"),
         (["[Unreleased]\n\n- soon", "[0.1.0] - day\n\nold"], "## [Unreleased]\n\n- soon"),
-        (["[Unreleased]", "[0.1.0] - day\n\nold"], "Nothing to tell."),
+        (["[Unreleased]", "[0.1.0] - day\n\nold"], "Nothing."),
         (["[0.3.0] - day\n\nnew", "[0.2.0] - day\n\nold"], "## [0.3.0] - day\n\nnew\n\n## [0.2.0] - day\n\nold"),
     ],
     ids=["a release", "unreleased", "nothing", "the copy's version is not listed"],
@@ -171,7 +171,9 @@ def test_a_second_time_there_is_nothing_to_renew(old_copy: Path, update: Update)
 
 
 @WITH_GIT
-def test_tests_that_fail_are_told_and_git_can_undo_the_update(old_copy: Path, tmp_path: Path, update: Update) -> None:
+def test_tests_that_fail_are_reported_and_git_can_undo_the_update(
+    old_copy: Path, tmp_path: Path, update: Update
+) -> None:
     before = content(old_copy)
     (tmp_path / "bin" / "make").write_text("#!/bin/sh\nexit 2\n")
     done = update(old_copy)
@@ -214,7 +216,7 @@ def edit(file: Path) -> None:
         (REMOVED, edit, ["-mine"]),
         ("Makefile", edit, ["-mine", "+VENV ?= .venv"]),
     ],
-    ids=["edited", "deleted", "in the place of a new one", "edited, and to be deleted", "edited, and as it was"],
+    ids=["edited", "deleted", "in place of a new one", "edited, and to be deleted", "edited, and as it was"],
 )
 @WITH_GIT
 def test_an_edit_by_hand_is_shown_and_nothing_is_renewed(
@@ -257,7 +259,7 @@ def test_of_a_file_that_the_copier_has_taken_over_it_says_that_the_projects_diff
     record["files"]["Makefile"] = None
     (old_copy / RECORD).write_text(json.dumps(record))
     commit(old_copy)
-    assert "Yours, so not renewed; compare them with" in update(old_copy).stdout
+    assert "Your own, so not renewed; compare them with" in update(old_copy).stdout
 
 
 @WITH_GIT
@@ -274,10 +276,10 @@ def test_a_file_that_leads_out_of_the_copy_is_not_written_through(
 
 
 @WITH_GIT
-def test_a_git_that_does_not_answer_is_no_sign_that_all_is_committed(old_copy: Path, update: Update) -> None:
+def test_a_failing_git_does_not_prove_that_all_is_committed(old_copy: Path, update: Update) -> None:
     edit(old_copy / "README.md")
     (old_copy / ".git" / "HEAD").write_text("broken")
-    assert refused(update(old_copy), "git does not answer")
+    assert refused(update(old_copy), "git fails here")
 
 
 @WITH_GIT
@@ -285,7 +287,7 @@ def test_a_git_that_does_not_answer_is_no_sign_that_all_is_committed(old_copy: P
 def test_changes_that_are_not_committed_are_refused(path: str, old_copy: Path, update: Update) -> None:
     (old_copy / path).write_text("mine")
     before = content(old_copy)
-    assert refused(update(old_copy), "not committed")
+    assert refused(update(old_copy), "uncommitted")
     assert content(old_copy) == before
 
 
@@ -312,12 +314,12 @@ def test_without_a_record_the_guide_is_named(old_copy: Path, update: Update) -> 
 def test_a_broken_record_is_refused(text: str, old_copy: Path, update: Update) -> None:
     (old_copy / RECORD).write_text(text)
     before = content(old_copy)
-    assert refused(update(old_copy), f"{RECORD} is broken")
+    assert refused(update(old_copy), f"{RECORD} is invalid")
     assert content(old_copy) == before
 
 
 @pytest.mark.parametrize("word", ["", "FROM=", "FROM=../no such folder", "FROM=."])
-def test_what_is_no_project_to_renew_from_is_refused(word: str, old_copy: Path, make: Make) -> None:
+def test_what_is_not_a_project_to_renew_from_is_refused(word: str, old_copy: Path, make: Make) -> None:
     done = make(old_copy, "update", *([word] if word else []))
     assert done.returncode != 0
     assert done.stdout.startswith("FROM: ")

@@ -1,4 +1,4 @@
-"""What many of the tests name: the project's files, the days of the usual config, the streams, the API's paths."""
+"""Names that many tests use: the project's files, the days of the usual config, the streams, the API's paths."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The remote API: its address, its key, its pages, and what its refusals mean.
+"""Calls the remote API: its address, its key, its pages, and what its refusals mean.
 
-Facts are from the API's documentation (massive.com/docs) and from what its users report.
+The facts come from the API's documentation (massive.com/docs) and from reports of its users.
 """
 
 import logging
@@ -25,19 +25,19 @@ from .runtime.protocol.row_type import with_usual_numbers
 from .runtime.stream import Page
 from .trading_days import BarSize, weekday_before
 
-HOSTS = {"api.massive.com", "api.polygon.io"}  # the API answers under both names, and links to either
-MAX_PAGE = 50_000  # rows that one response of custom bars can have
+HOSTS = {"api.massive.com", "api.polygon.io"}  # the API has both names, and its links use either
+MAX_PAGE = 50_000  # rows in one response of custom bars
 MAX_LIST_PAGES = 500  # of a list; the longest, the dividends of all stocks, has half as many
-GOOD = {"OK", "DELAYED"}  # DELAYED: the plan is not real time; the bars are good
-MAX_FILTER = 6000  # characters of a list of tickers in an address; most servers take 8,000 in all
-MAX_ERROR = 4096  # bytes; anything longer is no error message, so large responses are decoded only once
+GOOD = {"OK", "DELAYED"}  # DELAYED: the plan is not real-time; the bars are good
+MAX_FILTER = 6000  # characters of a list of tickers in a URL; most servers accept 8,000 in all
+MAX_ERROR = 4096  # bytes; a longer body is not an error message, so large responses are decoded only once
 
 R = TypeVar("R")
 T = TypeVar("T")
 
 
 class Body(Struct, Generic[R]):
-    """The envelope around what a response contains: its `results`, a list or an object; None if it has none."""
+    """The envelope of a response. results: a list or an object; None if there are none."""
 
     status: Any = UNSET
     results: R | None = None
@@ -49,15 +49,15 @@ class Body(Struct, Generic[R]):
 
 
 ROWS: Decoder[Body[list[Any]]] = Decoder(Body[list[dict[str, Any]]])
-RAW_ROWS: Decoder[Body[list[Any]]] = Decoder(Body[list[Raw]])  # whatever is in them is good JSON, and no more
+RAW_ROWS: Decoder[Body[list[Any]]] = Decoder(Body[list[Raw]])  # rows that are valid JSON, not yet decoded
 
 
 class NotYet(ConfigError):
-    """The API refuses a day whose data the plan does not have yet (HTTP 403, "before end of day")."""
+    """The plan does not have this day's data yet (HTTP 403, "before end of day")."""
 
 
 class TooOld(ConfigError):
-    """The API refuses days that are older than the plan allows (HTTP 403, "timeframe")."""
+    """The days are older than the plan allows (HTTP 403, "timeframe")."""
 
 
 class NotFound(UnexpectedResponse):
@@ -65,18 +65,18 @@ class NotFound(UnexpectedResponse):
 
 
 class UnknownTicker(NotFound):
-    """The address is right, and the API does not know the ticker in it (HTTP 404, "Ticker not found.")."""
+    """The address is right, but the API does not know the ticker in it (HTTP 404, "Ticker not found.")."""
 
 
 class TooLong(UnexpectedResponse):
-    """The address is longer than the API, or a proxy before it, takes (HTTP 413, 414, 431)."""
+    """The address is too long for the API or for a proxy in front of it (HTTP 413, 414, 431)."""
 
 
 class StockApi:
-    """Asks the API. `base_url` without a slash at its end; only it ever gets the key.
+    """Sends requests to the API. base_url: without a trailing slash; only this host ever gets the key.
 
-    last_day: the last day that the API has, as far as it has shown. Threads may share an object.
-    Every request raises ConfigError (key, plan), TransientError (network, rate limit) or UnexpectedResponse.
+    last_day: the last day that the API has, as far as known. Threads can share an object.
+    Every request can raise ConfigError (key, plan), TransientError (network, rate limit) or UnexpectedResponse.
     """
 
     def __init__(
@@ -85,12 +85,12 @@ class StockApi:
         self.last_day = date.max
         self._base = base_url
         self._logger = logger
-        self._max_filter = MAX_FILTER  # characters; less once an address was too long
+        self._max_filter = MAX_FILTER  # characters; fewer after an address was too long
         tries = TRIES if patient else 1
         self.client = HttpClient(bearer(key), logger, requests_per_minute, tries, _meaning)
 
     def get(self, path: str, query: Mapping[str, Any] | None = None, next_path: str | None = None) -> Response:
-        """The response to GET path?query, or to that of a further page (see `next_path`)."""
+        """The response to GET path?query, or to `next_path`: a further page."""
         address = next_path or path + (f"?{urlencode(query)}" if query else "")
         return self.client.get(self._base + address)
 
@@ -101,17 +101,17 @@ class StockApi:
         make_row: Callable[[Any], T],
         decoder: Decoder[Body[list[Any]]] = ROWS,
     ) -> Iterator[T]:
-        """All rows of a list, each as `make_row` makes it, for what `slices` needs to know."""
+        """All rows of a list, each made by `make_row`, for what `slices` needs to know."""
         fetch, parse = partial(self.get, path, query), partial(self.page, make_row=make_row, decoder=decoder)
         for page in follow(fetch, parse, path, self._logger, MAX_LIST_PAGES):
             yield from page.rows
 
     def by_filter(self, tickers: Sequence[str], ask: Callable[[dict[str, str]], T]) -> Iterator[T]:
-        """One result of `ask` per filter; together the filters name all tickers, and are as few as addresses allow.
+        """One result of `ask` per filter; the filters together name all tickers, in as few requests as URLs allow.
 
-        ask: makes the requests; takes the part of their query that is the filter, {"ticker.any_of": "AAPL,MSFT"}. If it
-        raises TooLong it is asked again for half as many tickers, and no later filter is longer. Raises TooLong if one
-        ticker alone is too long.
+        ask: makes the requests; takes the filter part of their query, {"ticker.any_of": "AAPL,MSFT"}. If it raises
+        TooLong, it is called again with half as many tickers, and no later filter is longer. Raises TooLong if a
+        single ticker is too long.
         """
         rest = tickers
         while rest:
@@ -120,10 +120,10 @@ class StockApi:
                 result = ask({"ticker.any_of": ",".join(chunk)})
             except TooLong as error:
                 if len(chunk) == 1:
-                    text = f'An address with the one ticker "{chunk[0]}" is too long for the API. {error.message}'
+                    text = f'An address with only the ticker "{chunk[0]}" is too long for the API. {error.message}'
                     raise TooLong(text) from None
                 self._max_filter = sum(map(_length, chunk)) // 2
-                self._logger.info("An address with %d tickers is too long; asking for half as many.", len(chunk))
+                self._logger.info("An address with %d tickers is too long; trying half as many.", len(chunk))
             else:
                 yield result
                 rest = rest[len(chunk) :]
@@ -131,14 +131,14 @@ class StockApi:
     def page(
         self, response: Response, make_row: Callable[[Any], Any], decoder: Decoder[Body[list[Any]]] = ROWS
     ) -> Page:
-        """The rows of one response, each as `make_row` makes it, and what names the next page."""
+        """The rows of one response, each made by `make_row`, and the token of the next page."""
         body = read_body(response, decoder)
         return Page(list(map(make_row, body.results or [])), self.next_path(body))
 
     def bars(
         self, ticker: str, size: BarSize, first: date, last: date, adjusted: bool, limit: int = MAX_PAGE
     ) -> Response | None:
-        """The first page of a ticker's custom bars, both days included; None if the API has no day from `first` on.
+        """The first page of a ticker's custom bars, both days included; None if the API has no data from `first` on.
 
         https://massive.com/docs/rest/stocks/aggregates/custom-bars
         """
@@ -152,12 +152,12 @@ class StockApi:
             return self.get(path, {"adjusted": lower(adjusted), "sort": "asc", "limit": limit})
         except NotYet:
             if last == self.last_day:
-                raise  # not even the day before: this is no matter of hours
+                raise  # not even the day before, so waiting some hours does not help
         self.last_day = min(self.last_day, weekday_before(last, 1))
         return self.bars(ticker, size, first, last, adjusted, limit)
 
     def day_bars(self, day: date, adjusted: bool) -> Response | None:
-        """One day's grouped bars, those of OTC tickers too, or None if the API does not have the day yet.
+        """One day's grouped bars, OTC tickers included, or None if the API does not have the day yet.
 
         https://massive.com/docs/rest/stocks/aggregates/daily-market-summary
         """
@@ -168,30 +168,30 @@ class StockApi:
             return None
 
     def next_path(self, body: Body[Any]) -> str | None:
-        """Path and query of the page after this one; None on the last page. Raises UnexpectedResponse.
+        """Path and query of the next page; None on the last page. Raises UnexpectedResponse.
 
-        The link is an absolute URL without the key. Only its path is followed, on our own address.
+        The API's link is an absolute URL without the key. Only its path is used, on our own address.
         """
         if body.next_url is UNSET or body.next_url is None or body.next_url == "":
             return None
         path, _, query = own_path(body.next_url, self._base, HOSTS).partition("?")
-        # Old links had the key in them, and it must be in no address.
+        # Old links contained the key, which must not appear in any address.
         query = "&".join(part for part in query.split("&") if not part.lower().startswith("apikey="))
         return f"{path}?{query}" if query else path
 
 
 def path_of(*segments: object) -> str:
-    """A path of these segments, each escaped: tickers may hold any character."""
+    """A path of these segments, each escaped: tickers can contain any character."""
     return "".join("/" + quote(str(segment), safe="") for segment in segments)
 
 
 def lower(flag: bool) -> str:
-    """A truth value as the API writes it: true, false."""
+    """A Boolean as the API writes it: true, false."""
     return str(flag).lower()
 
 
 def cut(tickers: Iterable[str], max_length: int = MAX_FILTER) -> Iterator[list[str]]:
-    """The tickers in lists, each of at most so many characters in an address (a longer ticker is alone)."""
+    """The tickers in lists, each with at most `max_length` characters in a URL (a longer ticker is alone)."""
     chunk: list[str] = []
     length = 0
     for ticker in tickers:
@@ -206,24 +206,24 @@ def cut(tickers: Iterable[str], max_length: int = MAX_FILTER) -> Iterator[list[s
 
 
 def _length(ticker: str) -> int:
-    """How many characters a ticker and the comma behind it take in the query of an address."""
+    """The length of a ticker and its comma in the query of a URL."""
     return len(quote(ticker, safe="")) + len("%2C")
 
 
 def read_body(response: Response, decoder: Decoder[Body[R]], schema: Mapping[str, Any] | None = None) -> Body[R]:
-    """The body of a response, its `results` of the decoder's type. Raises UnexpectedResponse.
+    """The body of a response, with `results` of the decoder's type. Raises UnexpectedResponse.
 
-    schema (JSON Schema): where other spellings of a number count, see row_type.py.
+    schema (JSON Schema): where other spellings of a number are accepted, see row_type.py.
     """
     try:
         body = response.decoded(decoder)
     except ValidationError:
         body = _second_look(response, decoder, schema or {})
-    # A response that is no success may lack `results` too, so its status is looked at first.
+    # A failed response may lack `results` too, so check its status first.
     if body.status is not UNSET and str(body.status) not in GOOD:
         raise _refusal(response)
     if not body.results and (body.resultsCount or body.count or not _says_that_there_are_none(body)):
-        raise UnexpectedResponse(f"The API sent no results for {response.path}, and does not say that there are none.")
+        raise UnexpectedResponse(f"The API sent no results for {response.path} without saying that there are none.")
     return body
 
 
@@ -232,7 +232,7 @@ def _says_that_there_are_none(body: Body[Any]) -> bool:
 
 
 def _second_look(response: Response, decoder: Decoder[Body[R]], schema: Mapping[str, Any]) -> Body[R]:
-    """The body of a response that is not as the decoder wants it. Raises UnexpectedResponse."""
+    """The body of a response that does not fit the decoder at first. Raises UnexpectedResponse."""
     body = response.json()
     if isinstance(body, dict) and str(body.get("status", "OK")) not in GOOD:
         raise _refusal(response)
@@ -244,7 +244,7 @@ def _second_look(response: Response, decoder: Decoder[Body[R]], schema: Mapping[
 
 
 def _error_text(response: Response) -> str:
-    """What a response says went wrong: in `error` or `message`, if it is JSON at all."""
+    """What went wrong, from the `error` or `message` of a JSON response; "" if there is none."""
     try:
         body = response.json()
     except UnexpectedResponse:
@@ -254,7 +254,7 @@ def _error_text(response: Response) -> str:
 
 
 def _meaning(response: Response) -> Meaning:
-    """What a response means. Some users saw the rate limit's words with another status than 429, as HTTP 200 too."""
+    """What a response means. Users have seen the rate limit's text with other statuses than 429, even with 200."""
     if len(response.body) < MAX_ERROR and "maximum requests per minute" in _error_text(response):
         return Wait()
     usual = usual_meaning(response)
@@ -262,18 +262,18 @@ def _meaning(response: Response) -> Meaning:
 
 
 def _refusal(response: Response) -> Exception:
-    """The error for a response that is no success."""
+    """The error for a failed response."""
     said, path = _error_text(response), response.path
     quoted = f' The API says: "{said}"' if said else ""
     match response.status:
         case 401:
-            text = f"api_key: the API does not know this key (HTTP 401); check it in your dashboard.{quoted}"
+            text = f"api_key: the API does not accept this key (HTTP 401); check it in your dashboard.{quoted}"
             return CredentialsError(text)
         case 403:
             return _forbidden(said, quoted)
         case 404:
             kind = UnknownTicker if "ticker not found" in said.lower() else NotFound
-            return kind(f"The API does not know {path} (HTTP 404); is api_url right?{quoted}")
+            return kind(f"The API does not know {path} (HTTP 404); check api_url.{quoted}")
         case 413 | 414 | 431:
             return TooLong(f"The API answered HTTP {response.status} for {path}.{quoted}")
         case 200 | 400:
@@ -282,12 +282,12 @@ def _refusal(response: Response) -> Exception:
 
 
 def _forbidden(said: str, quoted: str) -> ConfigError:
-    """A 403 is told by its text: its code has several meanings."""
+    """The error for a 403, by its text: the status alone has several meanings."""
     if "before end of day" in said:
-        return NotYet(f"end_date: your plan has no data of this day yet; choose an earlier day.{quoted}")
+        return NotYet(f"end_date: your plan has no data for this day yet; choose an earlier day.{quoted}")
     if "timeframe" in said:
         return TooOld(
-            "start_date: your plan does not go back so far (or this machine's clock is ahead); "
+            "start_date: your plan does not go back that far (or this machine's clock is ahead); "
             f"choose a later start_date.{quoted}"
         )
     return ConfigError(f"Your plan does not include this data (HTTP 403).{quoted}")

@@ -1,4 +1,4 @@
-"""The user's config as typed values; the checks that a JSON Schema cannot make, each with its sentence."""
+"""Turns the user's config into typed values, and makes the checks that a JSON Schema cannot."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -12,20 +12,20 @@ BAR_SIZES = {"minute": {1, 5, 10, 15, 30}, "hour": {1, 2, 4}, "day": {1}, "week"
 FREE_PLAN_YEARS = 2  # of history
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}  # plain http only to these
 MAX_TICKER_LENGTH = 100  # characters
-TICKER_WORDS = ("ticker", "symbol", "stock")  # an unknown option with one of these means `tickers`, not the market
-MARKET = "*"  # stands where a ticker would, for the whole market; so no ticker may be called that
+TICKER_WORDS = ("ticker", "symbol", "stock")  # an unknown option with one of these words probably means `tickers`
+MARKET = "*"  # the whole market, in place of a ticker; so no ticker can have this name
 
 
 class Settings(NamedTuple):
-    """All days are New York dates. start_date, last_day: the days to read; there may be none between them yet."""
+    """All days are New York dates. start_date, last_day: the days to read; the range may still be empty."""
 
     api_key: str
-    api_url: str  # without a slash at its end
-    tickers: tuple[str, ...]  # each once
+    api_url: str  # without a trailing slash
+    tickers: tuple[str, ...]  # without duplicates
     today: date
     start_date: date
     last_day: date
-    end_date: date | None  # as configured; may lie in the future (announcements do)
+    end_date: date | None  # as configured; may be in the future, like announcements
     bar_size: BarSize
     adjusted: bool
     lookback_days: int  # weekdays
@@ -34,19 +34,19 @@ class Settings(NamedTuple):
 
 
 def read_settings(config: Mapping[str, Any], today: date | None = None) -> Settings:
-    """The settings of a config that fits spec.yaml. today: New York date, by default now. Raises ConfigError."""
+    """The settings of a config that fits spec.yaml. today: a New York date; default: now. Raises ConfigError."""
     today = today or today_in_new_york()
     size = _bar_size(config.get("timespan", "day"), int(config.get("multiplier", 1)))
     end = _day(config, "end_date")
-    # Today's bar is refused by some plans and still changes with the others.
+    # Some plans refuse today's bar; with the others it still changes.
     last_day = last_weekday(today - ONE_DAY)
-    # One day less than two years, or the plan's rolling edge would overtake a sync that begins before midnight.
+    # One day less than two years, or the plan's moving limit would overtake a sync that starts before midnight.
     start = _day(config, "start_date") or years_before(today, FREE_PLAN_YEARS) + ONE_DAY
     if not config.get("start_date") and size.first_day(start) < start:
-        start = size.first_day(start + timedelta(days=31 if size.timespan == "month" else 7))  # the first whole one
+        start = size.first_day(start + timedelta(days=31 if size.timespan == "month" else 7))  # the first complete bar
     if end is not None and end < start:
-        blank = "" if config.get("start_date") else " (two years back, because it is left blank)"
-        raise ConfigError(f"end_date: {end} is before the start_date, {start}{blank}; choose another of the two.")
+        blank = "" if config.get("start_date") else " (two years back, because you left it blank)"
+        raise ConfigError(f"end_date: {end} is before the start_date, {start}{blank}; change one of them.")
     return Settings(
         api_key=_key(config["api_key"]),
         api_url=_address(config.get("api_url", "https://api.massive.com")),
@@ -79,13 +79,13 @@ def _day(config: Mapping[str, Any], field: str) -> date | None:
 def _key(key: str) -> str:
     key = key.strip()
     if not key or not key.isascii() or not key.isprintable() or " " in key:
-        # The value is a secret, so the sentence says only what is wrong with it.
-        raise ConfigError("api_key: it holds spaces or characters that no key has; copy it anew from your dashboard.")
+        # The value is a secret, so the sentence does not quote it.
+        raise ConfigError("api_key: it contains spaces or invalid characters; copy it again from your dashboard.")
     return key
 
 
 def is_ticker(value: object) -> TypeGuard[str]:
-    """Whether a value can be a ticker: a text that means itself in an address, in a state and on a line of a log."""
+    """Whether a value can be a ticker: a string that is safe in a URL path, in a state and in a log line."""
     special = ("", MARKET, ".", "..")
     return isinstance(value, str) and value not in special and value == value.strip() and value.isprintable()
 
@@ -98,18 +98,18 @@ def _tickers(config: Mapping[str, Any]) -> tuple[str, ...]:
     for ticker in tickers:
         if len(ticker) > MAX_TICKER_LENGTH:
             raise ConfigError(
-                f'tickers: "{start_of(ticker, MAX_TICKER_LENGTH)}" has {len(ticker)} characters, which no ticker has; '
-                "list each ticker by itself."
+                f'tickers: "{start_of(ticker, MAX_TICKER_LENGTH)}" has {len(ticker)} characters, too many for one; '
+                "make each ticker a separate entry."
             )
         if not is_ticker(ticker):
-            raise ConfigError(f'tickers: "{ticker}" is not a ticker; take out blanks around it and empty entries.')
+            raise ConfigError(f'tickers: "{ticker}" is not a ticker; remove spaces around it and empty entries.')
     return tuple(dict.fromkeys(tickers))
 
 
 def _bar_size(timespan: str, multiplier: int) -> BarSize:
     if multiplier not in BAR_SIZES[timespan]:
         allowed = ", ".join(map(str, sorted(BAR_SIZES[timespan])))
-        raise ConfigError(f"multiplier: {multiplier} does not go with bars of a {timespan}; choose {allowed}.")
+        raise ConfigError(f"multiplier: {multiplier} is not allowed with timespan {timespan}; choose {allowed}.")
     return BarSize(timespan, multiplier)
 
 
@@ -120,7 +120,7 @@ def _address(url: str) -> str:
     except ValueError:
         host, parts = None, urlsplit("")
     if not host or parts.scheme not in ("http", "https") or set(url) & set("?#@"):
-        raise ConfigError("api_url: it must be an address like https://api.massive.com, without user name, ? or #.")
+        raise ConfigError("api_url: use an address like https://api.massive.com, without a user name, ? or #.")
     if parts.scheme == "http" and host not in LOCAL_HOSTS:
-        raise ConfigError("api_url: only https keeps your key secret on the way; http is for this machine alone.")
+        raise ConfigError("api_url: use https, which protects your key; http works only for this machine.")
     return url.strip().rstrip("/")

@@ -1,4 +1,4 @@
-"""The connector: checks the connection, and says which streams there are."""
+"""The connector: checks the connection and lists the streams."""
 
 import logging
 from collections.abc import Mapping
@@ -16,43 +16,43 @@ from .streams.reference import Exchanges, MarketHolidays, TickerDetails, Tickers
 
 TABLES = (StockPrices, Dividends, Splits, News, Tickers, TickerDetails, Exchanges, MarketHolidays)
 CHECK_REQUESTS = 3  # at most: a free key has five a minute
-REQUESTS_A_WORKER = 20  # a minute for each further worker: a response takes a few seconds at most
+REQUESTS_A_WORKER = 20  # per minute, for each further worker: a response takes a few seconds at most
 
 
 class SourceStockTicker(Source):
-    """US stock prices from the API of Massive."""
+    """US stock prices from the Massive API."""
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> None:
-        """Ask for one ticker's bars: this proves key, plan, days and ticker, as a rule with one request."""
+        """Request one ticker's bars: this proves the key, plan, days and ticker, usually with one request."""
         settings = read_settings(config)
-        # Impatient: a check answers, it does not sit out a rate limit or an outage, nor space its few requests.
+        # Not patient: a check answers quickly. It does not wait for a rate limit or an outage, nor space its requests.
         api = _api(settings, logger, patient=False)
-        StockPrices(api, settings, logger).resume({})  # refuses what a read would refuse
+        StockPrices(api, settings, logger).resume({})  # rejects what a read would reject
         if not settings.tickers or settings.start_date > settings.last_day:
-            # The whole market, or no day to read yet: only the key can be proved, by the cheapest request.
+            # The whole market, or no day to read yet: prove only the key, with the cheapest request.
             if not read_body(api.get(Tickers.path, {"limit": 1}), ROWS).results:
                 raise UnexpectedResponse("The API lists no tickers at all.")
             return
-        # Their order must not matter, so it is the alphabetically first one.
+        # The order of the tickers must not matter, so take the alphabetically first.
         ticker, first, last = min(settings.tickers), settings.start_date, settings.last_day
         response = api.bars(ticker, settings.bar_size, first, last, settings.adjusted, limit=100)
         if response is None:
-            return  # the API has none of the days yet: the key was accepted
+            return  # the API has none of these days yet, but it accepted the key
         body = read_body(response, ROWS)
         if not (body.results or body.next_url or _may_be_listed(api, ticker, logger)):
             raise ConfigError(
-                f'tickers: the API has no bars of "{ticker}" from {first} to {last}, and lists it neither as active '
-                "nor as delisted. Is it spelt as the exchange spells it (upper and lower case differ)?"
+                f'tickers: the API has no bars for "{ticker}" from {first} to {last}, and lists it neither as active '
+                "nor as delisted. Check the spelling; upper and lower case differ."
             )
 
     def streams(self, logger: logging.Logger, config: Mapping[str, Any]) -> list[Stream[Any]]:
         settings = read_settings(config)
-        api = _api(settings, logger)  # one for all: they share a rate limit
+        api = _api(settings, logger)  # all streams share it and its rate limit
         return [table(api, settings, logger) for table in TABLES]
 
     def workers(self, config: Mapping[str, Any]) -> int:
         settings = read_settings(config)
-        # Behind a low limit one is enough: more would only queue, each holding a request that may turn out needless.
+        # With a low limit one worker is enough: more would only queue, each with a request that may prove unnecessary.
         limit = settings.requests_per_minute
         return min(settings.num_workers, 1 + limit // REQUESTS_A_WORKER) if limit else settings.num_workers
 
@@ -63,15 +63,15 @@ def _api(settings: Settings, logger: logging.Logger, patient: bool = True) -> St
 
 
 def _may_be_listed(api: StockApi, ticker: str, logger: logging.Logger) -> bool:
-    """Whether there is such a ticker: it may have no bars because of a holiday, or was delisted, or is seldom traded.
+    """Whether the ticker exists: it may lack bars because of a holiday, a delisting or thin trading.
 
-    Also True, with a warning, if the API does not say.
+    Also True, with a warning, if the API does not answer.
     """
     try:
         return any(_is_listed(api, ticker, active) for active in (True, False))
     except ConnectorError as problem:
         logger.warning(
-            'tickers: the API has no bars of "%s" in this period, and does not say whether there is such a ticker. %s',
+            'tickers: the API has no bars for "%s" in this period, and it is unknown whether the ticker exists. %s',
             ticker,
             problem.message,
         )
@@ -79,11 +79,11 @@ def _may_be_listed(api: StockApi, ticker: str, logger: logging.Logger) -> bool:
 
 
 def _is_listed(api: StockApi, ticker: str, active: bool) -> bool:
-    """Whether the API's list of active or delisted tickers has this one. Raises ConnectorError if it does not say."""
+    """Whether the API lists this ticker as active, or as delisted. Raises ConnectorError if it does not answer."""
     if api.client.rate_limit.given >= CHECK_REQUESTS:
-        raise TransientError(f"A check makes {CHECK_REQUESTS} requests at most.")
+        raise TransientError(f"A check makes at most {CHECK_REQUESTS} requests.")
     response = api.get(Tickers.path, {"ticker": ticker, "active": lower(active)})
     found = {str(row.get("ticker")) for row in read_body(response, ROWS).results or ()}
     if any(other.upper() != ticker.upper() for other in found):
-        raise UnexpectedResponse(f"The API was asked for one ticker and lists others, for {response.path}.")
+        raise UnexpectedResponse(f"The API listed other tickers than the one requested, for {response.path}.")
     return ticker in found

@@ -1,7 +1,7 @@
-"""New York's days: which day it is there, which days have bars, when a day's bar begins.
+"""Knows New York dates: which day it is there, which days have bars, when a day's bar begins.
 
-A trading day is taken to be any weekday. A holiday then costs one empty answer; a calendar of
-holidays that is wrong once would cost data.
+Every weekday counts as a trading day. A holiday costs one empty response; a mistake in a calendar of
+holidays would cost data.
 """
 
 from datetime import date, datetime, time, timedelta, timezone
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
-FIRST_DAY = date(1970, 1, 1)  # no data in the API is as old
+FIRST_DAY = date(1970, 1, 1)  # the API has no older data
 ONE_DAY = timedelta(days=1)
 A_YEAR = timedelta(days=366)
 SATURDAY = 5
@@ -24,7 +24,7 @@ def is_day(text: str) -> bool:
 
 
 def today_in_new_york() -> date:
-    """The current day there, whatever the time zone of this machine."""
+    """The current date in New York, whatever this machine's time zone."""
     return datetime.now(NEW_YORK).date()
 
 
@@ -42,12 +42,12 @@ def weekday_before(day: date, count: int) -> date:
 
 
 def calendar_days(weekdays: int) -> int:
-    """How many days so many weekdays are at most, the weekends between them included."""
+    """The largest number of days that this many weekdays span, weekends included."""
     return weekdays + 2 * -(-weekdays // 5)
 
 
 def weekday_from(day: date) -> date:
-    """The first weekday from `day` on."""
+    """`day`, or the first weekday after it."""
     while day.weekday() >= SATURDAY:
         day += ONE_DAY
     return day
@@ -59,7 +59,7 @@ def weekday_after(day: date) -> date:
 
 
 def weekdays_between(first: date, last: date) -> int:
-    """How many weekdays from `first` to `last`, both included."""
+    """The number of weekdays from `first` to `last`, both included."""
     days = (last - first).days + 1
     if days <= 0:
         return 0
@@ -68,14 +68,14 @@ def weekdays_between(first: date, last: date) -> int:
 
 
 def years_before(day: date, years: int) -> date:
-    """The same day so many years before; for a February 29, the 28th."""
+    """The same day that many years earlier; for February 29, the 28th."""
     if day.month == 2 and day.day == 29:
         day -= ONE_DAY
     return day.replace(year=day.year - years)
 
 
 def new_york_date(epoch_ms: int) -> str:
-    """The day in New York at that moment (ms since 1970), as YYYY-MM-DD."""
+    """The date in New York at that moment (ms since 1970), as YYYY-MM-DD."""
     return datetime.fromtimestamp(epoch_ms / 1000, NEW_YORK).date().isoformat()
 
 
@@ -86,7 +86,7 @@ def start_of_day(day: str) -> str:
 
 
 class BarSize(NamedTuple):
-    """The time that one bar covers: `multiplier` times minute, hour, day, week (from Sunday) or month."""
+    """The period that one bar covers: `multiplier` times minute, hour, day, week (from Sunday) or month."""
 
     timespan: str
     multiplier: int
@@ -102,7 +102,7 @@ class BarSize(NamedTuple):
         return day.replace(day=1) if self.timespan == "month" else day
 
     def last_day(self, day: date) -> date:
-        """The last day of the bar that covers `day`; of a week or month its last weekday."""
+        """The last day of the bar that covers `day`; for a week or month, its last weekday."""
         if self.timespan == "week":
             return self.first_day(day) + timedelta(days=5)
         if self.timespan == "month":

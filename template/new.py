@@ -1,9 +1,9 @@
-"""Starts a connector for another API: make new NAME=pokemon DIR=../source-pokemon
+"""Creates a connector for another API: make new NAME=pokemon DIR=../source-pokemon
 
-A copy is made of layers: files of this project, of template/source-river-levels/, and of a folder in patterns/ if one
-is named (PATTERN=issue-tracker); of two files with one path the later one counts. Their names become the new one, and
-EDITS takes out of the project's files what is about this project alone. So nothing stands here twice. The copy's
-.made-from.json says what was taken from here, so that update.py can renew it. Needs the standard library only.
+A copy has layers: files of this project, of template/source-river-levels/ and, with PATTERN=issue-tracker, of a folder
+in patterns/; a later layer wins. The old names become the new one, and EDITS removes from the project's files
+what concerns only this project. So nothing is stored twice. The copy's .made-from.json lists what came from here, so
+update.py can renew it. Needs only the standard library.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-if sys.version_info < (3, 10):  # noqa: UP036 - with an older one people should see a sentence and not a traceback
+if sys.version_info < (3, 10):  # noqa: UP036 - an older Python should show a sentence, not a traceback
     sys.exit("The connector needs Python 3.10 or newer.")
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -30,9 +30,9 @@ TEMPLATE = PROJECT / "template" / "source-river-levels"
 PATTERNS = PROJECT / "patterns"
 NAMES = ("stock-ticker", "river-levels")  # the project's, the template's
 MADE_FROM = ".made-from.json"
-MAX_NAME_LENGTH = 30  # characters; with a longer one, lines of code would become longer than ruff lets them
-NO_TEXT = {"true", "false", "null", "yes", "no", "on", "off"}  # YAML takes these for something else
-# Of this project, and renewed by `make update`.
+MAX_NAME_LENGTH = 30  # characters; a longer name would make code lines too long for ruff
+NO_TEXT = {"true", "false", "null", "yes", "no", "on", "off"}  # YAML does not read these as strings
+# From this project, and renewed by `make update`.
 SHARED = """
     .ci/run .dockerignore .editorconfig .gitattributes .github/dependabot.yml .github/workflows/*.yml .gitignore
     .pre-commit-config.yaml .vscode/launch.json CONTRIBUTING.md Dockerfile MANIFEST.in Makefile
@@ -44,21 +44,21 @@ SHARED = """
     unit_tests/test_layout.py unit_tests/test_metadata.py unit_tests/test_readme.py unit_tests/test_repository.py
     unit_tests/test_spec.py
 """
-# Of this project too, but the copier's from the first day on.
+# From this project too, but owned by the copier from the start.
 WRITTEN_ONCE = "LICENSE acceptance-test-config.yml metadata.yaml"
-# Of the template, for a pattern that does not bring its own.
+# From the template, for a pattern without its own.
 GENERIC = """
     CHANGELOG.md README.md icon.svg integration_tests/conftest.py source_river_levels/__init__.py
     unit_tests/test_schemas.py
 """
-# Shared file -> what of it is the copier's all the same: their modules, their words, their version.
+# Shared file -> the part that the copier owns: their modules, their words, their version.
 LAYERS = r'(?<={"source"},\n).*?(?=    # Below this line)'
 THEIRS = {
     "Dockerfile": r"(?<=io.airbyte.version=)\S+",
     "setup.py": r"^    (?:description|author)=[^\n]*",
     "unit_tests/test_layout.py": LAYERS,
 }
-# File -> what of it is about this project alone (regular expressions, . is any character), and what a copy has there.
+# File -> what concerns only this project (regular expressions, . matches any character), and its replacement.
 FIRST_VERSION = "0.1.0"  # as template/ has it
 UPDATE = """
 .PHONY: update
@@ -133,9 +133,9 @@ EDITS = {
     ],
     "unit_tests/test_readme.py": [
         (r"REFERENCE = [^\n]*\n", ""),
-        (r"REFERENCE, \"Conf", "README, \"Conf"),
+        (r"REFERENCE, \"Conf", 'README, "Conf'),
         (r"@pytest[^\n]*\n(def test_the_table_of_streams_is_what_discover_shows)\(page: str\)", r"\1()"),
-        (r"section\(page, \"Streams\"\)", "section(README, \"Streams\")"),
+        (r"section\(page, \"Streams\"\)", 'section(README, "Streams")'),
         (r" \"benchmarks/\*\.md\",", ""),
     ],
     "unit_tests/test_repository.py": [
@@ -144,7 +144,7 @@ EDITS = {
     ],
     "unit_tests/test_spec.py": [
         (r"def test_the_key_is_all.*?\n\n\n", ""),
-        (r"def test_a_list_holds_texts.*?\n\n\n", ""),
+        (r"def test_a_list_contains_strings.*?\n\n\n", ""),
     ],
 }
 # The same for the files of the template and of a pattern.
@@ -168,50 +168,52 @@ class File(NamedTuple):
 
 
 def refusal(name: str, folder: str, pattern: str = "") -> str | None:
-    """What is to be changed about NAME, DIR and PATTERN, in a sentence; None if nothing is."""
+    """What to change about NAME, DIR and PATTERN, in a sentence; None if nothing."""
     if sentence := name_refusal(name):
         return sentence
     if not folder:
-        return f"DIR is missing: say where the connector goes, as in make new NAME={name} DIR=../source-{name}."
+        return f"DIR is missing: name the connector's folder, as in make new NAME={name} DIR=../source-{name}."
     path = Path(folder).resolve()
     if path.is_relative_to(PROJECT):
-        return f"DIR: {folder} is inside this project; choose a folder beside it, such as ../source-{name}."
+        return f"DIR: {folder} is inside this project; choose a folder next to it, such as ../source-{name}."
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        return f"DIR: {folder} exists and is no empty folder; choose one that does not exist yet."
+        return f"DIR: {folder} exists and is not empty; choose a folder that does not exist yet."
     if pattern and pattern not in (known := patterns()):
-        return f"PATTERN: there is no {pattern}; leave it out, or choose one of these: {', '.join(known) or 'none'}."
+        return f"PATTERN: there is no {pattern}; omit it, or choose one of these: {', '.join(known) or 'none'}."
     return None
 
 
 def name_refusal(name: str) -> str | None:
-    """What is to be changed about NAME."""
+    """What to change about NAME, in a sentence; None if nothing."""
     if not name:
-        return "NAME is missing: say what the connector reads, as in make new NAME=pokemon DIR=../source-pokemon."
+        return "NAME is missing: name what the connector reads, as in make new NAME=pokemon DIR=../source-pokemon."
     if name.startswith("source-"):
-        return f'NAME: leave out "source-", which is put before it: NAME={name.removeprefix("source-")}.'
+        return f'NAME: omit "source-", which is added automatically: NAME={name.removeprefix("source-")}.'
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
-        return f'NAME: "{name}" must be lower-case letters and digits, a letter first, words joined by a hyphen.'
+        return (
+            f'NAME: "{name}" must be lower-case letters and digits, begin with a letter, and join words with hyphens.'
+        )
     if len(name) > MAX_NAME_LENGTH:
         return f"NAME: {name} is longer than {MAX_NAME_LENGTH} characters; choose a shorter one."
     if keyword.iskeyword(name) or name in NO_TEXT:
-        return f"NAME: {name} means something else to Python or YAML; choose another, such as my-{name}."
+        return f"NAME: {name} has another meaning in Python or YAML; choose another name, such as my-{name}."
     return None
 
 
 def patterns() -> list[str]:
-    """What PATTERN may be."""
+    """The possible values of PATTERN."""
     return sorted(folder.name.removeprefix("source-") for folder in PATTERNS.glob("source-*"))
 
 
 def renamed(text: str, name: str, *others: str) -> str:
-    """The text with `name` in the place of the old names, each time written as the old one was."""
+    """The text with `name` instead of the old names, each time in the old one's form."""
     olds = [*NAMES, *others]
     new = {old: form for known in olds for old, form in zip(forms(known), forms(name), strict=True)}
     return re.sub("|".join(new), lambda found: new[found[0]], text)
 
 
 def forms(name: str) -> tuple[str, str, str, str]:
-    """open-weather as image, package, class and title have it."""
+    """The forms of open-weather for image, package, class and title."""
     words = [word.capitalize() for word in name.split("-")]
     return name, name.replace("-", "_"), "".join(words), " ".join(words)
 
@@ -229,13 +231,13 @@ def files(name: str, pattern: str = "") -> dict[str, File]:
 
 
 def shared_files(name: str, own: Path = TEMPLATE) -> dict[str, File]:
-    """What of the copy is this project's: path -> file."""
+    """The files of the copy that come from this project: path -> file."""
     found = layer(name, PROJECT, SHARED, {**EDITS, **fitted(own)})
     return {path: file._replace(shared=True) for path, file in found}
 
 
 def fitted(own: Path) -> Edits:
-    """The EDITS of what speaks of the streams and modules that the folder `own` has."""
+    """The EDITS of files that name the streams and modules in the folder `own`."""
     catalog = json.loads((own / "sample_files" / "configured_catalog.json").read_bytes())
     streams = "".join(f"      - {entry['stream']['name']}\n" for entry in catalog["streams"])
     modules = sorted({file.stem for file in own.glob("source_*/*.py")} - {"__init__", "source", "streams"})
@@ -250,21 +252,21 @@ def fitted(own: Path) -> Edits:
 
 
 def layer(name: str, folder: Path, globs: str, edits: Edits, old: str = NAMES[0]) -> Iterator[tuple[str, File]]:
-    """The files of a folder, which have the old name, under the new one: path, file."""
+    """The files of a folder with the old name, under the new name: path, file."""
     for file in sorted({file for glob in globs.split() for file in folder.glob(glob) if file.is_file()}):
         path = file.relative_to(folder).as_posix()
         if folder != PROJECT and re.search(r"(^|/)(\.|__pycache__)", path):
-            continue  # what a tool left there
+            continue  # leftovers of tools
         text = file.read_bytes().decode("utf-8")  # read_text would change line ends on some machines
         for pattern, theirs in edits.get(path.replace(old, NAMES[1]), []):
             text, count = re.subn(pattern, theirs, text, flags=re.DOTALL | re.MULTILINE)
             if not count:
-                sys.exit(f"template/new.py: {path} no longer holds {pattern}; fix EDITS.")
+                sys.exit(f"template/new.py: {path} no longer contains {pattern}; fix EDITS.")
         yield renamed(path, name, old), File(file, renamed(text, name, old).encode("utf-8"), shared=False)
 
 
 def merged(readme: bytes, pattern: bytes) -> bytes:
-    """The template's README, with the pattern's sections in the place of those with the same heading."""
+    """The template's README, in which the pattern's sections replace those with the same heading."""
 
     def sections(text: bytes) -> dict[bytes, bytes]:
         parts = re.split(rb"^(?=## )", text, flags=re.MULTILINE)
@@ -274,7 +276,7 @@ def merged(readme: bytes, pattern: bytes) -> bytes:
 
 
 def fingerprint(path: str, content: bytes | None) -> str | None:
-    """The hash of a shared file, apart from what of it is the copier's; None if there is no file."""
+    """The hash of a shared file without the copier's part; None if there is no file."""
     if content is None:
         return None
     if path in THEIRS:
@@ -288,12 +290,12 @@ def project_version() -> str:
 
 
 def made_from(name: str, pattern: str | None, taken_over: set[str]) -> dict[str, Any]:
-    """What .made-from.json says: of each shared file its hash, or None if the copy has its own in that place."""
+    """The content of .made-from.json: each shared file's hash, or None if the copy has its own version."""
     hashes = {path: fingerprint(path, file.content) for path, file in sorted(shared_files(name).items())}
     prefix, _, commit = (git(PROJECT, "rev-parse", "--show-prefix", "HEAD") or "").partition("\n")
     return {
         "version": project_version(),
-        "commit": commit.strip() if not prefix and commit else None,  # a prefix: that is a repository around this one
+        "commit": commit.strip() if not prefix and commit else None,  # a prefix means a surrounding repository
         "name": name,
         "pattern": pattern or None,
         "files": hashes | dict.fromkeys(taken_over & hashes.keys()),
@@ -305,7 +307,7 @@ def as_json(record: dict[str, Any]) -> bytes:
 
 
 def git(folder: Path, *words: str) -> str | None:
-    """What git says in that folder; None if it says no or is not installed."""
+    """The output of git in that folder; None if it fails or is not installed."""
     named = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}  # another repository's, for example in a hook of git
     environment = {key: value for key, value in os.environ.items() if key not in named}
     command = ["git", "-C", str(folder), *words]
@@ -317,7 +319,7 @@ def git(folder: Path, *words: str) -> str | None:
 
 
 def first_commit(folder: Path, name: str) -> bool:
-    """Make the folder a repository with one commit, unless it is part of one. -> whether that was done."""
+    """Make the folder a repository with one commit, unless it is part of one. -> whether it did."""
     if git(folder, "rev-parse", "--is-inside-work-tree") is not None:
         return False
     nobody = {"user.name": f"source-{name}", "user.email": f"source-{name}@localhost"}
@@ -332,7 +334,7 @@ def first_commit(folder: Path, name: str) -> bool:
 
 
 def main(name: str, folder: str, pattern: str) -> None:
-    """Make the copy, or exit with a sentence before anything is written."""
+    """Make the copy, or exit with a sentence before writing anything."""
     if sentence := refusal(name, folder, pattern):
         sys.exit(sentence)
     copy = files(name, pattern)
@@ -340,14 +342,14 @@ def main(name: str, folder: str, pattern: str) -> None:
     for path, file in copy.items():
         write(Path(folder) / path, file)
     (Path(folder) / MADE_FROM).write_bytes(as_json(record))
-    committed = "its first commit is made" if first_commit(Path(folder), name) else "without a commit of its own"
+    committed = "with a first commit" if first_commit(Path(folder), name) else "without a commit"
     print(f"source-{name} is in {folder}: {len(copy)} files, {committed}.")
-    print("Go there and try `make demo` and `make test`.")
-    print('Then its README.md says under "Make it yours" which files to edit, and in which order.')
+    print("Go there and run `make demo` and `make test`.")
+    print('Then see "Make it yours" in its README.md for the files to edit, in order.')
 
 
 def write(place: Path, file: File) -> None:
-    """Whole or not at all, whatever ends the process."""
+    """Write the whole file or nothing, even if the process is killed."""
     place.parent.mkdir(parents=True, exist_ok=True)
     draft = place.with_name(f"{place.name}.new")
     draft.write_bytes(file.content)

@@ -1,7 +1,7 @@
-"""Renews a copy: in it, make update FROM=../source-stock-ticker, which runs this file of that folder.
+"""Updates a copy: in the copy, make update FROM=../source-stock-ticker runs this file of that folder.
 
-What the copy has from the project (SHARED in new.py) becomes what it is here now, under the copy's name, unless
-somebody has changed it there: the hashes in its .made-from.json tell. If somebody has, nothing at all is written.
+The copy's files from the project (SHARED in new.py) are replaced by the current ones, under the copy's name, unless
+they were changed in the copy: the hashes in its .made-from.json show that. If any was changed, nothing is written.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ Changes = dict[str, "File | None"]  # path -> what it becomes; None: it is delet
 
 
 class Record(NamedTuple):
-    """What .made-from.json says."""
+    """The content of .made-from.json."""
 
     version: str
     name: str
     pattern: str | None
-    hashes: dict[str, str | None]  # path -> hash of the file as it was written; None: the copier has taken it over
+    hashes: dict[str, str | None]  # path -> hash of the file as written; None: the copier has taken it over
 
 
 def read_record(copy: Path) -> Record:
-    """Exits with a sentence if it is not there, or says something else."""
+    """Read the record, or exit with a sentence if it is missing or invalid."""
     try:
-        told = json.loads((copy / MADE_FROM).read_bytes())
-        record = Record(told["version"], told["name"], told["pattern"], dict(told["files"]))
+        said = json.loads((copy / MADE_FROM).read_bytes())
+        record = Record(said["version"], said["name"], said["pattern"], dict(said["files"]))
         kinds = {type(hash) for hash in record.hashes.values()}
         if name_refusal(record.name) or not numbers(record.version) or not kinds <= {str, type(None)}:
             raise ValueError
     except FileNotFoundError:
-        sys.exit(f"{MADE_FROM} is missing: what may be renewed is not known. {PROJECT.name}/docs/upgrading.md helps.")
+        sys.exit(f"{MADE_FROM} is missing, so the files to renew are unknown. See {PROJECT.name}/docs/upgrading.md.")
     except (ValueError, KeyError, TypeError, AttributeError):
-        sys.exit(f"{MADE_FROM} is broken: take it from git as `make new` or the last `make update` wrote it.")
+        sys.exit(f"{MADE_FROM} is invalid: restore it from git, as `make new` or the last `make update` wrote it.")
     return record
 
 
@@ -61,19 +61,19 @@ def numbers(version: str) -> list[int]:
 
 
 def refusal(copy: Path, record: Record) -> str | None:
-    """Why this copy cannot be renewed from here, in a sentence."""
+    """Why this copy cannot be updated from here, in a sentence; None if it can."""
     ours = project_version()
     if numbers(ours) < numbers(record.version):
         return f"FROM: {PROJECT.name} has version {ours}, but this connector is already made from {record.version}."
     if git(copy, "status", "--porcelain", "."):
-        return "There are changes that are not committed; commit them first, so that git can undo the update."
+        return "There are uncommitted changes; commit them first, so you can undo the update with git."
     if (copy / ".git").exists() and git(copy, "status") is None:
-        return "git does not answer here, so nobody knows whether all is committed; see what `git status` says."
+        return "git fails here, so uncommitted changes cannot be ruled out; run `git status` to see why."
     return None
 
 
 def planned(copy: Path, record: Record) -> tuple[Changes, dict[str, str]]:
-    """What is to be written, and what stands in its way: path -> how it differs from what would come."""
+    """The changes to write, and the files that prevent them: path -> the difference."""
     renewed, recorded = shared_files(record.name), record.hashes
     changes: Changes = {}
     differences = {}
@@ -81,7 +81,7 @@ def planned(copy: Path, record: Record) -> tuple[Changes, dict[str, str]]:
         if path in recorded and recorded[path] is None:
             continue  # the copier has taken it over
         if not (copy / path).resolve().is_relative_to(copy.resolve()):
-            differences[path] = f"{path} leads out of this folder."
+            differences[path] = f"{path} leads outside this folder."
             continue
         have = (copy / path).read_bytes() if (copy / path).exists() else None
         want = with_theirs(path, have, renewed[path].content) if path in renewed else None
@@ -95,7 +95,7 @@ def planned(copy: Path, record: Record) -> tuple[Changes, dict[str, str]]:
 
 
 def left_alone(copy: Path, record: Record) -> list[str]:
-    """The files that the copier has taken over and that differ from the project's."""
+    """The files that the copier has taken over and that differ from the project's files."""
     ours = shared_files(record.name)
     taken_over = [path for path, hash in sorted(record.hashes.items()) if hash is None and path in ours]
     there = [path for path in taken_over if (copy / path).exists()]
@@ -103,7 +103,7 @@ def left_alone(copy: Path, record: Record) -> list[str]:
 
 
 def with_theirs(path: str, have: bytes | None, want: bytes) -> bytes:
-    """The new content, with what is the copier's in it as they have it."""
+    """The new content with the copier's part unchanged."""
     if path not in THEIRS or have is None:
         return want
     theirs = re.compile(THEIRS[path].encode(), re.DOTALL | re.MULTILINE)
@@ -117,16 +117,16 @@ def difference(path: str, have: bytes, want: bytes) -> str:
 
 
 def news(since: str) -> str:
-    """What CHANGELOG.md says of the time after a version."""
+    """The entries of CHANGELOG.md after a version."""
     _, *releases = re.split(r"^(?=## )", (PROJECT / "CHANGELOG.md").read_text("utf-8"), flags=re.MULTILINE)
     titles = [release.partition("\n")[0] for release in releases]
     known = [number for number, title in enumerate(titles) if title.startswith(f"## [{since}]")]
-    told = releases[: known[0]] if known else releases
-    return "\n\n".join(release.strip() for release in told if "\n" in release.strip())
+    newer = releases[: known[0]] if known else releases
+    return "\n\n".join(release.strip() for release in newer if "\n" in release.strip())
 
 
 def main(copy: Path) -> int:
-    """Renew the copy and run its tests -> exit code; or exit with a sentence before anything is written."""
+    """Update the copy and run its tests -> exit code; or exit with a sentence before writing anything."""
     record = read_record(copy)
     if sentence := refusal(copy, record):
         sys.exit(sentence)
@@ -134,16 +134,16 @@ def main(copy: Path) -> int:
     if differences:
         print("\n".join(differences.values()))
         sys.exit(
-            f"Nothing is renewed, for this was changed here: {', '.join(differences)}. Undo it, or take the file over "
-            f"for good: put null in the place of its hash in {MADE_FROM}, and commit."
+            f"Nothing is renewed; these files were changed here: {', '.join(differences)}. Undo that, or take over a "
+            f"file for good: replace its hash in {MADE_FROM} with null, and commit."
         )
     renew(copy, record, changes)
     if left := left_alone(copy, record):
-        print(f"Yours, so not renewed; compare them with {PROJECT.name}'s: {', '.join(left)}.")
+        print(f"Your own, so not renewed; compare them with {PROJECT.name}'s: {', '.join(left)}.")
     print(f"Renewed: {len(changes)} files. Now the tests:", flush=True)
     failed = subprocess.run(["make", "--no-print-directory", "test"], cwd=copy, check=False).returncode
-    print(f"\nWhat is new since version {record.version}:\n\n{news(record.version) or 'Nothing to tell.'}\n")
-    print("The tests FAIL. What is new may say why." if failed else "The tests pass. Look at `git diff`, and commit.")
+    print(f"\nWhat is new since version {record.version}:\n\n{news(record.version) or 'Nothing.'}\n")
+    print("The tests FAIL. See what is new above." if failed else "The tests pass. Check `git diff`, and commit.")
     return 1 if failed else 0
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the connector share: a stream made from a config, and a read that shows every checkpoint."""
+"""What the connector's tests share: a stream made from a config, and a read that shows every checkpoint."""
 
 import logging
 import time
@@ -13,12 +13,12 @@ from source_stock_ticker.api import StockApi
 from source_stock_ticker.runtime.testing import Reading, read_stream
 from source_stock_ticker.settings import read_settings
 
-TODAY = date(2024, 3, 15)  # a Friday, so that the last day to read is Thursday, March 14
+TODAY = date(2024, 3, 15)  # a Friday, so the last day to read is Thursday, March 14
 
 
 @pytest.fixture(scope="session")
 def connect() -> Callable[..., Any]:
-    """A function: a class of streams, today and a config -> that stream."""
+    """A function: a stream class, today and a config -> that stream."""
 
     def connect(table: type, today: date = TODAY, **config: Any) -> Any:
         of = read_settings({"api_key": "a-key", "tickers": ["AAPL"], "requests_per_minute": 0, **config}, today)
@@ -41,7 +41,7 @@ def api() -> StockApi:
 
 @pytest.fixture
 def slept(monkeypatch) -> list[float]:
-    """The seconds of every sleep; none of them really passes."""
+    """The seconds of every sleep; no sleep takes time."""
     seconds: list[float] = []
     monkeypatch.setattr(time, "sleep", seconds.append)
     return seconds
@@ -49,6 +49,6 @@ def slept(monkeypatch) -> list[float]:
 
 @pytest.fixture
 def server(slept) -> Iterator[responses.RequestsMock]:
-    """The API as the network shows it: tests put their responses in. A request without one fails."""
+    """A mock of the API: tests add its responses. A request without one fails."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         yield mock

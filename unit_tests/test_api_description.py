@@ -1,6 +1,6 @@
-"""The publisher's own description of the API as a judge, without network: what it says stands in api_description.yaml.
+"""Checks requests against the publisher's own description of the API, without a network: see api_description.yaml.
 
-Every request that the connector makes is one that the description allows, and every documented answer becomes rows.
+The description must allow every request that the connector makes, and every documented response must become rows.
 """
 
 import copy
@@ -44,7 +44,7 @@ def endpoint_of(path: str) -> tuple[str, dict[str, str]]:
 
 
 def parameters(name: str) -> dict[str, Any]:
-    """The endpoint's parameters, and what may be their values."""
+    """The endpoint's parameters, and their possible values."""
     endpoint = ENDPOINTS[name]
     found = dict(endpoint["query"])
     for suffixes, fields in endpoint.get("filters", {}).items():
@@ -56,7 +56,7 @@ def parameters(name: str) -> dict[str, Any]:
 
 
 def complaints(url: str) -> Iterator[str]:
-    """What the description has against a request."""
+    """How a request contradicts the description."""
     parts = urlsplit(url)
     try:
         name, in_path = endpoint_of(parts.path)
@@ -78,7 +78,7 @@ def complaints(url: str) -> Iterator[str]:
 
 
 def fits(value: str, kind: str | list[str]) -> bool:
-    """Whether a text in an address is a value of that kind."""
+    """Whether a string in a URL is a value of that kind."""
     if isinstance(kind, list):
         return value in kind
     if ".." in kind:
@@ -110,7 +110,7 @@ FITS: dict[str, Callable[[str], bool]] = {
 
 
 def answer(url: str, empty: bool = False) -> Any:
-    """The documented answer to a request: first a page with a link to another one, if there may be one."""
+    """The documented response to a request: first a page with a link to another one, if that is possible."""
     parts = urlsplit(url)
     name, in_path = endpoint_of(parts.path)
     query, body = dict(parse_qsl(parts.query)), copy.deepcopy(ENDPOINTS[name]["answer"])
@@ -129,7 +129,7 @@ def answer(url: str, empty: bool = False) -> Any:
 
 @pytest.fixture
 def asked(server: responses.RequestsMock) -> list[str]:
-    """The addresses that were asked for; each got its documented answer."""
+    """The requested URLs; each got its documented response."""
     urls: list[str] = []
 
     def respond(request: Any) -> tuple[int, dict[str, str], str]:
@@ -241,14 +241,14 @@ def documented_row(name: str) -> dict[str, Any]:
 
 
 def as_ours(name: str, row: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a documented row that stand in ours as they are, under our names."""
+    """The fields of a documented row that our row has unchanged, under our names."""
     endpoint = ENDPOINTS[name]
     renamed, changed = endpoint.get("renamed", {}), endpoint.get("changed", {})
     return {renamed.get(field, field): value for field, value in row.items() if field not in changed}
 
 
 def read_documented(name: str, connect: Any, read: Any) -> list[dict[str, Any]]:
-    """The rows that the stream makes of the documented answer."""
+    """The rows that the stream makes from the documented response."""
     table, row = STREAMS[ENDPOINTS[name]["stream"]], documented_row(name)
     if name == "grouped daily bars":
         return read(connect(table, date(2020, 10, 15), tickers=[], start_date="2020-10-14")).rows
@@ -269,7 +269,7 @@ def test_a_documented_answer_becomes_rows_that_fit_the_schema(asked, connect, re
 @EACH_ENDPOINT
 def test_a_row_of_only_what_is_always_there_is_read(asked, connect, read, name, monkeypatch):
     endpoint, schema = ENDPOINTS[name], connect(STREAMS[ENDPOINTS[name]["stream"]]).json_schema()
-    # Beside what the description promises, a key or a cursor of ours.
+    # Besides what the description promises, our own key or cursor.
     always = {field.rstrip("!") for field in endpoint["fields"] if field.endswith("!")} | set(schema["required"])
     bare = {field: value for field, value in documented_row(name).items() if field in always}
     body = endpoint["answer"]
@@ -298,7 +298,7 @@ def test_the_schema_has_every_documented_field_with_its_type(connect, name):
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_the_schema_has_no_field_that_nobody_describes(connect, stream):
+def test_every_field_of_the_schema_is_described(connect, stream):
     described = set()
     for endpoint in ENDPOINTS.values():
         if endpoint["stream"] == stream:

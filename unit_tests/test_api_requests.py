@@ -1,4 +1,4 @@
-"""How the API is asked, and what its refusals mean."""
+"""Tests the requests to the API, and what its refusals mean."""
 
 import json
 import logging
@@ -65,7 +65,7 @@ def test_the_key_does_not_go_in_the_address(server, api):
     assert "my-key" not in server.calls[0].request.url
 
 
-def test_json_is_asked_for(server, api):
+def test_requests_ask_for_json(server, api):
     server.get(f"{BASE}/v1/things", json={})
     api.get("/v1/things")
     assert server.calls[0].request.headers["Accept"] == "application/json"
@@ -77,7 +77,7 @@ def test_a_path_in_our_address_stays_before_every_path(server):
     assert len(server.calls) == 1
 
 
-def test_the_api_tells_how_many_requests_it_has_made_and_how_far_apart(server, slept):
+def test_the_api_has_the_number_of_requests_and_the_interval(server, slept):
     server.get(f"{BASE}/v1/things", json={})
     api = StockApi(BASE, "my-key", LOGGER, requests_per_minute=6)
     api.get("/v1/things")
@@ -95,21 +95,21 @@ def test_the_api_tells_how_many_requests_it_has_made_and_how_far_apart(server, s
             401,
             {"status": "ERROR", "request_id": "1", "error": "Unknown API Key"},
             CredentialsError,
-            "api_key: the API does not know this key (HTTP 401); check it in your dashboard. "
+            "api_key: the API does not accept this key (HTTP 401); check it in your dashboard. "
             'The API says: "Unknown API Key"',
         ),
         (
             401,
             {"status": "ERROR", "error": "API Key was not provided"},
             CredentialsError,
-            "api_key: the API does not know this key (HTTP 401); check it in your dashboard. "
+            "api_key: the API does not accept this key (HTTP 401); check it in your dashboard. "
             'The API says: "API Key was not provided"',
         ),
         (
             401,
             None,
             CredentialsError,
-            "api_key: the API does not know this key (HTTP 401); check it in your dashboard.",
+            "api_key: the API does not accept this key (HTTP 401); check it in your dashboard.",
         ),
         (
             403,
@@ -128,14 +128,14 @@ def test_the_api_tells_how_many_requests_it_has_made_and_how_far_apart(server, s
             403,
             {"status": "NOT_AUTHORIZED", "message": TOO_OLD},
             TooOld,
-            "start_date: your plan does not go back so far (or this machine's clock is ahead); "
+            "start_date: your plan does not go back that far (or this machine's clock is ahead); "
             f'choose a later start_date. The API says: "{TOO_OLD}"',
         ),
         (
             403,
             {"status": "NOT_AUTHORIZED", "message": BEFORE_END},
             NotYet,
-            f'end_date: your plan has no data of this day yet; choose an earlier day. The API says: "{BEFORE_END}"',
+            f'end_date: your plan has no data for this day yet; choose an earlier day. The API says: "{BEFORE_END}"',
         ),
         (
             400,
@@ -148,9 +148,9 @@ def test_the_api_tells_how_many_requests_it_has_made_and_how_far_apart(server, s
             404,
             {"status": "NOT_FOUND", "request_id": "1", "message": "Ticker not found."},
             UnknownTicker,
-            'The API does not know /v1/things (HTTP 404); is api_url right? The API says: "Ticker not found."',
+            'The API does not know /v1/things (HTTP 404); check api_url. The API says: "Ticker not found."',
         ),
-        (404, None, NotFound, "The API does not know /v1/things (HTTP 404); is api_url right?"),
+        (404, None, NotFound, "The API does not know /v1/things (HTTP 404); check api_url."),
         (418, None, UnexpectedResponse, "The API answered HTTP 418 for /v1/things."),
         (
             200,
@@ -190,7 +190,7 @@ def test_a_page_that_is_gone_is_not_the_end_of_the_list(server, api):
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 @pytest.mark.parametrize("body", ["", "<html>Bad Gateway</html>", '{"status": "ERROR"}'])
-def test_an_outage_is_nobodys_fault_and_tried_again(server, api, status, body):
+def test_an_outage_is_transient_and_retried(server, api, status, body):
     server.get(f"{BASE}/v1/things", status=status, body=body)
     with pytest.raises(TransientError, match=f"HTTP {status}"):
         api.get("/v1/things")
@@ -269,7 +269,7 @@ def test_each_list_is_filled_to_its_last_character(length, lists):
 
 
 def short_addresses(limit: int, status: int = 414):
-    """A server that takes addresses of so many characters, and lists a row for each ticker of the filter."""
+    """A server that accepts URLs of this many characters, and lists a row for each ticker of the filter."""
 
     def respond(request):
         if len(request.url) > limit:
@@ -313,11 +313,11 @@ def test_a_filter_is_halved_when_it_is_a_later_page_whose_address_is_too_long(se
     assert listed(api, ["A", "B", "C", "D"]) == ["A", "B", "C", "D"]
 
 
-def test_an_address_that_one_ticker_makes_too_long_is_told(server, api):
+def test_an_address_that_one_ticker_makes_too_long_is_reported(server, api):
     server.add_callback("GET", f"{BASE}/v1/things", callback=short_addresses(10))
     with pytest.raises(UnexpectedResponse) as error:
         listed(api, ["AAPL", "MSFT", "NVDA"])
     assert error.value.message == (
-        'An address with the one ticker "AAPL" is too long for the API. The API answered HTTP 414 for /v1/things.'
+        'An address with only the ticker "AAPL" is too long for the API. The API answered HTTP 414 for /v1/things.'
     )
     assert len(server.calls) == 2

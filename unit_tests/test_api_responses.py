@@ -1,4 +1,4 @@
-"""What the API's responses mean, and how its pages are followed."""
+"""Tests what the API's responses mean, and how to follow its pages."""
 
 import json
 import logging
@@ -29,7 +29,7 @@ def results(body: object) -> list[dict]:
 @pytest.mark.parametrize(
     "body", [{"status": "OK"}, {"status": "OK", "results": None}, {"results": []}, {"status": "OK", "resultsCount": 0}]
 )
-def test_results_may_be_absent_null_or_empty(body):
+def test_results_can_be_absent_null_or_empty(body):
     assert results(body) == []
 
 
@@ -58,7 +58,7 @@ def test_late_data_is_good_data(status):
 
 
 @pytest.mark.parametrize("status", ["ERROR", "NOT_AUTHORIZED", "NOT_FOUND", "ok?", None])
-def test_a_response_that_is_no_success_is_not_taken_for_an_empty_one(status):
+def test_a_response_that_is_no_success_is_not_mistaken_for_an_empty_one(status):
     body = {"status": status}
     with pytest.raises(UnexpectedResponse, match="refused /v1/things"):
         results(body)
@@ -80,7 +80,7 @@ def test_a_response_of_another_shape_is_noticed(body):
         (b'{"c": NaN}', "The API sent something that is not JSON for /v1/things."),
     ],
 )
-def test_a_body_that_is_no_json_is_noticed(body, sentence):
+def test_a_body_that_is_not_json_is_noticed(body, sentence):
     with pytest.raises(UnexpectedResponse) as error:
         response(body).json()
     assert error.value.message == sentence
@@ -121,12 +121,12 @@ def test_a_link_of_the_api_is_followed_on_our_own_address(base, link):
         ("https://proxy.example/x", "https://proxy.example/v1/things?cursor=b", "/v1/things?cursor=b"),
         ("https://proxy.example/v1", "https://api.massive.com/v1/things?cursor=b", "/v1/things?cursor=b"),
         (BASE, f"{BASE}/v2/aggs/ticker/A%2FB/range/1/day/1/2", "/v2/aggs/ticker/A%2FB/range/1/day/1/2"),
-        # Old links had the key in them.
+        # Old links contained the key.
         (BASE, f"{BASE}/v1/things?cursor=b%3D&apiKey=my-key&limit=5", "/v1/things?cursor=b%3D&limit=5"),
         (BASE, f"{BASE}/v1/things?apikey=my-key", "/v1/things"),
     ],
 )
-def test_a_link_may_lead_to_our_own_host_and_its_path(base, link, path):
+def test_a_link_can_lead_to_our_own_host_and_its_path(base, link, path):
     assert StockApi(base, "my-key", LOGGER).next_path(Body(next_url=link)) == path
 
 
@@ -195,7 +195,7 @@ def test_a_page_that_never_makes_sense_is_given_up(server, api):
     assert len(server.calls) == 3
 
 
-def test_no_page_is_asked_for_before_it_is_wanted(server, api):
+def test_no_page_is_requested_before_it_is_wanted(server, api):
     server.get(f"{BASE}/v1/things", json={"results": [{"id": 1}], "next_url": f"{BASE}/v1/more"})
     assert next(api.rows("/v1/things", {}, dict)) == {"id": 1}
     assert len(server.calls) == 1
@@ -206,17 +206,17 @@ def test_pages_that_lead_in_a_circle_are_noticed(server, api, pages):
     server.get(f"{BASE}/v1/things", json={"next_url": f"{BASE}/v1/{pages[0]}"})
     for page, following in zip(pages, pages[1:] + pages[:1], strict=True):
         server.get(f"{BASE}/v1/{page}", json={"next_url": f"{BASE}/v1/{following}"})
-    with pytest.raises(UnexpectedResponse, match="in a circle"):
+    with pytest.raises(UnexpectedResponse, match="form a loop"):
         list(api.rows("/v1/things", {}, dict))
 
 
-def test_a_link_to_the_page_just_read_gives_its_rows_once_though_it_has_another_cursor(server, api):
+def test_a_link_to_the_page_just_read_gives_its_rows_once_although_it_has_another_cursor(server, api):
     for page in range(30):
         body = {"status": "OK", "results": [{"id": 1}], "next_url": f"{BASE}/v1/things?cursor={page + 1}"}
         server.get(f"{BASE}/v1/things", json=body)
     rows = api.rows("/v1/things", {}, dict)
     assert next(rows) == {"id": 1}
-    with pytest.raises(UnexpectedResponse, match="in a circle"):
+    with pytest.raises(UnexpectedResponse, match="form a loop"):
         next(rows)
 
 
@@ -225,14 +225,14 @@ def test_pages_without_end_come_to_an_end(server, api, monkeypatch):
     for page in range(32):
         body = {"status": "OK", "results": [{"id": page}], "next_url": f"{BASE}/v1/things?cursor={page + 1}"}
         server.get(f"{BASE}/v1/things", json=body)
-    with pytest.raises(UnexpectedResponse, match=r"/v1/things has over 30 pages"):
+    with pytest.raises(UnexpectedResponse, match=r"/v1/things has more than 30 pages"):
         list(api.rows("/v1/things", {}, dict))
 
 
 @pytest.mark.parametrize("value", ["{}", "[]", "1.5", '{"a":1}'])
-def test_a_response_of_too_many_values_is_refused_before_it_is_unpacked(value):
+def test_a_response_of_too_many_values_is_refused_before_it_is_decompressed(value):
     body = ('{"status":"OK","results":[' + ",".join([value] * 800_000) + "]}").encode()
-    with pytest.raises(UnexpectedResponse, match="over 750,000 values for /v1/things"):
+    with pytest.raises(UnexpectedResponse, match="more than 750,000 values for /v1/things"):
         response(body).json()
 
 

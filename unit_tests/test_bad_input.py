@@ -1,7 +1,7 @@
-"""A thousand odd configs, catalogs and states: each works, or is answered by one sentence that says what to change.
+"""Tests a thousand odd configs, catalogs and states: each works, or gets one sentence that says what to change.
 
-In one process, by the functions that the commands are made of. The network is there and has no rows, so that a config
-and a state go all the way to the requests that they lead to.
+Everything runs in one process, with the functions behind the commands. The network is mocked and has no rows, so a
+config and a state go all the way to their requests.
 
     LONG=1 python -m pytest unit_tests/test_bad_input.py         fifty times as many, new ones each time
 """
@@ -101,7 +101,23 @@ def nested(depth: int) -> Any:
 
 DATES = ["0001-01-01", "0001-01-02", "1582-10-15", "2004-02-29", "2005-02-29", "9999-12-31", "20050228", "2005-W09-1"]
 MOMENTS = ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "20050228T140500Z", "2005-02-28 14:05", "2005-02-28T14"]
-TEXTS = ["", " ", "*", "AAPL", "ÄÖ", "\ud800", "a\nb", "\x00", "{}", "null", "1", "day", "incremental", KEY, "x" * 500]
+STRINGS = [
+    "",
+    " ",
+    "*",
+    "AAPL",
+    "ÄÖ",
+    "\ud800",
+    "a\nb",
+    "\x00",
+    "{}",
+    "null",
+    "1",
+    "day",
+    "incremental",
+    KEY,
+    "x" * 500,
+]
 ADDRESSES = [
     "http://api.massive.com",
     "https://",
@@ -114,21 +130,23 @@ ADDRESSES = [
 NUMBERS: list[Any] = [0, -1, 1.5, 10**30, 1e300, float("inf"), float("nan"), True, 5.0]
 ODD = st.one_of(
     st.none(),
-    st.sampled_from(DATES + MOMENTS + TEXTS + ADDRESSES),
+    st.sampled_from(DATES + MOMENTS + STRINGS + ADDRESSES),
     st.sampled_from(NUMBERS),
     st.dates().map(str),
     st.datetimes().map(lambda moment: f"{moment.isoformat()}Z"),
     st.text(max_size=12),
     st.integers(),
     st.sampled_from([1, 30]).map(nested),
-    st.lists(st.sampled_from(DATES + TEXTS), max_size=3),
-    st.dictionaries(st.sampled_from(TEXTS), st.sampled_from([None, 1, "x", [], {}, ["2005-01-03", None]]), max_size=3),
+    st.lists(st.sampled_from(DATES + STRINGS), max_size=3),
+    st.dictionaries(
+        st.sampled_from(STRINGS), st.sampled_from([None, 1, "x", [], {}, ["2005-01-03", None]]), max_size=3
+    ),
 ).map(copy.deepcopy)
 
 
 @st.composite
 def changed(draw: Callable, value: Any) -> Any:
-    """The value with one to three of its places, at any depth, taken out, replaced or added to."""
+    """The value with one to three parts, at any depth, removed, replaced or extended."""
     value = copy.deepcopy(value)
     for _ in range(draw(st.integers(1, 3))):
         parent, place = None, None
@@ -151,24 +169,24 @@ def changed(draw: Callable, value: Any) -> Any:
 
 
 def answered(work: Callable[[], Any], names: tuple[str, ...]) -> Any:
-    """What `work` returns; None if it refuses by a sentence that names one of these. Any other exception is a bug."""
+    """What `work` returns; None if it raises a sentence that names one of these. Any other exception is a bug."""
     try:
         return work()
     except ConfigError as refused:
         message = refused.message
     except TransientError:
-        return None  # an odd address may be that of a server, which nobody answers for here
-    assert message.partition(":")[0].partition(".")[0] in names, message
+        return None  # an odd address can be that of a server, which does not respond here
+    assert re.split("[:. ]", message, maxsplit=1)[0] in names, message
     assert message.endswith((".", "?", ")"))
     assert len(message) < 500
-    # A key pasted into another field too: as it goes through the filter, nor is it cut so that the filter misses it.
+    # A key pasted into another field too: the filter must find it, and no cut may hide it from the filter.
     assert KEY[:20] not in SecretFilter([KEY]).lines(messages.log("INFO", message)).decode()
     assert not [word for word in ("Error", "Traceback", "NoneType", "object at") if word in message]
     return None
 
 
 def led_to_the_requests(config: dict[str, Any], states: dict[Any, Any], names: tuple[str, ...]) -> None:
-    """Let every stream resume, say what it would read, and ask for some of it."""
+    """Let every stream resume, list its slices, and request some of them."""
     for stream in answered(lambda: SOURCE.streams(LOGGER, config), names) or ():
         answered(partial(read_some, stream, states.get((stream.name, None), {})), names)
 
@@ -186,7 +204,7 @@ def read_some(stream: Any, saved: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def server() -> Iterator[None]:
-    """An API without rows, and no waiting for its rate."""
+    """An API without rows, and no waits for the rate limit."""
     with pytest.MonkeyPatch.context() as patch, responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         patch.setattr(time, "sleep", lambda seconds: None)
         mock.get(re.compile(".*"), json={"status": "OK", "results": []})
@@ -202,7 +220,7 @@ FIELDS = (*SPEC["properties"], "config")
 @example({**CONFIG, "lookback_days": float("inf")})
 @example({**CONFIG, "adjusted": KEY})
 @example({**CONFIG, "tickers": ["x" * 60 + KEY]})
-def test_a_config_works_or_is_told_which_field_to_change(config: Any) -> None:
+def test_a_config_works_or_the_error_says_which_field_to_change(config: Any) -> None:
     valid = answered(lambda: validated(config, SPEC), FIELDS)
     if valid is not None:
         led_to_the_requests(valid, {}, FIELDS)
@@ -210,7 +228,7 @@ def test_a_config_works_or_is_told_which_field_to_change(config: Any) -> None:
 
 @MANY
 @given(changed(CATALOG))
-def test_a_catalog_works_or_is_told_what_is_wrong_with_it(catalog: Any) -> None:
+def test_a_catalog_works_or_the_error_says_what_is_wrong_with_it(catalog: Any) -> None:
     streams = answered(lambda: configured_streams(catalog), ("catalog",))
     assert streams is None or all(type(stream.name) is str for stream in streams)
 
@@ -223,7 +241,7 @@ def state_works_or_is_refused(state: str) -> None:
 
 @MANY
 @given(changed(STATE))
-def test_a_state_file_works_or_is_told_what_is_wrong_with_it(state: Any) -> None:
+def test_a_state_file_works_or_the_error_says_what_is_wrong_with_it(state: Any) -> None:
     state_works_or_is_refused(json.dumps(state))
 
 
@@ -233,7 +251,7 @@ def test_a_state_file_works_or_is_told_what_is_wrong_with_it(state: Any) -> None
 @example({"news": {"read": {"AAPL": ["0001-01-01", "0001-01-01T00:00:00Z"]}}})
 @example({"dividends": {"fingerprints": {"IBM": float("inf")}}})
 @example({"stock_prices": {**STATES["stock_prices"], "read": {"AAPL": ["0001-01-01", "0001-01-02"]}}})
-def test_the_states_of_the_streams_work_or_are_told_not_to_be_ours(states: Any) -> None:
+def test_the_states_of_the_streams_work_or_are_rejected_as_not_ours(states: Any) -> None:
     state_works_or_is_refused(json.dumps(states))
 
 
@@ -246,7 +264,7 @@ def test_a_state_file_that_is_cut_or_garbled_works_or_is_refused(whole: Any, pla
 
 
 @pytest.mark.parametrize("depth", [100, 900, 980, 5000])
-def test_what_is_nested_without_end_is_told_to_be(depth: int, tmp_path: Path) -> None:
+def test_endless_nesting_is_reported(depth: int, tmp_path: Path) -> None:
     deep = "[" * depth + "]" * depth
     for name in ("api_key", "tickers", "start_date", "unknown"):
         file = tmp_path / "config.json"

@@ -1,4 +1,4 @@
-"""A bar of the API becomes one row: the same from every endpoint, or an error that says what is wrong with it."""
+"""Tests that a bar becomes one row, the same from every endpoint, or an error that says what is wrong."""
 
 import json
 from datetime import date, datetime
@@ -62,7 +62,7 @@ def test_a_row_lacks_no_field_that_the_schema_requires():
     assert not bars.Price.__struct_config__.omit_defaults
 
 
-def test_a_row_has_every_field_of_the_bar_under_a_name_of_its_own():
+def test_a_row_has_every_field_of_the_bar_under_its_own_name():
     assert rows("AAPL", [bar()], DAY, True) == [
         {
             "stock_ticker": "AAPL",
@@ -95,7 +95,7 @@ def test_a_row_has_every_field_of_the_bar_under_a_name_of_its_own():
     ],
 )
 @pytest.mark.parametrize("stamp", ["00:00", "13:00", "16:00", "23:59"])
-def test_a_day_bar_stands_at_midnight_wherever_in_the_day_the_api_stamps_it(day, midnight, stamp):
+def test_a_day_bar_begins_at_midnight_whatever_its_timestamp(day, midnight, stamp):
     found = rows("AAPL", [bar(f"{day}T{stamp}")], DAY, True)[0]
     assert (found["date"], found["timestamp"]) == (day, midnight)
 
@@ -119,7 +119,7 @@ def test_a_grouped_bar_of_a_wrong_type_is_noticed():
     with pytest.raises(UnexpectedResponse) as error:
         rows_of_day("2024-03-08", {"AAPL": bar(T="AAPL"), "MSFT": bar(T="MSFT", c="11")}, True)
     assert error.value.message == (
-        "The API sent bars of 2024-03-08 that are not as documented: "
+        "The API sent bars for 2024-03-08 that are not as documented: "
         "Expected `int | float | null`, got `str` - at `$[1].c`."
     )
 
@@ -168,7 +168,7 @@ def test_the_repeated_hour_in_autumn_gives_two_rows():
         ('"t": 1709874000000.0', "timestamp", "2024-03-08T05:00:00Z"),
     ],
 )
-def test_a_number_may_come_in_any_form_of_json(text, field, expected):
+def test_a_number_can_come_in_any_form_of_json(text, field, expected):
     assert rows("AAPL", f'[{{"t": 1709874000000, {text}}}]', DAY, True)[0][field] == expected
 
 
@@ -177,7 +177,7 @@ def test_what_the_schema_calls_an_integer_is_written_as_one():
     assert type(found[0]["transactions"]) is int
 
 
-def test_a_count_may_be_absent_beside_one_with_a_point():
+def test_a_count_can_be_absent_next_to_one_with_a_point():
     found = rows("AAPL", [bar("2024-03-07", n=5.0), bar(n=None), bar("2024-03-11", n=6)], DAY, True)
     assert [row["transactions"] for row in found] == [5, None, 6]
 
@@ -214,7 +214,7 @@ def test_a_field_that_we_do_not_know_is_left_out():
 
 
 @pytest.mark.parametrize("ticker", ["NA", "TRUE", "NULL", "BACpA", "BRK.B"])
-def test_a_ticker_stays_as_it_is_spelt(ticker):
+def test_a_ticker_stays_as_it_is_spelled(ticker):
     assert rows(ticker, [bar()], DAY, True)[0]["stock_ticker"] == ticker
 
 
@@ -298,7 +298,7 @@ def test_bars_in_a_wrong_order_are_put_in_order():
     assert [row["date"] for row in found] == sorted(days)
 
 
-def test_of_a_bar_that_comes_twice_the_later_one_stands():
+def test_if_a_bar_is_repeated_the_later_one_wins():
     found = rows("AAPL", [bar(c=1), bar("2024-03-11"), bar(c=2)], DAY, True)
     assert [(row["date"], row["close"]) for row in found] == [("2024-03-08", 2), ("2024-03-11", 11)]
 

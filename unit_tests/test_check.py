@@ -1,4 +1,4 @@
-"""check: what it asks for, and what it says of each outcome."""
+"""Tests check: what it requests, and its message for each outcome."""
 
 import json
 import logging
@@ -62,7 +62,7 @@ def test_a_check_does_not_ask_for_today(server, monkeypatch):
     assert paths(server) == ["/v2/aggs/ticker/AAPL/range/1/day/2022-03-19/2024-03-15"]
 
 
-def test_a_first_page_without_a_bar_that_links_to_a_second_is_no_unknown_ticker(server):
+def test_a_first_page_without_a_bar_that_links_to_a_second_is_not_an_unknown_ticker(server):
     server.get(re.compile(API), json={"status": "OK", "resultsCount": 0, "next_url": f"{API}/v2/aggs/next?cursor=b"})
     assert check(timespan="minute") is None
 
@@ -79,7 +79,7 @@ def test_a_delayed_response_is_good_enough(server):
             401,
             {"status": "ERROR", "error": "Unknown API Key"},
             ConfigError,
-            "api_key: the API does not know this key (HTTP 401); check it in your dashboard. "
+            "api_key: the API does not accept this key (HTTP 401); check it in your dashboard. "
             'The API says: "Unknown API Key"',
         ),
         (
@@ -92,7 +92,7 @@ def test_a_delayed_response_is_good_enough(server):
             403,
             {"status": "NOT_AUTHORIZED", "message": "Your plan doesn't include this data timeframe."},
             ConfigError,
-            "start_date: your plan does not go back so far (or this machine's clock is ahead); choose a later "
+            "start_date: your plan does not go back that far (or this machine's clock is ahead); choose a later "
             'start_date. The API says: "Your plan doesn\'t include this data timeframe."',
         ),
         (
@@ -102,7 +102,7 @@ def test_a_delayed_response_is_good_enough(server):
             "The API's rate limit is reached. Wait a minute and try again, "
             "or set requests_per_minute to what your plan allows.",
         ),
-        (503, "", TransientError, f"{API} did not serve us, tried once: it answered HTTP 503."),
+        (503, "", TransientError, f"No usable response from {API} after 1 attempt: it answered HTTP 503."),
         (
             200,
             "<html>Welcome</html>",
@@ -139,7 +139,8 @@ def test_a_check_of_an_address_where_nothing_listens_names_it(server, slept):
     with pytest.raises(TransientError) as error:
         check(api_url="http://localhost:8080")
     assert error.value.message == (
-        "http://localhost:8080 did not serve us, tried once: nothing listens at that address (connection refused)."
+        "No usable response from http://localhost:8080 after 1 attempt: "
+        "nothing listens at that address (connection refused)."
     )
     assert slept == []
 
@@ -165,7 +166,7 @@ def test_a_check_of_one_day_that_the_api_does_not_have_yet_succeeds_as_a_read_wo
     assert check(start_date="2024-02-29") is None
 
 
-# check, when the API has no bars: a holiday, a delisted ticker, one that is seldom traded, or a misspelt one?
+# check, when the API has no bars: a holiday, a delisted ticker, a rarely traded one, or a misspelled one?
 
 NO_BARS = {"status": "OK", "resultsCount": 0}
 NONE_LISTED = {"status": "OK", "results": [], "count": 0}
@@ -174,7 +175,7 @@ REFUSED = {"status": 403, "json": {"status": "NOT_AUTHORIZED", "message": "You a
 
 @pytest.fixture
 def lists(server):
-    """A function: what the API's lists of active and of delisted tickers answer when they are asked for one."""
+    """A function: sets the responses of the API's lists of active and of delisted tickers for one ticker."""
 
     def lists(active, delisted, bars=NO_BARS):
         server.get(re.compile(f"{API}/v2/aggs"), json=bars)
@@ -205,8 +206,8 @@ def test_a_ticker_without_bars_that_neither_list_has_is_refused_without_waiting(
     with pytest.raises(ConfigError) as error:
         check(requests_per_minute=5)
     assert error.value.message == (
-        'tickers: the API has no bars of "AAPL" from 2024-01-02 to 2024-02-29, and lists it neither as active '
-        "nor as delisted. Is it spelt as the exchange spells it (upper and lower case differ)?"
+        'tickers: the API has no bars for "AAPL" from 2024-01-02 to 2024-02-29, and lists it neither as active '
+        "nor as delisted. Check the spelling; upper and lower case differ."
     )
     assert (len(server.calls), slept) == (3, [])
 
@@ -219,12 +220,12 @@ def test_a_ticker_without_bars_that_neither_list_has_is_refused_without_waiting(
         ({"status": 404, "body": "<html>Not found</html>"}, "(HTTP 404)"),
         ({"status": 429, "json": {"status": "ERROR"}}, "The API's rate limit is reached."),
         ({"status": 503, "body": ""}, "it answered HTTP 503."),
-        ({"body": requests.ConnectionError("reset")}, "did not serve us"),
+        ({"body": requests.ConnectionError("reset")}, "No usable response from"),
         ({"body": "<html>Welcome</html>"}, "not JSON"),
         ({"json": {"status": "OK", "results": "AAPL"}}, "not as documented"),
         ({"json": {"status": "ERROR", "error": "Something is wrong"}}, "Something is wrong"),
-        (listed("A", "AA"), "lists others"),
-        ({"json": {"status": "OK", "results": [{}]}}, "lists others"),
+        (listed("A", "AA"), "listed other tickers"),
+        ({"json": {"status": "OK", "results": [{}]}}, "listed other tickers"),
     ],
 )
 @pytest.mark.parametrize("place", ["active", "delisted"])
@@ -233,7 +234,7 @@ def test_a_list_that_does_not_answer_proves_no_misspelling(lists, slept, caplog,
     check()
     (warning,) = caplog.records
     assert warning.levelname == "WARNING"
-    assert warning.getMessage().startswith('tickers: the API has no bars of "AAPL"')
+    assert warning.getMessage().startswith('tickers: the API has no bars for "AAPL"')
     assert why in warning.getMessage()
     assert slept == []
 
@@ -244,10 +245,10 @@ def test_a_check_makes_three_requests_at_most(server, slept, caplog):
     server.get(f"{API}/v3/reference/tickers", json=NONE_LISTED)
     check()
     assert (len(server.calls), slept) == (3, [])
-    assert "A check makes 3 requests at most." in caplog.text
+    assert "A check makes at most 3 requests." in caplog.text
 
 
-# check, when there is no ticker or no day to ask for
+# check, when there is no ticker or no day to request
 
 
 @pytest.mark.parametrize("config", [{"tickers": []}, {"start_date": "2999-01-01", "end_date": "2999-12-31"}])
@@ -274,11 +275,11 @@ def test_a_check_of_the_whole_market_that_gets_no_real_response_is_no_success(se
 
 def test_a_check_refuses_what_a_read_of_the_whole_market_would_refuse(server):
     server.get(f"{API}/v3/reference/tickers", json={"status": "OK", "results": [{"ticker": "A"}]})
-    with pytest.raises(ConfigError, match="tickers: the whole market can be read in bars of a day only"):
+    with pytest.raises(ConfigError, match="tickers: the whole market is available only in day bars"):
         check(tickers=[], timespan="week")
 
 
-def test_a_config_that_cannot_work_is_told_before_any_request(server):
+def test_a_config_that_cannot_work_is_reported_before_any_request(server):
     with pytest.raises(ConfigError, match="start_date: 2024-13-01 is not a day"):
         check(start_date="2024-13-01")
     assert len(server.calls) == 0

@@ -1,4 +1,4 @@
-"""Holds what docs/ says of files and sizes to what they are. (Links: test_readme.py; commands: integration_tests/.)"""
+"""Checks what docs/ says about files and sizes. (Links: test_readme.py; commands: integration_tests/.)"""
 
 import inspect
 import json
@@ -26,7 +26,7 @@ def test_the_state_files_and_catalogs_in_the_recipes_are_taken() -> None:
     assert states.count({}) == 3
 
 
-def test_the_choices_tell_how_large_the_runtime_is() -> None:
+def test_the_choices_page_states_the_size_of_the_runtime() -> None:
     told = re.search(r"about\s+(\d+) files and ([\d,]+) lines", (ROOT / "docs" / "choices.md").read_text("utf-8"))
     assert told
     files = list((ROOT / "source_stock_ticker" / "runtime").rglob("*.py"))

@@ -1,4 +1,4 @@
-"""Which module may import which: the floors of the package, read from the source, and what else keeps them apart."""
+"""Checks which module may import which: the layers of the package, read from the source, and other rules."""
 
 import ast
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "source_stock_ticker"
 
-# From the roof to the ground. A module imports only from the floors below its own, so there is no circle.
+# From top to bottom. A module imports only from lower layers, so there are no import cycles.
 # A new module needs its place here.
-FLOORS = [
+LAYERS = [
     {"main"},
     {"source_stock_ticker"},
     {"source"},
@@ -21,7 +21,7 @@ FLOORS = [
     {"streams.prices.bars", "streams.prices.plan", "streams.prices.splits", "streams.table"},
     {"api", "settings"},
     {"trading_days"},
-    # Below this line nothing knows of the connector: source_stock_ticker/runtime/.
+    # Below this line nothing knows about the connector: source_stock_ticker/runtime/.
     {"runtime.entrypoint"},
     {"runtime.source", "runtime.testing"},
     {"runtime.reader"},
@@ -49,8 +49,8 @@ FLOORS = [
     {"runtime.forecast", "runtime.protocol.files", "runtime.protocol.spec"},
     {"runtime.errors"},
 ]
-FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
-# What of the runtime the connector may import: what its streams and its source are made of, and how an API is asked.
+LAYER_OF = {module: layer for layer, modules in enumerate(LAYERS) for module in modules}
+# The part of the runtime that the connector may import: the parts of streams and sources, and the HTTP client.
 OPEN_TO_THE_CONNECTOR = {
     "runtime.cursors",
     "runtime.entrypoint",
@@ -72,7 +72,7 @@ OPEN_TO_THE_CONNECTOR = {
     "runtime.source",
     "runtime.stream",
 }
-# Each thing from outside has one owner: a room or some modules.
+# Each external module has one owner: a package or some modules.
 OWNERS = {
     "argparse": ("runtime.entrypoint",),
     "importlib": ("runtime.entrypoint", "runtime.protocol.spec", PACKAGE.name),
@@ -85,9 +85,9 @@ OWNERS = {
     "urllib3": ("runtime.http",),
     "yaml": ("runtime.protocol",),
 }
-# Nothing of the connector's subject belongs into the runtime, which a copier takes over as it is.
+# The runtime must not mention the connector's subject, because copies use it unchanged.
 FOREIGN_WORDS = ["stock", "ticker", "massive", "polygon"]
-# The five files that explain the runtime, and how many lines may be read where.
+# The five files that explain the runtime, and the limits on lines.
 LESSON = ["stream", "source", "entrypoint", "reader", "errors"]
 MAX_LINES_OF_THE_LESSON, MAX_LINES_OF_THE_RUNTIME, MAX_LINES = 762, 3_748, 5_823
 
@@ -102,13 +102,13 @@ def name_of(file: Path) -> str:
 
 FILES = {name_of(file): file for file in [ROOT / "main.py", *sorted(PACKAGE.rglob("*.py"))]}
 TREES = {name: ast.parse(file.read_text("utf-8")) for name, file in FILES.items()}
-ROOMS = [name for name, file in FILES.items() if file.stem == "__init__" and file.parent != PACKAGE]
+PACKAGES = [name for name, file in FILES.items() if file.stem == "__init__" and file.parent != PACKAGE]
 RUNTIME = [name for name in FILES if name.split(".")[0] == "runtime"]
 ALL_MODULES = pytest.mark.parametrize("module", FILES)
 
 
 def imports(module: str) -> Iterator[str]:
-    """The modules of ours that a module imports, for type checkers alone too."""
+    """Our own modules that a module imports, including imports only for type checkers."""
     for node in ast.walk(TREES[module]):
         if isinstance(node, ast.ImportFrom) and (base := _module_meant(module, node)) is not None:
             for alias in node.names:
@@ -117,7 +117,7 @@ def imports(module: str) -> Iterator[str]:
 
 
 def _module_meant(module: str, node: ast.ImportFrom) -> str | None:
-    """The module of ours behind `from`; None for a module of others."""
+    """Our own module after `from`; None for an external module."""
     if node.level == 0:
         return node.module if node.module == PACKAGE.name else None
     package = FILES[module].parent
@@ -128,7 +128,7 @@ def _module_meant(module: str, node: ast.ImportFrom) -> str | None:
 
 
 def imports_of_others(module: str) -> Iterator[str]:
-    """The packages of others that a module imports: requests for requests.adapters too."""
+    """The external packages that a module imports: requests for requests.adapters too."""
     for node in ast.walk(TREES[module]):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
@@ -140,31 +140,31 @@ def lines(modules: list[str]) -> int:
     return sum(len(FILES[module].read_text("utf-8").splitlines()) for module in modules)
 
 
-# Floors
+# Layers
 
 
-@pytest.mark.parametrize("module", [name for name in FILES if name not in ROOMS])
-def test_every_module_has_its_floor(module):
-    assert module in FLOOR_OF, f"put {module} on a floor of {Path(__file__).name}"
+@pytest.mark.parametrize("module", [name for name in FILES if name not in PACKAGES])
+def test_every_module_has_its_layer(module):
+    assert module in LAYER_OF, f"add {module} to a layer in {Path(__file__).name}"
 
 
-def test_every_module_on_a_floor_exists():
-    assert set(FLOOR_OF) <= set(FILES)
+def test_every_module_in_a_layer_exists():
+    assert set(LAYER_OF) <= set(FILES)
 
 
-def test_every_module_has_one_floor():
-    assert len(FLOOR_OF) == sum(map(len, FLOORS))
+def test_every_module_has_one_layer():
+    assert len(LAYER_OF) == sum(map(len, LAYERS))
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_the_door_of_a_room_says_what_is_in_it_and_gives_nothing_out(room):
-    assert len(TREES[room].body) == 1
-    assert ast.get_docstring(TREES[room])
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_packages_init_has_only_a_docstring(package):
+    assert len(TREES[package].body) == 1
+    assert ast.get_docstring(TREES[package])
 
 
 @ALL_MODULES
 def test_imports_go_down_only(module):
-    upward = [name for name in imports(module) if FLOOR_OF.get(name, -1) <= FLOOR_OF.get(module, -1)]
+    upward = [name for name in imports(module) if LAYER_OF.get(name, -1) <= LAYER_OF.get(module, -1)]
     assert upward == []
 
 

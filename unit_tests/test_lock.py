@@ -1,4 +1,4 @@
-"""requirements.lock, from which the image is installed, is what setup.py asks for, all of it and nothing else."""
+"""Checks that requirements.lock, from which the image is installed, is exactly what setup.py requires."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def asked_for() -> list[Requirement]:
 
 
 def dependencies(name: str) -> list[Requirement]:
-    """What an installed package asks for on the image's Python."""
+    """What an installed package requires on the image's Python."""
     try:
         found = [Requirement(text) for text in requires(name) or ()]
     except PackageNotFoundError:
@@ -46,7 +46,7 @@ def test_what_a_locked_package_needs_is_locked_too(name: str) -> None:
     assert missing == set(), "run `make lock`"
 
 
-def test_nothing_is_locked_that_nobody_needs() -> None:
+def test_only_what_is_needed_is_locked() -> None:
     needed = {canonicalize_name(one.name) for one in asked_for()}
     for _ in LOCKED:
         needed |= {canonicalize_name(one.name) for name in needed for one in dependencies(name)}

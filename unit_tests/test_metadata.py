@@ -1,4 +1,4 @@
-"""Holds together what packaging, image and registry each say about the connector."""
+"""Checks that packaging, image and registry say the same about the connector."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from test_spec import fields
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-# The keys without which Airbyte's registry refuses the file (its schema ConnectorMetadataDefinitionV0).
+# The keys that Airbyte's registry requires (its schema ConnectorMetadataDefinitionV0).
 REQUIRED = {
     "name",
     "definitionId",
@@ -41,7 +41,7 @@ def data() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def setup_says() -> dict[str, str]:
-    """What setup.py, asked by a build, says of the project."""
+    """What setup.py says about the project in a build."""
     asked = ["name", "version", "license"]
     command = [sys.executable, "setup.py", *(f"--{word}" for word in asked)]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
@@ -156,7 +156,7 @@ def test_git_keeps_the_launch_settings_and_no_other_settings_of_an_editor():
     assert ignored(".vscode/settings.json")
 
 
-def test_the_acceptance_suites_find_every_file_they_are_told_of():
+def test_the_acceptance_suites_find_every_file_in_their_config():
     text = (ROOT / "acceptance-test-config.yml").read_text(encoding="utf-8")
     files = set(re.findall(r"_path: (\S+)", text)) - {"secrets/config.json"}  # everyone's own
     assert files

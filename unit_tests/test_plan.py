@@ -1,4 +1,4 @@
-"""The plan asks as little as it can and misses nothing; of the splits it says which prices they make wrong."""
+"""Tests that the plan makes the fewest requests and misses nothing, and which prices a split makes wrong."""
 
 import json
 import logging
@@ -29,7 +29,7 @@ def days_of(plan_made, last: date) -> set[date]:
 
 
 def cheapest(first_days: dict[str, date], last: date, day_cost: int) -> int:
-    """What the best of all cuts costs, tried one by one; a cut after the last day is one request a ticker."""
+    """The cost of the best cut, found by trying all; a cut after the last day is one request per ticker."""
     cuts = [MONDAY + timedelta(days=n) for n in range((last - MONDAY).days + 2)]
     return min(sum(day < cut for day in first_days.values()) + day_cost * weekdays_between(cut, last) for cut in cuts)
 
@@ -147,9 +147,9 @@ def test_a_split_whose_day_is_unreadable_concerns_all_days(day):
 
 
 @pytest.mark.parametrize("ticker", [None, [], 5, "", " ", "*", "..", "A\nB"])
-def test_a_split_of_nobody_is_left_out_and_told(ticker, caplog):
+def test_a_split_without_a_ticker_is_ignored_and_reported(ticker, caplog):
     assert listed([split(), split(ticker), split(ticker)]) == {"AAPL": ["2005-02-28 1:2"]}
-    assert caplog.messages == ["stock_prices: the list of splits has 2 without a ticker; left out."]
+    assert caplog.messages == ["stock_prices: ignored 2 in the list of splits without a ticker."]
 
 
 def test_a_split_changes_only_bars_before_its_day():
@@ -170,7 +170,7 @@ def test_a_split_changes_only_bars_before_its_day():
         ("2024-03-15", "2005-03-06", False),
     ],
 )
-def test_a_split_is_marked_for_some_days_because_the_bars_may_follow_it_late(today, last_day, is_fresh):
+def test_a_split_is_marked_for_some_days_because_the_bars_can_follow_it_late(today, last_day, is_fresh):
     known = known_splits(["2005-02-28 1:2"], "2005-01-03", date.fromisoformat(today), date.fromisoformat(last_day))
     assert known == ["2005-02-28 1:2?" if is_fresh else "2005-02-28 1:2"]
 
@@ -196,10 +196,10 @@ def test_rows_are_stale_unless_they_were_made_with_the_same_splits_and_all_had_s
 
 
 @pytest.mark.parametrize("row", ["null", "5", '"x"', "[]", "{}", '{"ticker": 5}'])
-def test_an_entry_of_the_list_of_splits_that_names_nobody_spoils_no_other(row, caplog):
+def test_an_entry_of_the_list_of_splits_without_a_ticker_does_not_affect_others(row, caplog):
     rows = [Raw(json.dumps(split()).encode()), Raw(row.encode())]
     assert splits_by_ticker(map(read_row, rows), logging.getLogger("airbyte")) == {"AAPL": ["2005-02-28 1:2"]}
-    assert caplog.messages == ["stock_prices: the list of splits has 1 without a ticker; left out."]
+    assert caplog.messages == ["stock_prices: ignored 1 in the list of splits without a ticker."]
 
 
 def test_a_number_beyond_all_floats_counts_only_where_we_need_it():

@@ -1,4 +1,4 @@
-"""The README and the docs say what the code says: tables, links, addresses. Its commands: integration_tests/."""
+"""Checks the README and the docs against the code: tables, links, addresses. Its commands: integration_tests/."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STREAMS = [stream.catalog_entry() for stream in SourceStockTicker().streams(LOGG
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 TYPES = {
-    "string": "text",
+    "string": "string",
     "integer": "whole number",
     "number": "number",
     "boolean": "true or false",
@@ -36,7 +36,7 @@ TYPES = {
 
 
 def section(text: str, title: str) -> str:
-    """What stands under the heading `## title`, without what follows the next heading of that level."""
+    """The section under the heading `## title`, up to the next heading of that level."""
     found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     assert found, f"there is no section {title}"
     return found[1]
@@ -89,7 +89,7 @@ def type_of(says: Mapping[str, Any]) -> str:
 
 
 def limits(says: Mapping[str, Any]) -> str:
-    """From where to where a number may go."""
+    """The limits of a number."""
     match says:
         case {"minimum": least, "maximum": most}:
             return f", {least} to {most}"
@@ -115,10 +115,10 @@ def test_what_is_in_an_object_a_choice_or_a_list_is_an_option_too() -> None:
 |---|---|---|
 | `credentials` | choice by `kind`; required | How to sign in. |
 | `credentials.kind` | `application`; required | Application |
-| `credentials.client_id` | text; required | Its id. |
-| `credentials.client_secret` | text, secret; required | Its secret. |
+| `credentials.client_id` | string; required | Its id. |
+| `credentials.client_secret` | string, secret; required | Its secret. |
 | `credentials.kind` | `token`; required | Token |
-| `credentials.access_token` | text, secret; required | A token. |
+| `credentials.access_token` | string, secret; required | A token. |
 | `accounts` | list of objects; required | Whose rows to read. |
 | `accounts.id` | whole number, 1 or more; required | Its number. |
 | `accounts.first_date` | day, YYYY-MM-DD; default blank | First day. Left blank, all are read. |

@@ -1,4 +1,4 @@
-"""Changelog, workflows, CONTRIBUTING and pre-commit say what the project does. (One version: test_metadata.py too.)"""
+"""Checks that changelog, workflows, CONTRIBUTING and pre-commit match the project. (Version: test_metadata.py too.)"""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def steps(name: str) -> list[dict[str, Any]]:
 
 
 def lines(name: str) -> list[str]:
-    """What a workflow types."""
+    """The commands of a workflow."""
     return [line.strip() for step in steps(name) for line in step.get("run", "").splitlines()]
 
 
@@ -63,7 +63,7 @@ def test_the_changelog_keeps_to_its_form():
 
 
 def release_step(id: str, folder: Path, tag: str) -> subprocess.CompletedProcess[str]:
-    """Run one step of release.yml as GitHub does."""
+    """Run one step of release.yml like GitHub."""
     (script,) = [step["run"] for step in steps("release.yml") if step.get("id") == id]
     bash = ["bash", "-eo", "pipefail", "-c", script]
     return subprocess.run(bash, cwd=folder, env={"TAG": tag, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True)
@@ -124,7 +124,7 @@ def test_a_job_waits_for_jobs_that_exist_and_ends_some_time(job):
 
 
 @ALL_JOBS
-def test_a_job_may_read_and_only_the_one_that_runs_nothing_of_ours_may_write(job):
+def test_a_job_can_read_and_only_the_one_that_runs_nothing_of_ours_can_write(job):
     assert WORKFLOWS[job[0]]["permissions"] == {"contents": "read"}
     if job == ("release.yml", "release"):
         assert JOBS[job]["permissions"] == {"contents": "write"}

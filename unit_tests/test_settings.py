@@ -1,4 +1,4 @@
-"""Every config gives settings, or one sentence that says what to change."""
+"""Tests that every config gives settings, or one sentence that says what to change."""
 
 from datetime import date
 
@@ -48,7 +48,7 @@ def test_optional_fields_that_are_null_count_as_absent():
     assert read_settings(validated(config(**nulls), SPEC), TODAY) == read_settings({"api_key": "a-key"}, TODAY)
 
 
-def test_fields_that_nobody_knows_are_no_obstacle():
+def test_unknown_fields_are_accepted():
     assert read_settings(validated(config(_limit=5, old_field="x"), SPEC), TODAY) == read_settings(config(), TODAY)
 
 
@@ -82,7 +82,7 @@ def test_every_field_is_taken_over():
     )
 
 
-def test_numbers_may_be_written_with_a_point():
+def test_numbers_can_be_written_with_a_point():
     of = read_settings(validated(config(multiplier=1.0, lookback_days=5.0), SPEC), TODAY)
     assert (of.bar_size, of.lookback_days, type(of.lookback_days)) == (BarSize("day", 1), 5, int)
 
@@ -134,12 +134,12 @@ def test_one_day_can_be_all_there_is_to_read():
     assert of.start_date == of.last_day
 
 
-def test_a_ticker_that_stands_twice_is_read_once_and_in_its_first_place():
+def test_a_ticker_listed_twice_is_read_once_at_its_first_place():
     assert read_settings(config(tickers=["MSFT", "AAPL", "MSFT"]), TODAY).tickers == ("MSFT", "AAPL")
 
 
 @pytest.mark.parametrize("ticker", ["BRK.B", "BACpA", "AMPB", "AMpB", "A/B", "NA", "TRUE", "A B", "A%B", "ÄG"])
-def test_a_ticker_is_taken_as_it_is_spelt(ticker):
+def test_a_ticker_is_taken_as_it_is_spelled(ticker):
     assert read_settings(config(tickers=[ticker]), TODAY).tickers == (ticker,)
 
 
@@ -152,13 +152,13 @@ def test_no_tickers_are_the_whole_market():
     ["ticker", "Tickers", "TICKERS", "tikcers", "tick", "symbol", "symbols", "Symbols", "stocks", "stock_tickers"],
 )
 @pytest.mark.parametrize("left_out", [{}, {"tickers": None}, {"tickers": []}])
-def test_tickers_under_another_name_are_not_taken_for_the_whole_market(key, left_out):
+def test_tickers_under_another_name_are_not_mistaken_for_the_whole_market(key, left_out):
     with pytest.raises(ConfigError) as error:
         read_settings(validated({"api_key": "a-key", key: ["AAPL"], **left_out}, SPEC), TODAY)
     assert error.value.message == f"config: there is no option {key}; did you mean tickers?"
 
 
-def test_beside_the_tickers_another_name_for_them_does_no_harm():
+def test_next_to_the_tickers_another_name_for_them_does_no_harm():
     assert read_settings(validated(config(symbols=["MSFT"], ticker="MSFT"), SPEC), TODAY).tickers == ("AAPL",)
 
 
@@ -178,7 +178,7 @@ def test_blanks_around_a_key_are_no_part_of_it():
         ("http://host.docker.internal:8080", "http://host.docker.internal:8080"),
     ],
 )
-def test_an_address_may_have_a_port_and_a_path(api_url, taken):
+def test_an_address_can_have_a_port_and_a_path(api_url, taken):
     assert read_settings(config(api_url=api_url), TODAY).api_url == taken
 
 
@@ -196,9 +196,9 @@ def test_a_bar_size_that_divides_its_day_is_taken(timespan, multiplier):
     assert read_settings(config(timespan=timespan, multiplier=multiplier), TODAY).bar_size == (timespan, multiplier)
 
 
-ADDRESS = "api_url: it must be an address like https://api.massive.com, without user name, ? or #."
-PLAIN_HTTP = "api_url: only https keeps your key secret on the way; http is for this machine alone."
-KEY = "api_key: it holds spaces or characters that no key has; copy it anew from your dashboard."
+ADDRESS = "api_url: use an address like https://api.massive.com, without a user name, ? or #."
+PLAIN_HTTP = "api_url: use https, which protects your key; http works only for this machine."
+KEY = "api_key: it contains spaces or invalid characters; copy it again from your dashboard."
 
 
 @pytest.mark.parametrize(
@@ -214,12 +214,12 @@ KEY = "api_key: it holds spaces or characters that no key has; copy it anew from
         ),
         (
             {"start_date": "2024-02-01", "end_date": "2024-01-31"},
-            "end_date: 2024-01-31 is before the start_date, 2024-02-01; choose another of the two.",
+            "end_date: 2024-01-31 is before the start_date, 2024-02-01; change one of them.",
         ),
         (
             {"end_date": "2013-03-01"},
             "end_date: 2013-03-01 is before the start_date, 2022-03-16 "
-            "(two years back, because it is left blank); choose another of the two.",
+            "(two years back, because you left it blank); change one of them.",
         ),
         ({"api_key": "two words"}, KEY),
         ({"api_key": "  "}, KEY),
@@ -227,26 +227,26 @@ KEY = "api_key: it holds spaces or characters that no key has; copy it anew from
         ({"api_key": "a\nb"}, KEY),
         (
             {"tickers": ["AAPL", ""]},
-            'tickers: "" is not a ticker; take out blanks around it and empty entries.',
+            'tickers: "" is not a ticker; remove spaces around it and empty entries.',
         ),
         (
             {"tickers": ["AAPL", " MSFT"]},
-            'tickers: " MSFT" is not a ticker; take out blanks around it and empty entries.',
+            'tickers: " MSFT" is not a ticker; remove spaces around it and empty entries.',
         ),
         (
             {"tickers": ["AAPL, MSFT, " * 10]},
-            f'tickers: "{"AAPL, MSFT, " * 7}AAPL, MSFT,..." has 120 characters, which no ticker has; '
-            "list each ticker by itself.",
+            f'tickers: "{"AAPL, MSFT, " * 7}AAPL, MSFT,..." has 120 characters, too many for one; '
+            "make each ticker a separate entry.",
         ),
         (
             {"timespan": "hour", "multiplier": 15},
-            "multiplier: 15 does not go with bars of a hour; choose 1, 2, 4.",
+            "multiplier: 15 is not allowed with timespan hour; choose 1, 2, 4.",
         ),
         (
             {"timespan": "minute", "multiplier": 2},
-            "multiplier: 2 does not go with bars of a minute; choose 1, 5, 10, 15, 30.",
+            "multiplier: 2 is not allowed with timespan minute; choose 1, 5, 10, 15, 30.",
         ),
-        ({"multiplier": 2}, "multiplier: 2 does not go with bars of a day; choose 1."),
+        ({"multiplier": 2}, "multiplier: 2 is not allowed with timespan day; choose 1."),
         ({"api_url": "api.massive.com"}, ADDRESS),
         ({"api_url": "ftp://api.massive.com"}, ADDRESS),
         ({"api_url": "https://"}, ADDRESS),
@@ -260,13 +260,13 @@ KEY = "api_key: it holds spaces or characters that no key has; copy it anew from
         ({"api_url": "http://localhost.example.com"}, PLAIN_HTTP),
     ],
 )
-def test_a_config_that_cannot_work_is_told_what_to_change(fields, sentence):
+def test_a_config_that_cannot_work_says_what_to_change(fields, sentence):
     with pytest.raises(ConfigError) as error:
         read_settings(config(**fields), TODAY)
     assert error.value.message == sentence
 
 
-def test_an_asterisk_is_no_ticker_because_the_state_means_the_whole_market_by_it():
+def test_an_asterisk_is_not_a_ticker_because_the_state_means_the_whole_market_by_it():
     with pytest.raises(ConfigError, match="tickers"):
         read_settings(config(tickers=["*"]), TODAY)
 

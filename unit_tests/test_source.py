@@ -1,4 +1,4 @@
-"""The connector as a whole: how it is loaded, and what discover shows. (check: test_check.py)"""
+"""Tests the connector as a whole: how it is loaded, and what discover shows. (check: test_check.py)"""
 
 import json
 import logging
@@ -51,7 +51,7 @@ def test_the_connector_is_loaded_when_somebody_asks_for_it(asked, loaded):
     assert done.stdout.strip() == str(loaded)
 
 
-def test_a_name_that_the_package_does_not_have_is_told():
+def test_a_name_that_the_package_does_not_have_is_reported():
     with pytest.raises(AttributeError, match="module 'source_stock_ticker' has no attribute 'SourceOfTheNile'"):
         source_stock_ticker.SourceOfTheNile  # noqa: B018
 
@@ -90,7 +90,7 @@ def kinds(field: dict) -> list[str]:
 
 @pytest.mark.parametrize("name", STREAMS)
 class TestSchema:
-    """What the protocol and its suites want of every stream's schema."""
+    """What the protocol and its test suites require of every stream's schema."""
 
     def test_it_is_a_valid_draft_07_schema(self, catalog, name):
         jsonschema.Draft7Validator.check_schema(catalog[name]["json_schema"])
@@ -130,7 +130,7 @@ class TestSchema:
             assert types[-1] in known, path
             assert types[:-1] in ([], ["null"]), path
 
-    def test_formats_stand_on_strings_only(self, catalog, name):
+    def test_only_strings_have_formats(self, catalog, name):
         for path, field in fields_of(catalog[name]["json_schema"]):
             assert field.get("format") in (None, "date", "date-time"), path
             assert "format" not in field or "string" in kinds(field), path
@@ -188,10 +188,10 @@ def test_the_streams_share_one_rate_limit(server, slept):
         ({"requests_per_minute": 0}, 4),
         ({"requests_per_minute": 0, "num_workers": 1}, 1),
         ({"requests_per_minute": 0, "num_workers": 32}, 32),
-        ({}, 1),  # 5 requests a minute: more than one would only stand in line
+        ({}, 1),  # 5 requests per minute: more than one would only queue
         ({"requests_per_minute": 100, "num_workers": 32}, 6),
         ({"requests_per_minute": 6000}, 4),
     ],
 )
-def test_the_config_says_how_many_requests_may_be_under_way(config, workers):
+def test_the_config_says_how_many_requests_can_be_under_way(config, workers):
     assert SourceStockTicker().workers(CONFIG | config) == workers

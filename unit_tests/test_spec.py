@@ -1,4 +1,4 @@
-"""spec.yaml makes a form that people can fill in, and that Airbyte's suites accept."""
+"""Checks that spec.yaml makes a form that people can fill in, and that Airbyte's test suites accept."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HOLDS_ONE_VALUE = {"string", "integer", "number", "boolean"}
 
 
 class Field(NamedTuple):
-    """A field of the form, at any depth. form: the object that has it, which may be a variant of a choice."""
+    """A field of the form, at any depth. form: its object, which can be a variant of a choice."""
 
     path: str  # credentials.client_id
     says: Mapping[str, Any]  # what the spec says of it
@@ -47,7 +47,7 @@ class Field(NamedTuple):
 
     @property
     def fixed(self) -> bool:
-        """Whether it tells the variants of a choice apart: the form does not show it."""
+        """Whether it distinguishes the variants of a choice: the form does not show it."""
         return "const" in self.says
 
     @property
@@ -61,7 +61,7 @@ class Field(NamedTuple):
 
     @property
     def filled_in(self) -> bool:
-        """Whether people type or choose its value, rather than those of the fields in it."""
+        """Whether people type or choose its value, not only the values of its fields."""
         return not self.fixed and not list(fields(self.says))
 
 
@@ -74,7 +74,7 @@ def fields(schema: Mapping[str, Any], path: str = "") -> Iterator[Field]:
         yield from fields(inner, path)
 
 
-# What holds for each field, wherever it stands. A rule returns whether the field keeps it.
+# The rules for each field, at any place. A rule returns whether the field follows it.
 
 
 def has_title_and_description(field: Field) -> bool:
@@ -198,7 +198,7 @@ def test_each_field(field, rule):
     assert rule(field), f"{field.path} breaks the rule: {rule.__name__.replace('_', ' ')}"
 
 
-def test_a_list_holds_texts():
+def test_a_list_contains_strings():
     assert SCHEMA["properties"]["tickers"]["items"] == {"type": "string"}
 
 
@@ -345,7 +345,7 @@ def test_a_nested_field_that_breaks_a_rule_is_found(path, change, rule):
     assert not all(map(rule, fields(schema)))
 
 
-def test_a_name_that_sounds_secret_and_is_not_may_say_so():
+def test_a_name_that_sounds_secret_but_is_not_can_say_so():
     public = {"type": "string", "airbyte_secret": False}
     form = {"properties": {"page_token": public}}
     assert says_whether_it_is_a_secret_if_it_sounds_like_one(Field("page_token", public, form))

@@ -1,4 +1,4 @@
-"""Days are New York's: whatever the machine's time zone, across weekends, leap days and daylight saving."""
+"""Tests New York dates: in any time zone of the machine, across weekends, leap days and daylight saving."""
 
 import time
 from datetime import date, datetime, timedelta, timezone
@@ -35,10 +35,10 @@ def is_weekday(day: date) -> bool:
     return day.isoweekday() <= 5
 
 
-# Each with a day of its own, because what a bar's moment works out to is remembered.
+# Each with its own day, because the results for a bar's moment are cached.
 @pytest.fixture(params=[("UTC", 15), ("Pacific/Honolulu", 16), ("Asia/Tokyo", 17), ("Pacific/Kiritimati", 18)])
 def day_in_host_zone(request, monkeypatch):
-    """The machine stands in another time zone; gives a day of January 2024."""
+    """The machine is in another time zone; returns a day of January 2024."""
     if not hasattr(time, "tzset"):
         pytest.skip("this system cannot change its time zone")
     zone, day = request.param

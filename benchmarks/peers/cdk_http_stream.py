@@ -1,4 +1,4 @@
-"""airbyte-cdk's AbstractSource and HttpStream: how Python connectors are written with it.
+"""Uses airbyte-cdk's AbstractSource and HttpStream, the usual way to write Python connectors with it.
 
 python cdk_http_stream.py spec | check --config FILE | read --config FILE --catalog FILE
 """

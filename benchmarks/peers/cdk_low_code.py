@@ -1,4 +1,4 @@
-"""A manifest (cdk_low_code.yaml) run by airbyte-cdk, as Airbyte's own connector for this API is.
+"""Runs a manifest (cdk_low_code.yaml) with airbyte-cdk, like Airbyte's own connector for this API.
 
 python cdk_low_code.py spec | check --config FILE | read --config FILE --catalog FILE
 

@@ -1,4 +1,4 @@
-"""The least that airbyte-cdk allows: its class Source, and requests. No streams, no state, no retries.
+"""Uses the minimum of airbyte-cdk: its class Source, and requests. No streams, no state, no retries.
 
 python cdk_source.py spec | check --config FILE | read --config FILE --catalog FILE
 """

@@ -1,4 +1,4 @@
-"""dlt's rest_api source, with a destination that writes rows as lines of JSON to stdout.
+"""Runs dlt's rest_api source, with a destination that writes rows as JSON lines to stdout.
 
 python dlt_rest_api.py read --config FILE
 """

@@ -1,4 +1,4 @@
-"""The API's own client for Python; its rows as lines of JSON. Not a connector: no messages, no state.
+"""Uses the API's own Python client, and writes its rows as JSON lines. Not a connector: no messages, no state.
 
 python official_client.py read --config FILE
 """

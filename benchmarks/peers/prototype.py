@@ -1,4 +1,4 @@
-"""The least that does the job: requests and orjson, one thread, no retries, checks, state or rate limit. A lower bound.
+"""Does the job with the minimum: requests and orjson, no threads, retries, checks, state or rate limit. A lower bound.
 
 python prototype.py spec | read --config FILE
 """
@@ -23,7 +23,7 @@ session.headers["Authorization"] = f"Bearer {config['api_key']}"
 
 
 def records(url: str, ticker: "str | None") -> None:
-    """Write the rows of all pages; of a grouped day (ticker is None) each bar names its own."""
+    """Write the rows of all pages; in a grouped day (ticker is None) each bar names its ticker."""
     while url:
         response = session.get(url, timeout=60)
         response.raise_for_status()

@@ -1,4 +1,4 @@
-"""A tap made with Meltano's singer-sdk: Singer's messages, not Airbyte's.
+"""Runs a tap made with Meltano's singer-sdk: it writes Singer's messages, not Airbyte's.
 
 python singer_tap.py spec | read --config FILE
 """

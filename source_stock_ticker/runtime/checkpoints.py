@@ -1,12 +1,12 @@
-"""When a STATE is written, and what it says.
+"""Decides when to write a STATE, and what it contains.
 
-A STATE promises that everything before it has been written, so that the next read begins behind it. It is due when the
-records since the last one are worth its bytes, or some seconds have passed: also when there is nothing to write for
-long, because the platform counts only RECORDs and STATEs as signs of life.
+A STATE promises that everything before it has been written, so the next read begins after it. It is due when enough
+records have come since the last one, or after some seconds, even if there is nothing to write: the platform counts
+only RECORDs and STATEs as signs of life.
 
-    incremental read    a STATE may stand behind any page
-    full refresh        behind whole slices only, so that the next attempt begins at a slice and writes no row twice; a
-                        STATE names its job (protocol/attempts.py)
+    incremental read    a STATE can follow any page
+    full refresh        a STATE follows only complete slices: the next attempt begins at a slice and writes no row
+                        twice; the STATE names its job (protocol/attempts.py)
 """
 
 import json
@@ -22,22 +22,22 @@ from .protocol.catalog import ConfiguredStream
 from .stream import State, Stream, Written
 
 STATE_WORTH = 20  # a STATE is due when the records since the last one are this many times its size ..
-STATE_SECONDS = 10.0  # .. or so many seconds have passed
+STATE_SECONDS = 10.0  # .. or after this many seconds
 
 
 class Checkpoints:
-    """The checkpoints of one read of one stream. `state` is always what `Stream.resume` gave."""
+    """The checkpoints of one read of one stream. `state` is always the one that `Stream.resume` returned."""
 
     def __init__(self, stream: Stream[Any], configured: ConfiguredStream) -> None:
         self._stream, self._configured = stream, configured
         self._records = self._bytes = 0  # since the last STATE
         self._last_state = ""
         self._time = time.monotonic()
-        self._written = Written()  # of the slice that is being written
-        self._before_slice: bytes | None = None  # the state before a slice of several pages; kept by a full refresh
+        self._written = Written()  # of the current slice
+        self._before_slice: bytes | None = None  # in a full refresh: the state before a slice of several pages
 
     def note(self, state: State, stream_slice: Any, page: EncodedPage) -> None:
-        """Let the stream note in `state` a page whose rows have been written."""
+        """Let the stream record in `state` a page whose rows have been written."""
         self._records += page.row_count
         self._bytes += len(page)
         done, before = page.next_page_token is None, self._written
@@ -50,14 +50,14 @@ class Checkpoints:
             self._written, self._before_slice = Written(), None
 
     def leave_slice(self, state: State) -> None:
-        """The slice has failed. In a full refresh the next attempt reads all of it: rows already written come again."""
+        """The slice failed. In a full refresh the next attempt reads all of it, including rows already written."""
         if self._before_slice is not None:
             state.clear()
             state.update(msgspec.json.decode(self._before_slice))
         self._written, self._before_slice = Written(), None
 
     def is_due(self, state: State) -> bool:
-        """Whether a STATE is to be written now. An empty one is a sign of life, and not worth more."""
+        """Whether to write a STATE now. An empty one is only a sign of life."""
         if self._before_slice is not None:
             return False
         worth = bool(state) and self._bytes > 0 and self._bytes >= STATE_WORTH * len(self._last_state)
@@ -67,14 +67,14 @@ class Checkpoints:
     def has_news(self, state: State, done: bool) -> bool:
         """Whether a STATE would say more than the last one. done: the read is complete.
 
-        Rows that leave the state as it is are news in an incremental read, which has read the last days again. In a
-        full refresh they are of slices that failed: without a STATE behind them the next attempt may write them again.
+        In an incremental read, rows that leave the state unchanged are news: the last days have been read again. In a
+        full refresh they come from failed slices: no STATE follows them, and the next attempt may write them again.
         """
         changed = json.dumps(self._shown(state, done)) != self._last_state
         return changed or (self._records > 0 and not self._stream.full_refresh)
 
     def message(self, state: State, done: bool = False) -> bytes:
-        """The STATE."""
+        """The STATE message."""
         shown = self._shown(state, done)
         line = messages.state(self._stream.name, shown, self._records, self._configured.namespace)
         self._records = self._bytes = 0

@@ -1,4 +1,4 @@
-"""A page as the reader writes it: made in a worker, so that only ready lines wait for the writer."""
+"""Encodes a page in a worker, so only finished lines wait for the writer."""
 
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -9,16 +9,16 @@ from .protocol.catalog import ConfiguredStream
 from .protocol.records import nulled_fields, records
 from .stream import Page, Row
 
-CHUNK = 1_000  # rows that are encoded at once: more would exceed the free heap that malloc keeps (memory.py)
+CHUNK = 1_000  # rows encoded at once: more would exceed the free heap that malloc keeps (memory.py)
 
 
 @dataclass(frozen=True)
 class EncodedPage:
-    """A page's rows as RECORD lines, ready to write; len() is their bytes."""
+    """A page's rows as RECORD lines, ready to write; len() is their size in bytes."""
 
     lines: list[bytes]  # of CHUNK rows each
     row_count: int
-    nulled: Counter[str]  # fields that became null, and in how many rows
+    nulled: Counter[str]  # fields that became null, and the number of rows
     first: Row | None
     last: Row | None
     next_page_token: str | None
@@ -32,7 +32,7 @@ class EncodedPage:
 
 
 def encoded(page: Page, configured: ConfiguredStream) -> EncodedPage:
-    """The page of a stream of the catalog. Raises UnexpectedResponse for a value that no line can hold."""
+    """The encoded page of a configured stream. Raises UnexpectedResponse for a value that JSON cannot hold."""
     rows, next_page_token, note = page
     chunks = (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
     try:

@@ -1,6 +1,6 @@
-"""From the command line to the exit code: spec, check, discover or read.
+"""Runs a command, from the command line to the exit code: spec, check, discover or read.
 
-The exit codes: EXIT_CODES. A failure stands in the last TRACE ERROR.
+EXIT_CODES lists the exit codes. The last TRACE ERROR describes a failure.
 """
 
 import argparse
@@ -18,39 +18,38 @@ from .protocol import messages
 from .protocol.files import STDIN
 from .protocol.spec import read_spec
 
-# Name, what it writes, the files that it takes, and how one types them.
+# Name, what it writes, the files it takes, and an example of its options.
 COMMANDS = (
-    ("spec", "what can be configured", (), ""),
+    ("spec", "the options of a config", (), ""),
     ("check", "whether a config works", ("config",), "--config secrets/config.json"),
-    ("discover", "which streams there are", ("config",), "--config secrets/config.json"),
+    ("discover", "the available streams", ("config",), "--config secrets/config.json"),
     (
         "read",
-        "the rows of the configured streams",
+        "the rows of the selected streams",
         ("config", "catalog", "state"),
         "--config secrets/config.json --catalog sample_files/configured_catalog.json",
     ),
 )
 FILES = {
-    "config": "your config: JSON, its fields are those that spec shows; - reads it from stdin",
+    "config": "your config: JSON with the options that spec shows; - reads it from stdin",
     "catalog": "which streams to read, and how: a configured catalog, as in sample_files/",
-    "state": "where to go on: STATE lines of an earlier read (or all its output); without it, from the start",
+    "state": "where to resume: the STATE lines (or all output) of an earlier read; default: from the start",
 }
-EXIT_CODES = """exit codes: 0 done (a check that answers FAILED too), 1 failed, 2 the command line is wrong,
-130 stopped by Ctrl-C, 143 by SIGTERM, 141 nobody read on"""
+EXIT_CODES = """exit codes: 0 success (also for a check that reports FAILED), 1 failure, 2 wrong command line,
+130 stopped by Ctrl-C, 143 stopped by SIGTERM, 141 stdout was closed"""
 
 
 def launch(source: str, version: str, argv: Sequence[str] | None = None) -> int:
-    """Run the command that argv (default: the process's own) names; messages go to stdout. -> exit code.
+    """Run the command in argv (default: the command line); messages go to stdout. -> exit code.
 
-    source: where the Source's class is, "package.module:Class". It is imported when a command needs it; `spec` does
-    not.
+    source: the Source class, as "package.module:Class". It is imported only if the command needs it; `spec` does not.
     """
     output = Output()
     try:
         output.signals.listen()
         args = _arguments(version, argv)
         tune_memory()
-        # stdout belongs to the protocol: what somebody prints by mistake shows on stderr instead.
+        # stdout belongs to the protocol, so a stray print goes to stderr instead.
         with redirect_stdout(sys.stderr):
             return _exit_code(source, args, output)
     except CannotWrite as error:
@@ -78,7 +77,7 @@ def _exit_code(source: str, args: argparse.Namespace, output: Output) -> int:
 
 
 def _messages(source: str, args: argparse.Namespace, output: Output) -> Iterator[bytes]:
-    """The messages of the command. Raises ConnectorError, IncompleteSync, or whatever a bug raises."""
+    """The messages of the command. Raises ConnectorError, IncompleteSync, or what a bug raises."""
     module, _, name = source.partition(":")
     if args.command == "spec":
         yield messages.spec(read_spec(module.partition(".")[0]))
@@ -89,38 +88,38 @@ def _messages(source: str, args: argparse.Namespace, output: Output) -> Iterator
 
 
 def _arguments(version: str, argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = _Parser("An Airbyte source. It writes Airbyte messages to stdout, one JSON object a line.")
+    parser = _Parser("An Airbyte source. It writes Airbyte messages to stdout, one JSON object per line.")
     examples = [f"{parser.typed} {command} {example}".strip() for command, _, _, example in COMMANDS]
     parser.say_examples(examples)
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
     for (name, purpose, files, _), example in zip(COMMANDS, examples, strict=True):
-        command = commands.add_parser(name, help=purpose, description=f"Writes {purpose}.")
+        command = commands.add_parser(name, help=purpose, description=f"Shows {purpose}.")
         command.say_examples([example])
         for file in files:
             command.add_argument(f"--{file}", required=file != "state", metavar="FILE", help=FILES[file])
         if name == "read":
-            command.add_argument("--plan", action="store_true", help="read nothing; say how many requests it takes")
-        command.add_argument("--debug", action="store_true", help="log more: every request, and what the source adds")
+            command.add_argument("--plan", action="store_true", help="read nothing; report how many requests it takes")
+        command.add_argument("--debug", action="store_true", help="log debug messages too, such as every request")
     args, unknown = parser.parse_known_args(argv)
     if unknown:
         (commands.choices.get(args.command) or parser).error(f"there is no option {unknown[0]}")
     if args.command is None:
-        parser.error("which command? Choose spec, check, discover or read")
+        parser.error("no command given; choose spec, check, discover or read")
     if sum(vars(args).get(file) in STDIN for file in FILES) > 1:
-        commands.choices["read"].error("one file only can be stdin")
+        commands.choices["read"].error("only one file can be stdin")
     return args
 
 
 class _Parser(argparse.ArgumentParser):
-    """Ends what it complains of with an example that can be pasted."""
+    """A parser whose errors end with an example to paste."""
 
     def __init__(self, description: str, **options: Any) -> None:
         super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
     @property
     def typed(self) -> str:
-        """How the program is started: python main.py, or the name of the installed command."""
+        """How to start the program: python main.py, or the name of the installed command."""
         return f"python {self.prog}" if self.prog.partition(" ")[0].endswith(".py") else self.prog
 
     def say_examples(self, examples: list[str]) -> None:

@@ -1,24 +1,24 @@
-"""The failures a connector can have, told apart by who must act.
+"""Defines the failures a connector can have, by who must act.
 
 ConnectorError
-├── ConfigError            the user, by changing the config       failure_type config_error
-│   ├── CredentialsError       the same, and no stream can be read
-│   └── Unavailable            the same, and one slice cannot be read
-│       └── SkipSlice              nobody: the slice is left out with a warning
-├── TransientError         nobody: the same again may work later  failure_type transient_error
-└── UnexpectedResponse     us: the API said what we do not know   failure_type system_error
+├── ConfigError            the user changes the config            failure_type config_error
+│   ├── CredentialsError       the same; no stream can be read
+│   └── Unavailable            the same; only one slice cannot be read
+│       └── SkipSlice              nobody: the slice is skipped with a warning
+├── TransientError         nobody: a later sync may work          failure_type transient_error
+└── UnexpectedResponse     us: the API sent something unknown     failure_type system_error
 
-Any other exception is a bug of ours and ends as a system_error too. `IncompleteSync` is no
-failure of its own: each stream has told its failure by then, and only the exit code is left.
+Any other exception is a bug in the connector and becomes a system_error too. `IncompleteSync` reports
+no failure: each stream has reported its own by then, so it only sets the exit code.
 (failure_type: Airbyte protocol, AirbyteErrorTraceMessage.)
 """
 
 
 class ConnectorError(Exception):
-    """A failure that has a sentence for the user.
+    """A failure with a sentence for the user.
 
-    message: what happened and what to do, without a stack, a key or a Python name.
-    detail: what a developer wants to see beside it; goes to internal_message.
+    message: what happened and what to do, without a stack trace, a key or a Python name.
+    detail: more for developers; becomes the internal_message.
     """
 
     failure_type = "system_error"
@@ -30,48 +30,48 @@ class ConnectorError(Exception):
 
 
 class ConfigError(ConnectorError):
-    """The user must change something: the config, the catalog, the state file, the plan."""
+    """The user must change something: the config, the catalog, the state file or the plan."""
 
     failure_type = "config_error"
 
 
 class CredentialsError(ConfigError):
-    """The key is not accepted, or the proxy or the certificates of this machine keep us from the API.
+    """The API rejects the key, or this machine's proxy or certificates block access to the API.
 
-    This holds for every stream, so none is tried after the first.
+    This affects every stream, so no further stream is tried.
     """
 
 
 class Unavailable(ConfigError):
-    """What one slice is about is forbidden or gone (HTTP 403, 404, 409, 410); the others are read.
+    """The subject of one slice is forbidden or gone (HTTP 403, 404, 409, 410); the other slices are read.
 
-    If the config names it, the user must know: the slice has failed. If the API listed it (`Stream.listed`), a single
-    deleted one must not fail each sync: it is left out with a warning, its state untouched.
+    If the config names the subject, the user must know: the slice fails. If the API listed it (`Stream.listed`), one
+    deleted item must not fail every sync: the slice is skipped with a warning and keeps its state.
     """
 
 
 class SkipSlice(Unavailable):
-    """There is nothing to read in this slice, whoever named it: it is left out with a warning."""
+    """This slice has nothing to read, whether the config or the API named it: it is skipped with a warning."""
 
 
 class TransientError(ConnectorError):
-    """The network or the API failed, retries included; trying again later may help."""
+    """The network or the API failed, even after retries; a later sync may work."""
 
     failure_type = "transient_error"
 
 
 class UnexpectedResponse(ConnectorError):
-    """The API sent something that its documentation does not describe."""
+    """The API sent something its documentation does not describe."""
 
 
 class IncompleteSync(Exception):
-    """Some stream did not complete; its INCOMPLETE status and its error have been written."""
+    """At least one stream did not complete; its INCOMPLETE status and its error have been written."""
 
 
 def start_of(text: str, length: int = 200) -> str:
-    """The beginning of a string, for a detail.
+    """The start of a string, for a detail.
 
-    Cut between words: the secret filter recognizes a secret only when it sees all of it.
+    Cuts between words: the secret filter recognizes only whole secrets.
     """
     return text if len(text) <= length else " ".join(text[:length].split(" ")[:-1]) + "..."
 
@@ -82,7 +82,7 @@ def counted(number: int, what: str) -> str:
 
 
 def without_stack(error: Exception) -> Exception:
-    """The same error; one of ours without its stack, which nobody is shown and which keeps the response in memory."""
+    """The same error; a ConnectorError loses its stack trace, which nobody sees and which keeps memory in use."""
     if isinstance(error, ConnectorError):
         error.__traceback__ = error.__cause__ = error.__context__ = None
     return error

@@ -1,4 +1,4 @@
-"""The parents of child streams: read once a sync, however many streams need them, and several slices at once."""
+"""Reads the parents of child streams: once per sync for all streams that need them, several slices at once."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -11,18 +11,18 @@ P = TypeVar("P")
 
 
 class Parents(Generic[P]):
-    """Iterate it: the rows of a stream, each as `make` makes it, in order. One object serves all that need them.
+    """Iterates over the rows of a stream, each made by `make`, in order. All child streams share one object.
 
-    Left out is what `make` makes None of, and a second parent with the same str(): a list may change while it is read.
-    stream: an object of its own, which nobody else reads. A slice of it that fails comes as an Unread: what can be read
-    is read, and the child stream says what is missing. Raises what would fail in all slices.
+    It skips rows for which `make` returns None, and a second parent with the same str(): a list can change during the
+    read. stream: a separate object that nothing else reads. A failed slice of it yields an Unread: the rest is read,
+    and the child stream reports what is missing. Raises what would fail in all slices.
     """
 
     def __init__(
         self, stream: Stream[Any], make: Callable[[Any], P | None], workers: int, logger: logging.Logger
     ) -> None:
         self._stream, self._make, self._workers, self._logger = stream, make, workers, logger
-        self._found: list[P | Unread] | None = None  # once all are read
+        self._found: list[P | Unread] | None = None  # set when all are read
 
     def __iter__(self) -> Iterator[P | Unread]:
         if self._found is not None:
@@ -42,7 +42,7 @@ class Parents(Generic[P]):
                 if not isinstance(page, Exception):
                     yield from map(self._make, page.rows if page else ())
                 elif is_skipped(stream, stream_slice, page):
-                    self._logger.warning("%s: %s is left out. %s", stream.name, stream_slice, page)
+                    self._logger.warning("%s: skipped %s. %s", stream.name, stream_slice, page)
                 elif stream_slice is None or is_fatal(page):
                     raise page
                 else:

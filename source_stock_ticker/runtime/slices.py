@@ -1,4 +1,4 @@
-"""Reads the slices of a stream ahead, each page by page, and says what becomes of one that fails."""
+"""Prefetches the slices of a stream, page by page, and decides what happens to a slice that fails."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -10,17 +10,17 @@ from .http.paging import follow
 from .process.prefetch import ParseLock, Prefetcher
 from .stream import Page, Stream, Unread
 
-MAX_NAMED_FAILURES = 5  # slices that an error message names; of more it says how many
+MAX_NAMED_FAILURES = 5  # failed slices that an error message names; of more it gives the number
 P = TypeVar("P", bound=Any)  # see Prefetcher and follow
 
 
 def read_ahead(
     stream: Stream[Any], slices: Iterator[Any], made_of: Callable[[Page], P], workers: int, logger: logging.Logger
 ) -> Prefetcher[Any, P]:
-    """The pages of all slices, each as `made_of` makes it of a Page, in the order of the slices; see Prefetcher."""
+    """The pages of all slices, each made from a Page by `made_of`, in the order of the slices; see Prefetcher."""
 
     def pages(stream_slice: Any, parse_lock: ParseLock) -> Iterator[P]:
-        """A worker's job: all pages of a slice. Raises a ConnectorError, or whatever a bug raises."""
+        """A worker's job: all pages of a slice. Raises a ConnectorError, or what a bug raises."""
         if isinstance(stream_slice, Unread):
             raise stream_slice.error
 
@@ -39,21 +39,21 @@ def read_ahead(
 
 
 def is_skipped(stream: Stream[Any], stream_slice: Any, error: Exception) -> bool:
-    """Whether a slice that ended with that error is left out with a warning: no failure."""
+    """Whether a slice that ended with this error is skipped with a warning instead of failing."""
     if not isinstance(error, Unavailable) or stream_slice is None or isinstance(stream_slice, Unread):
         return False
     return isinstance(error, SkipSlice) or stream.listed(stream_slice)
 
 
 def is_fatal(error: Exception) -> bool:
-    """Whether the other slices would fail in the same way: by what is configured, or by a bug."""
+    """Whether the other slices would fail in the same way, because of the config or a bug."""
     if isinstance(error, Unavailable):
         return False
     return isinstance(error, ConfigError) or not isinstance(error, ConnectorError)
 
 
 def combined(failures: list[tuple[Any, Exception]]) -> Exception:
-    """One error for all slices that failed: of the last one's type, it names the slices of each type and a reason."""
+    """One error for all failed slices: it has the last one's type, and names the slices and a reason for each type."""
     last = failures[-1][1]
     alone = len(failures) == 1 and isinstance(last, ConfigError) and not isinstance(last, Unavailable)
     if alone or not isinstance(last, ConnectorError):
@@ -64,11 +64,11 @@ def combined(failures: list[tuple[Any, Exception]]) -> Exception:
 
 
 def _not_read(failures: list[tuple[Any, Any]]) -> str:
-    """The slices that failed by errors of one type, and the last reason."""
+    """The slices that failed with errors of one type, and the last reason."""
     names, error = [str(stream_slice) for stream_slice, _ in failures if stream_slice is not None], failures[-1][1]
     if not names:
         return str(error.message)
     more = f" and {len(names) - MAX_NAMED_FAILURES} more" if len(names) > MAX_NAMED_FAILURES else ""
-    # After an outage the next sync catches up; a senseless response may be senseless again.
-    hope = " The next sync begins there." if isinstance(error, TransientError) else ""
+    # After an outage the next sync catches up; an invalid response may be invalid again.
+    hope = " The next sync resumes there." if isinstance(error, TransientError) else ""
     return f"Not read: {', '.join(names[:MAX_NAMED_FAILURES])}{more}. {error.message}{hope}"

@@ -1,4 +1,4 @@
-"""What a connector supplies beside its streams: a Source. The commands check, discover and read follow from it."""
+"""Defines what a connector supplies besides its streams: a Source. It provides check, discover and read."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,43 +17,43 @@ from .stream import Stream
 
 
 class Source:
-    """A connector. A subclass fills in check and streams; the four commands follow from them.
+    """A connector. A subclass defines check and streams; the four commands follow from them.
 
-    `config` is always the user's config, valid against spec.yaml, without the optional fields left blank.
+    `config` is always the user's config, valid against spec.yaml, without blank optional fields.
     """
 
     _output: Output | None = None  # while a command runs
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> None:
-        """Return if a sync with this config would work; else raise the ConnectorError that says what to change.
+        """Return if a sync with this config would work; otherwise raise the ConnectorError that says what to change.
 
-        Proves the credentials by a request, and answers within a minute.
+        Proves the credentials with a request, and answers within a minute.
         """
         raise NotImplementedError
 
     def streams(self, logger: logging.Logger, config: Mapping[str, Any]) -> list[Stream[Any]]:
-        """The tables, in the order in which they are shown. No requests. Raises ConfigError."""
+        """The tables, in the order in which to show them. Makes no requests. Raises ConfigError."""
         raise NotImplementedError
 
     def hide(self, *secrets: str) -> None:
-        """From now on write **** in the place of these: tokens that are made at run time."""
+        """From now on write **** instead of these: tokens that are created at run time."""
         if self._output is not None:
             self._output.hide(secrets)
 
     def save_config(self, config: Mapping[str, Any]) -> None:
-        """Hand the platform a new config, all of it, at once: a refresh token that replaces the one just spent.
+        """Send the platform a new, complete config at once: a refresh token that replaces the one just used.
 
-        From whichever thread. Who runs the connector must keep it: the CONTROL message is on stdout.
+        Any thread can call it. The caller of the connector must store the config from the CONTROL message on stdout.
         """
         if self._output is not None:
             self._output.write_secret(messages.new_config(config))
 
     def workers(self, config: Mapping[str, Any]) -> int:
-        """How many requests may be under way at once."""
+        """How many requests can run at the same time."""
         return 1
 
     def spec(self, logger: logging.Logger | None = None) -> bytes:
-        """The SPEC message: what spec.yaml says. (`logger` is there because Airbyte's CDK has it.)"""
+        """The SPEC message: the content of spec.yaml. (`logger` is there because Airbyte's CDK has it.)"""
         return messages.spec(self.specification)
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> bytes:
@@ -68,15 +68,15 @@ class Source:
         state: SavedStates,
         plan: bool = False,
     ) -> Iterator[bytes]:
-        """The messages of a read, in order. Raises IncompleteSync at the end if a stream did not complete."""
+        """The messages of a read, in order. Raises IncompleteSync at the end if a stream is incomplete."""
         return reader.read(self.streams(logger, config), catalog, state, self.workers(config), logger, plan)
 
     def run(
         self, command: str, files: Mapping[str, str | None], logger: logging.Logger, output: Output
     ) -> Iterator[bytes]:
-        """The messages of check, discover, read or plan; files: the paths given as --config, --catalog and --state.
+        """The messages of check, discover, read or plan; files: the paths from --config, --catalog and --state.
 
-        Raises ConnectorError, IncompleteSync, or whatever a bug raises.
+        Raises ConnectorError, IncompleteSync, or what a bug raises.
         """
         self._output = output
         if command == "check":
@@ -92,12 +92,12 @@ class Source:
         else:
             catalog = configured_streams(read_json(str(files["catalog"]), "catalog"))
             if not catalog:
-                logger.warning("catalog: it names no stream, so there is nothing to read.")
+                logger.warning("catalog: it selects no stream, so there is nothing to read.")
             state = {} if files["state"] is None else self._state(files["state"], logger, config, catalog)
             yield from self.read(logger, config, catalog, state, command == "plan")
 
     def _config(self, files: Mapping[str, str | None]) -> Config:
-        """The valid config. From here on no secret of it can get to stdout."""
+        """The valid config. From here on none of its secrets can reach stdout."""
         config, schema = read_json(str(files["config"]), "config"), self.specification["connectionSpecification"]
         self.hide(*secrets(config, schema))
         return validated(config, schema)
@@ -110,11 +110,11 @@ class Source:
         wanted = {(stream.name, stream.namespace) for stream in catalog if stream.incremental}
         if state and wanted and wanted.isdisjoint(state):
             logger.warning(
-                "state: it has none of the catalog's streams (by name and namespace), so each is read from its start."
+                "state: it contains none of the catalog's streams (by name and namespace), so each starts from scratch."
             )
         return state
 
     @property
     def specification(self) -> dict[str, Any]:
-        """What spec.yaml says."""
+        """The content of spec.yaml."""
         return read_spec(type(self).__module__.partition(".")[0])

@@ -1,4 +1,4 @@
-"""Reads a stream in a test, and checks it against the contract that every stream must keep.
+"""Reads a stream in a test, and checks it against the contract of every stream.
 
 def test_the_readings_of_a_station():
     reading = read_stream(Readings(api, settings))
@@ -24,10 +24,10 @@ from .stream import Row, State, Stream, Written
 
 
 class Reading(NamedTuple):
-    """What a read gave: the rows as a destination gets them, and after how many of them which state stood.
+    """The result of a read: the rows as a destination gets them, and each checkpoint as (rows before it, state).
 
-    failed: names of the slices that failed; "slices" if it was `Stream.slices`. nulled: fields that became null in some
-    row because its value did not fit the schema.
+    failed: names of the slices that failed; "slices" if `Stream.slices` did. nulled: fields that became null in some
+    row because the value did not fit the schema.
     """
 
     rows: list[Row]
@@ -45,8 +45,8 @@ def read_stream(
 ) -> Reading:
     """Read a stream from a saved state, with the runtime's own reader; a stream object serves one read.
 
-    full_refresh: read as one, from the state of an earlier attempt; then the checkpoints are those behind whole slices.
-    Raises what ends a stream whatever slice it comes from: a bug, and a ConfigError but for Unavailable.
+    full_refresh: read as one, from the state of an earlier attempt; checkpoints then follow only complete slices.
+    Raises what ends the whole stream: a bug, or a ConfigError that is not Unavailable.
     """
     reading = Reading([], [], [], set())
     real_checkpoint = stream.checkpoint
@@ -76,9 +76,9 @@ def read_stream(
 
 
 class StreamContract:
-    """What holds for any stream. A subclass opens the stream on an API that has rows and gives the same every time.
+    """What holds for any stream. A subclass opens the stream on an API that has rows and always sends the same.
 
-    differing_fields: those that differ between two reads although the API gives the same.
+    differing_fields: fields that differ between two reads of the same data.
     """
 
     differing_fields: Collection[str] = ()
@@ -91,7 +91,7 @@ class StreamContract:
         validator = Draft7Validator(self.stream().json_schema())
         rows, _, _, nulled = read_stream(self.stream())
         assert rows, "the API of this test has no rows"
-        assert nulled == set(), "the values of these fields are of another type than the schema says"
+        assert nulled == set(), "the values of these fields do not have the type that the schema says"
         assert [error.message for row in rows for error in validator.iter_errors(row)] == []
 
     def test_no_two_rows_have_the_same_key(self) -> None:
@@ -107,7 +107,7 @@ class StreamContract:
         state = read_stream(self.stream()).state
         assert json.loads(json.dumps(state)) == state
 
-    def test_nothing_is_lost_by_a_read_that_goes_on_from_any_checkpoint(self) -> None:
+    def test_nothing_is_lost_by_a_read_that_resumes_from_any_checkpoint(self) -> None:
         whole = read_stream(self.stream())
         rows = self._rows(whole)
         for written, state in whole.checkpoints:

@@ -1,4 +1,4 @@
-"""Dividends and splits: rows about days to come, which arrive late, are corrected and withdrawn."""
+"""Reads dividends and splits: rows about future days, which arrive late, are corrected and withdrawn."""
 
 import hashlib
 import logging
@@ -24,7 +24,7 @@ Row = dict[str, Any]
 
 
 class Announced(NamedTuple):
-    """All announcements of one ticker, and their fingerprint."""
+    """All announcements for one ticker, and their fingerprint."""
 
     ticker: str
     rows: tuple[Row, ...]
@@ -35,23 +35,22 @@ class Announced(NamedTuple):
 
 
 class AnnouncedStream(TableStream[Announced]):
-    """Pattern: send again what has changed, so that the correction wins.
+    """Pattern: send changed rows again, so the correction wins.
 
-    The API has no field that grows with each change. A cursor "newest day seen" would jump to the last day announced,
-    and then miss whatever is announced before it. So every sync asks for all rows (few requests: 5,000 rows each) and
-    sends those of each ticker whose rows differ. The cursor is ours: `read_at`, when this version of a row was read.
-    Of the versions of a row destinations keep the one with the largest cursor, even if its day has moved to an earlier
-    one.
+    The API has no field that grows with each change. A cursor "newest day seen" would jump to the last announced day
+    and then miss later announcements of earlier days. So every sync requests all rows (few requests: 5,000 rows each)
+    and sends the rows of each ticker whose rows differ. We define the cursor ourselves: `read_at`, the time when this
+    version of a row was read. Destinations keep the version with the largest cursor, even if its day has moved back.
 
         state = {"read_at": "2024-03-15T14:05:00.000000Z", "fingerprints": {"AAPL": "5d41402abc4b2a76"}}
 
-    A row that was withdrawn stays in the destination until a refresh: no message can delete it.
+    A withdrawn row stays in the destination until a refresh: no message can delete it.
     """
 
     primary_key = ("id",)
     cursor_field = "read_at"
-    day_field: str  # the day that an announcement is about
-    natural_key: tuple[str, ...]  # makes an id for the rows that have none
+    day_field: str  # the day of the announced event
+    natural_key: tuple[str, ...]  # makes an id for rows without one
 
     def __init__(self, api: StockApi, settings: Settings, logger: logging.Logger) -> None:
         super().__init__(api, settings, logger)
@@ -64,10 +63,10 @@ class AnnouncedStream(TableStream[Announced]):
             kept = {ticker: str(mark) for ticker, mark in fingerprints.items() if not wanted or ticker in wanted}
             if "read_at" not in saved:
                 if kept:
-                    self._logger.info("%s: the state is of an older version, so all rows are sent again.", self.name)
+                    self._logger.info("%s: the state is from an older version, so all rows are sent again.", self.name)
                 return {"fingerprints": {}}
             after_that = _moment(saved["read_at"])
-            if not self._is_far_ahead(saved):  # beyond that there may be no later moment
+            if not self._is_far_ahead(saved):  # otherwise a later moment may not exist
                 self._read_at = max(self._read_at, _rfc3339(after_that + A_MOMENT))
         except (AttributeError, OverflowError, TypeError, ValueError) as error:
             raise not_ours(self.name, error) from None
@@ -78,15 +77,15 @@ class AnnouncedStream(TableStream[Announced]):
 
     def slices(self, state: State) -> Iterator[Announced]:
         if self._is_far_ahead(state):
-            # Airbyte's suites pass such a state and expect no rows. (A clock that was ahead by less does no harm.)
-            text = "%s: the state says that all is read up to %s; clear it."
+            # Airbyte's test suites pass such a state and expect no rows. (A clock that was slightly ahead is harmless.)
+            text = "%s: the state says that everything up to %s has been read; clear it."
             self._logger.warning(text, self.name, state["read_at"])
             return
         for ticker, announced in self._by_ticker():
             rows = {row["id"]: row for row in announced}.values()
             own = tuple(sorted(rows, key=lambda row: (row[self.day_field], row["id"])))
             before, mark = state["fingerprints"].get(ticker), _fingerprint(own)
-            # A full refresh that goes on leaves what has changed meanwhile to the next sync, or rows would come twice.
+            # A full refresh that resumes leaves newer changes to the next sync, or rows would come twice.
             if before is None or (before != mark and not self.full_refresh):
                 yield Announced(ticker, own, mark)
 
@@ -94,32 +93,33 @@ class AnnouncedStream(TableStream[Announced]):
         return str(state.get("read_at", "")) > _rfc3339(self._now + A_YEAR)
 
     def _by_ticker(self) -> Iterator[tuple[str, Iterable[Row]]]:
-        """Every ticker once, with all its rows. Raises UnexpectedResponse if they do not come together."""
+        """Every ticker once, with all its rows. Raises UnexpectedResponse if its rows are not adjacent."""
         finished: set[str] = set()
         for rows in self._lists():
             for ticker, announced in groupby(rows, key=itemgetter("ticker")):
                 if ticker in finished:
-                    raise UnexpectedResponse(f"The API sent {self.name} that are not in the order of their tickers.")
+                    raise UnexpectedResponse(f"The API sent {self.name} that are not sorted by ticker.")
                 finished.add(ticker)
                 yield ticker, announced
 
     def _bounded(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """The rows. Raises UnexpectedResponse for a ticker that does not end: until it does, its rows are in memory."""
+        """The rows. Raises UnexpectedResponse for a ticker with too many: all its rows are in memory at once."""
         sizes: Counter[str] = Counter()
         for row in rows:
             sizes[row["ticker"]] += 1
             if sizes[row["ticker"]] > MAX_ROWS_OF_A_TICKER:
-                raise UnexpectedResponse(f"The API sent over {MAX_ROWS_OF_A_TICKER:,} {self.name} of {row['ticker']}.")
+                text = f"The API sent more than {MAX_ROWS_OF_A_TICKER:,} {self.name} for {row['ticker']}."
+                raise UnexpectedResponse(text)
             yield row
 
     def _lists(self) -> Iterator[Iterable[Row]]:
-        """The rows in the order of their tickers, in one list or in several that have no ticker in common."""
+        """The rows sorted by ticker, in one list or in several lists without common tickers."""
         tickers = self._settings.tickers
         return self._api.by_filter(tickers, self._sorted) if tickers else iter([self._listed({})])
 
     def _sorted(self, of_tickers: dict[str, str]) -> list[Row]:
         wanted = set(self._settings.tickers)
-        # any_of promises no order.
+        # any_of does not promise an order.
         return sorted((r for r in self._listed(of_tickers) if r["ticker"] in wanted), key=itemgetter("ticker"))
 
     def _listed(self, of_tickers: dict[str, str]) -> Iterator[Row]:
@@ -138,7 +138,7 @@ class AnnouncedStream(TableStream[Announced]):
         return None  # each ticker has its own entry in the state
 
     def fetch(self, stream_slice: Announced, page_token: str | None) -> tuple[Row, ...]:
-        return stream_slice.rows  # `slices` has them already: only the whole list shows what has changed
+        return stream_slice.rows  # `slices` has them already: only the complete list shows what has changed
 
     def parse(self, stream_slice: Announced, response: tuple[Row, ...]) -> Page:  # type: ignore[override]
         return Page(response)
@@ -149,13 +149,13 @@ class AnnouncedStream(TableStream[Announced]):
 
 
 def _fingerprint(rows: Iterable[Row]) -> str:
-    """The same for the same rows, whenever they were read."""
-    told_apart_by = [{**row, "read_at": None} for row in rows]
-    return hashlib.blake2b(repr(told_apart_by).encode(), digest_size=8).hexdigest()
+    """The same for equal rows, no matter when they were read."""
+    compared = [{**row, "read_at": None} for row in rows]
+    return hashlib.blake2b(repr(compared).encode(), digest_size=8).hexdigest()
 
 
 def _moment(text: str) -> datetime:
-    """The moment of a saved `read_at`. Raises AttributeError, TypeError or ValueError."""
+    """A saved `read_at` as a moment. Raises AttributeError, TypeError or ValueError."""
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     return moment.replace(tzinfo=moment.tzinfo or timezone.utc)
 
@@ -165,14 +165,14 @@ def _rfc3339(moment: datetime) -> str:
 
 
 def _spelt(value: Any) -> str:
-    """The same number always in the same way: 1 and 1.0 are one."""
-    with suppress(OverflowError):  # `row` refuses so large a number
+    """A value with one spelling per number: 1 and 1.0 are equal."""
+    with suppress(OverflowError):  # `row` rejects such a large number
         return repr(float(value)) if isinstance(value, int | float) else str(value)
     return ""
 
 
 class Dividends(AnnouncedStream):
-    """Cash dividends, announced ones too. Pattern: see AnnouncedStream."""
+    """Cash dividends, including announced ones. Pattern: see AnnouncedStream."""
 
     name = "dividends"
     path = "/stocks/v1/dividends"
@@ -181,7 +181,7 @@ class Dividends(AnnouncedStream):
 
 
 class Splits(AnnouncedStream):
-    """Stock splits, announced ones too. Pattern: the same again; this is what a second stream of a shape costs."""
+    """Stock splits, including announced ones. Pattern: the same; this is all that a second stream of a kind needs."""
 
     name = "splits"
     path = "/stocks/v1/splits"

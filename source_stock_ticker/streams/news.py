@@ -1,4 +1,4 @@
-"""Articles. Pattern: a cursor of date and time, one slice per parent, a row that belongs to several parents."""
+"""Reads articles. Pattern: a date-time cursor, one slice per parent, a row that belongs to several parents."""
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,10 +15,10 @@ from .table import TableStream
 
 
 class NewsNote(NamedTuple):
-    """What a page of a ticker's articles says beside the rows that its slice writes.
+    """What a page of a ticker's articles says besides the rows that its slice writes.
 
-    newest: moment of the newest article, also of those that another ticker's slice writes; "" if there is none.
-    left_to: other tickers, and the moment of the first article that their slices write.
+    newest: the moment of the newest article, including those that another ticker's slice writes; "" if there is none.
+    left_to: other tickers, with the moment of the first article that their slices write.
     """
 
     newest: str
@@ -28,8 +28,8 @@ class NewsNote(NamedTuple):
 class News(CursorStream, TableStream[Window]):
     """state = {"read": {"AAPL": ["2013-01-02T00:00:00Z", "2013-02-28T14:05:00Z"]}}    from .. to the newest article
 
-    An article about three of our tickers comes in three slices and must be written in one. That is the slice of its
-    owner: the first ticker, in the config's order, that the article is about and whose slice reaches back to it.
+    An article about three of our tickers comes in three slices, but only one may write it: the slice of its owner. The
+    owner is the first ticker, in the config's order, that the article is about and whose slice reaches back to it.
     """
 
     name = "news"
@@ -41,15 +41,15 @@ class News(CursorStream, TableStream[Window]):
     def __init__(self, api: StockApi, settings: Settings, logger: logging.Logger) -> None:
         super().__init__(api, settings, logger)
         self._tomorrow = f"{settings.today + ONE_DAY}T23:59:59Z"
-        # Articles arrive late, and at the weekend too.
+        # Articles arrive late, even at the weekend.
         lookback = timedelta(days=calendar_days(settings.lookback_days))
         self.cursor = Moment(moment(f"{settings.start_date}T00:00:00Z"), lookback)
         self._since: dict[str, str] = {}  # where each ticker of this sync begins, in the config's order
-        # What the checkpoints of this sync know: of the tickers read, the newest moment and what was left to others.
+        # What the checkpoints of this sync know: for each ticker read, the newest moment and what others must write.
         self._newest: dict[str, str] = {}
         self._left_to: dict[str, dict[str, str]] = {}
         self._finished: set[str] = set()
-        self._unowned: dict[str, str] = {}  # ids of articles that do not say what they are about, and who writes them
+        self._unowned: dict[str, str] = {}  # ids of articles without tickers, and the ticker that writes them
 
     def parents(self) -> Iterable[str]:
         return self._settings.tickers or (MARKET,)
@@ -58,7 +58,7 @@ class News(CursorStream, TableStream[Window]):
         read = super().resume(saved)["read"]
         state = {"read": {ticker: read[ticker] for ticker in self.parents() if ticker in read}}
         for ticker in self.parents():
-            # All attempts of a full refresh begin at the start, or an article would change its owner between them.
+            # All attempts of a full refresh begin at the start, or an article's owner would change between them.
             entry = None if self.full_refresh else read.get(ticker)
             self._since[ticker] = next(self.cursor.windows(ticker, entry, full_refresh=False)).since
         return state
@@ -94,11 +94,11 @@ class News(CursorStream, TableStream[Window]):
         left_to = self._left_to.setdefault(ticker, {})
         for other, published in written.note.left_to.items():
             left_to[other] = min(published, left_to.get(other, published))
-        # Once all is written, the articles that stand under another ticker count too.
+        # When the slice is complete, articles that another ticker writes count too.
         own = self._reached(rfc3339(moment(written.last["published_utc"]))) if written.last else ""
         if reached := self._newest[ticker] if written.done else own:
-            # Do not pass articles left to a failed ticker: it may be taken out of the config before it is read. (A full
-            # refresh does: the next attempt has the same config.)
+            # Do not go beyond articles left to a failed ticker: it may be removed from the config before it is read. (A
+            # full refresh does: its next attempt has the same config.)
             left = [] if self.full_refresh else [p for other, p in left_to.items() if other not in self._finished]
             _, before = state["read"].get(ticker, ["", ""])
             state["read"][ticker] = [stream_slice.gapless_from, max(min([reached, *left]), before)]
@@ -106,11 +106,11 @@ class News(CursorStream, TableStream[Window]):
             self._finished.add(ticker)
 
     def _reached(self, published: str) -> str:
-        """How far the news have been read with an article; "" if it is one of the future."""
+        """How far an article advances the cursor; "" if the article is from the future."""
         return published if published <= self._tomorrow else ""
 
     def _owner(self, row: Mapping[str, Any], published: str, ticker: str) -> str:
-        """The ticker under which an article of that ticker's slice is written."""
+        """The ticker whose slice writes an article that came in `ticker`'s slice."""
         about = row.get("tickers") or ()
         if ticker == MARKET:
             return MARKET

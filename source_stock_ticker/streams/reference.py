@@ -1,4 +1,4 @@
-"""The reference tables, read in full each time: from one response without pages to one request per parent."""
+"""Reads the reference tables, in full each time: from one response without pages to one request per parent."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -12,12 +12,12 @@ from ..runtime.http.response import Response
 from ..runtime.stream import Page, State
 from .table import TableStream
 
-MAX_TICKERS_ALONE = 12  # asked for one by one; the whole list has some thirty pages, a ticker costs two requests
+MAX_TICKERS_ALONE = 12  # requested one by one; the whole list has about thirty pages, a ticker costs two requests
 DETAILS: Decoder[Body[dict[str, Any]]] = Decoder(Body[dict[str, Any]])
 
 
 class Exchanges(TableStream[str]):
-    """Where stocks are traded. Pattern: one response without pages. (`id` alone repeats: four reporters share a 4.)"""
+    """Where stocks are traded. Pattern: one response without pages. (`id` is not unique: four reporters share 4.)"""
 
     name = "exchanges"
     path = "/v3/reference/exchanges"
@@ -28,9 +28,9 @@ class Exchanges(TableStream[str]):
 
 
 class MarketHolidays(TableStream[str]):
-    """The days to come on which an exchange is closed or closes early. Pattern: a response that is a bare list.
+    """Future days on which an exchange is closed or closes early. Pattern: a response that is a bare list.
 
-    The API forgets a holiday once it is over: append, rather than overwrite, to keep the past.
+    The API drops past holidays: use append instead of overwrite to keep them.
     """
 
     name = "market_holidays"
@@ -47,7 +47,7 @@ class MarketHolidays(TableStream[str]):
 
 
 class TickerList(NamedTuple):
-    """Active or delisted tickers: all of a market, or one."""
+    """Active or delisted tickers: one market's, or a single one."""
 
     active: bool
     market: str | None
@@ -58,9 +58,9 @@ class TickerList(NamedTuple):
 
 
 class Tickers(TableStream[TickerList]):
-    """What can be traded, and what could be. Pattern: a reference list, read once for each value of a filter.
+    """What can be or could once be traded. Pattern: a reference list, read once for each value of a filter.
 
-    Without active=false the API leaves delisted tickers out. It has no key: a ticker can be given to another company.
+    Without active=false the API omits delisted tickers. The table has no key: a ticker can pass to another company.
     """
 
     name = "tickers"
@@ -87,7 +87,7 @@ class Tickers(TableStream[TickerList]):
 
 
 class TickerDetails(TableStream[str]):
-    """What a company is and does. Pattern: one request per parent, a nested object, a parent that may be unknown."""
+    """A company's profile. Pattern: one request per parent, a nested object, a parent that may be unknown."""
 
     name = "ticker_details"
     primary_key = ("ticker",)
@@ -97,14 +97,14 @@ class TickerDetails(TableStream[str]):
 
     def slices(self, state: State) -> Iterator[str]:
         if not self._settings.tickers:
-            raise ConfigError("tickers: ticker_details costs a request for each ticker, so list those you want.")
+            raise ConfigError("tickers: ticker_details needs one request per ticker; list the tickers you want.")
         yield from self._settings.tickers
 
     def fetch(self, stream_slice: str, page_token: str | None) -> Response | None:
         try:
             return self._api.get(path_of("v3", "reference", "tickers", stream_slice))
         except UnknownTicker:
-            self._logger.warning("ticker_details: the API does not know %s (HTTP 404); it is left out.", stream_slice)
+            self._logger.warning("ticker_details: skipped %s. The API does not know it (HTTP 404).", stream_slice)
             return None
 
     def parse(self, stream_slice: str, response: Response) -> Page:
@@ -113,5 +113,5 @@ class TickerDetails(TableStream[str]):
             raise UnexpectedResponse(f"The API sent no details for {response.path}.")
         row = self.row(details)
         if row["ticker"] != stream_slice:
-            raise UnexpectedResponse(f"The API sent the details of another ticker for {response.path}.")
+            raise UnexpectedResponse(f"The API sent details of another ticker for {response.path}.")
         return Page([row])

@@ -1,4 +1,4 @@
-"""What all tables share: the API, the settings, one request and its pages, and how a state is refused."""
+"""Defines what all tables share: the API, the settings, one request and its pages, and how to reject a state."""
 
 import logging
 from pathlib import Path
@@ -15,11 +15,11 @@ S = TypeVar("S")
 
 
 class TableStream(Stream[S]):
-    """Rows as the API has them, under its own field names. A subclass gives the path, and the query if there is one."""
+    """Rows with the API's own field names. A subclass sets the path, and the query if there is one."""
 
     schema_folder = Path(__file__).parent.parent / "schemas"
     path: str
-    has_pages = False  # whether a slice may take more than one request
+    has_pages = False  # whether a slice can take more than one request
 
     def __init__(self, api: StockApi, settings: Settings, logger: logging.Logger) -> None:
         self._api, self.client = api, api.client
@@ -30,7 +30,7 @@ class TableStream(Stream[S]):
         return Forecast(sum(1 for _ in self.slices(state)), exact=not self.has_pages)
 
     def query(self, stream_slice: S) -> dict[str, Any]:
-        """The parameters of a slice's first page; the links to further pages hold them already."""
+        """The parameters of a slice's first page; the links to further pages already contain them."""
         return {}
 
     def fetch(self, stream_slice: S, page_token: str | None) -> Any:
@@ -41,8 +41,6 @@ class TableStream(Stream[S]):
 
 
 def not_ours(stream: str, error: Exception) -> ConfigError:
-    """The error for a saved state of that stream which this source cannot have written."""
-    return ConfigError(
-        f"state: that of {stream} is not as this source writes it; clear the stream's state to read it anew.",
-        repr(error),
-    )
+    """The error for a saved state of the stream that this source cannot have written."""
+    text = f"state: the saved state of {stream} has an unexpected format; clear the stream's state to read it again."
+    return ConfigError(text, repr(error))

@@ -1,4 +1,4 @@
-"""What the tests of destination/tables.py share: a database, and runs of sync that write into it."""
+"""What the tests of destination/tables.py share: a database, and runs of sync that write to it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def read(path: Path) -> Iterator[Callable[..., Read]]:
-    """Begins a read; the ones before it must have ended, or been killed."""
+    """Starts a read; earlier ones must have ended or been killed."""
     reads: list[Read] = []
 
     def begin(mode: str = "incremental", stream: Row = ORDERS) -> Read:

@@ -1,4 +1,4 @@
-"""A stream of orders for the tests of destination/tables.py, a run of sync that writes it, and what is then there."""
+"""A stream of orders for the tests of destination/tables.py, a run of sync that writes it, and the result."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Read:
         self.table.checkpoint(state_of(**state))
 
     def end(self) -> None:
-        """The connector has ended, and so does the run."""
+        """The connector has ended, so the run ends too."""
         self.table.load()
         self.database.close()
 
@@ -63,7 +63,7 @@ def there(path: Path, table: str = "orders", columns: str = "id, total") -> list
 
 
 def filled(read: Callable[..., Read], mode: str = "full_refresh") -> None:
-    """A database as an earlier sync has left it."""
+    """A database after an earlier sync."""
     run = read(mode)
     run.rows(order(1), order(2))
     run.state(last=2)
@@ -71,7 +71,7 @@ def filled(read: Callable[..., Read], mode: str = "full_refresh") -> None:
 
 
 def there_and_state(run: Read) -> tuple[list[tuple[Any, ...]], Row | None]:
-    """What somebody else would find in the database now."""
+    """The content of the database for another reader."""
     rows = run.database.execute("SELECT id FROM orders ORDER BY id").fetchall()
     ((state,),) = run.database.execute("SELECT state FROM _state WHERE name = 'orders'").fetchall()
     return rows, state and json.loads(state)

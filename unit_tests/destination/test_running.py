@@ -1,4 +1,4 @@
-"""destination/sync.py: how it runs a connector, here one that says what the test wants."""
+"""Tests destination/sync.py: how it runs a connector, here one that writes what the test wants."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Project:
         return said
 
     def asked(self, command: str) -> Row:
-        """What the connector was given when it was last asked for that."""
+        """The connector's input at the last call."""
         asked = [json.loads(line) for line in (self.folder / "asked.jsonl").read_text().splitlines()]
         return [one for one in asked if one["command"] == command][-1]
 
@@ -130,7 +130,7 @@ def project(tmp_path: Path) -> Project:
 # What comes in
 
 
-def test_rows_come_into_the_database_and_the_next_sync_goes_on(project: Project) -> None:
+def test_rows_come_into_the_database_and_the_next_sync_resumes(project: Project) -> None:
     project.steps["read"] = [
         record(1),
         state(1),
@@ -200,7 +200,7 @@ def test_a_second_attempt_of_a_full_refresh_has_its_state_and_sync_id(project: P
     assert project.ids() == [1, 2]
 
 
-def test_the_database_may_be_elsewhere(project: Project) -> None:
+def test_the_database_can_be_elsewhere(project: Project) -> None:
     project.sync("--database", "here.duckdb")
     assert (project.folder / "here.duckdb").exists()
     assert not project.database.exists()
@@ -228,7 +228,7 @@ def test_options_have_the_type_that_the_spec_says(project: Project) -> None:
     assert json.loads(project.config.read_text()) == {"api_key": "k"}
 
 
-def test_a_list_may_be_given_in_the_line_or_be_empty(project: Project) -> None:
+def test_a_list_can_be_given_in_the_line_or_be_empty(project: Project) -> None:
     project.sync("--set", "places=Rome, Oslo", "--set", "numbers=")
     assert project.asked("read")["config"] == {"api_key": "k", "places": ["Rome", "Oslo"], "numbers": []}
 
@@ -245,8 +245,8 @@ def test_a_value_of_another_type_is_the_connectors_to_refuse(project: Project) -
         (["--set", "places=@none"], "No such file or directory: 'none'"),
         (["--set", "places=@empty"], "SET: empty is empty."),
         (["--streams", "event"], "STREAMS: there is no event; choose from these: events, places."),
-        (["--config", "none.json"], "CONFIG: none.json is no file that holds a JSON object"),
-        (["--config", "main.py"], "CONFIG: main.py is no file that holds a JSON object"),
+        (["--config", "none.json"], "CONFIG: none.json is not a file with a JSON object"),
+        (["--config", "main.py"], "CONFIG: main.py is not a file with a JSON object"),
         (["--database", "none/x.duckdb"], "none/x.duckdb"),
     ],
 )
@@ -258,7 +258,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(options: list[str], sentence: s
     assert "Traceback" not in stderr
 
 
-def test_a_column_of_another_type_is_told_in_a_sentence(project: Project) -> None:
+def test_a_column_of_another_type_is_reported_in_a_sentence(project: Project) -> None:
     project.sync()
     schema = {"properties": {"id": {"type": "string"}}}
     project.steps["discover"] = [{"type": "CATALOG", "catalog": {"streams": [EVENTS | {"json_schema": schema}]}}]
@@ -279,7 +279,7 @@ def test_a_database_that_another_sync_uses_is_left_alone(project: Project) -> No
     assert project.ids() == [1]
 
 
-# What the connector says beside
+# The connector's other messages
 
 
 def test_warnings_and_errors_are_shown_once_each(project: Project) -> None:
@@ -355,8 +355,8 @@ def test_ctrl_c_ends_the_connector_and_keeps_what_is_covered(number: int, code: 
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_what_a_connector_wrote_before_it_ended_is_read_though_the_signal_comes_afterwards(project: Project) -> None:
-    # Ctrl-C goes to both. The connector has ended by it, and its child keeps the output open.
+def test_what_a_connector_wrote_before_it_ended_is_read_although_the_signal_comes_afterwards(project: Project) -> None:
+    # Ctrl-C goes to both. It has ended the connector, but the connector's child keeps the output open.
     go = "while not (here / 'go').exists(): time.sleep(0.01)"
     project.steps["read"] = ["os.fork() and os._exit(130)", "(here / 'waiting').touch()", go, record(1), state(1)]
     process = waiting(project)

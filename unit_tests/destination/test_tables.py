@@ -1,4 +1,4 @@
-"""destination/tables.py: what becomes of RECORDs and STATEs in the database, whatever ends the read."""
+"""Tests destination/tables.py: what happens to RECORDs and STATEs in the database, whatever ends the read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_every_module_has_its_limit() -> None:
 
 
 def lines_of_code(module: str) -> int:
-    """Those that hold more than a comment or a docstring."""
+    """The lines with more than a comment or a docstring."""
     without = re.sub(r'^ *""".*?"""\n', "", module, flags=re.DOTALL | re.MULTILINE)
     return len(re.findall(r"^ *[^ #\n]", without, re.MULTILINE))
 
@@ -97,7 +97,7 @@ def test_values_of_every_type_come_through(read: Callable[..., Read], path: Path
     assert only == ("only", *[None] * 7)
 
 
-def test_names_may_be_words_of_sql(read: Callable[..., Read], path: Path) -> None:
+def test_names_can_be_words_of_sql(read: Callable[..., Read], path: Path) -> None:
     fields = {"select": INTEGER, 'a "b"': STRING, "From": STRING}
     stream = {"name": 'order "by"', "json_schema": {"properties": fields}, "default_cursor_field": ["From"]}
     run = read(stream={**stream, "source_defined_primary_key": [["select"], ['a "b"']]})
@@ -110,7 +110,7 @@ def test_names_may_be_words_of_sql(read: Callable[..., Read], path: Path) -> Non
 # Rows
 
 
-def test_a_row_takes_the_place_of_the_one_with_its_key(read: Callable[..., Read], path: Path) -> None:
+def test_a_row_replaces_the_one_with_its_key(read: Callable[..., Read], path: Path) -> None:
     for total in (1.5, 2.5):
         run = read()
         run.rows(order(1, total), order(int(total) + 1, total))
@@ -121,7 +121,7 @@ def test_a_row_takes_the_place_of_the_one_with_its_key(read: Callable[..., Read]
 
 def test_of_several_rows_with_one_key_the_last_one_counts(read: Callable[..., Read], path: Path) -> None:
     run = read()
-    # Many, for a database reads a large file in parts, and several of them at once.
+    # Many, because a database reads a large file in parts, several at once.
     run.rows(*(order(number % 1000, number) for number in range(60_000)))
     run.state()
     run.end()
@@ -129,7 +129,7 @@ def test_of_several_rows_with_one_key_the_last_one_counts(read: Callable[..., Re
     assert run.table.rows_came == 1000
 
 
-def test_a_part_of_the_key_may_be_null(read: Callable[..., Read], path: Path) -> None:
+def test_a_part_of_the_key_can_be_null(read: Callable[..., Read], path: Path) -> None:
     run = read()
     for total in (1, 2):
         run.rows({"id": None, "total": total})

@@ -1,4 +1,4 @@
-"""destination/tables.py: full refreshes, tables that were there before, and the summary."""
+"""Tests destination/tables.py: full refreshes, existing tables, and the summary."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def test_a_full_refresh_takes_the_tables_place_when_it_is_complete(read: Callabl
     assert sorted(left) == [("_state",), ("orders",)]
 
 
-def test_a_full_refresh_may_find_nothing(read: Callable[..., Read]) -> None:
+def test_a_full_refresh_can_find_nothing(read: Callable[..., Read]) -> None:
     filled(read)
     run = read("full_refresh")
     run.table.complete()
     assert there_and_state(run)[0] == []
 
 
-def test_a_second_attempt_of_a_full_refresh_goes_on(read: Callable[..., Read]) -> None:
+def test_a_second_attempt_of_a_full_refresh_resumes(read: Callable[..., Read]) -> None:
     filled(read)
     first = read("full_refresh")
     first.rows(order(3), order(4))
@@ -62,7 +62,7 @@ def test_a_second_attempt_of_a_full_refresh_goes_on(read: Callable[..., Read]) -
     [{"is_resumable": False}, {"json_schema": {"properties": {"id": NUMBER}}}],
     ids=["not resumable", "schema"],
 )
-def test_a_full_refresh_that_cannot_go_on_begins_again(read: Callable[..., Read], change: Row) -> None:
+def test_a_full_refresh_that_cannot_resume_begins_again(read: Callable[..., Read], change: Row) -> None:
     first = read("full_refresh")
     first.rows(order(3))
     first.state(last=3)
@@ -96,7 +96,7 @@ def test_a_kill_while_the_tables_change_places_leaves_the_old_one(
     assert there_and_state(read())[0] == [(1,), (2,)]
 
 
-def test_an_incremental_read_goes_on_from_a_full_refresh(read: Callable[..., Read]) -> None:
+def test_an_incremental_read_resumes_from_a_full_refresh(read: Callable[..., Read]) -> None:
     filled(read)
     assert read().table.state == state_of(last=2)
 
@@ -110,7 +110,7 @@ def test_an_incremental_read_knows_nothing_of_a_full_refresh_that_has_failed(rea
     assert there_and_state(read()) == ([(1,), (2,)], state_of(last=2))
 
 
-# Tables that were there before
+# Existing tables
 
 
 @pytest.mark.parametrize("mode", ["incremental", "full_refresh"])
@@ -164,7 +164,7 @@ def test_a_field_of_another_type_is_refused_with_what_to_do(read: Callable[..., 
 # The summary
 
 
-def test_the_summary_says_what_came_and_what_is_there(read: Callable[..., Read]) -> None:
+def test_the_summary_shows_new_and_existing_rows(read: Callable[..., Read]) -> None:
     filled(read, "incremental")
     run = read()
     assert run.table.summary() == ("orders", "0", "2", "2024-01-01", "2024-01-01")

@@ -1,4 +1,4 @@
-"""The market that the tests of the prices read, and a sync of it."""
+"""Provides the market that the tests of the prices read, and a sync of it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ def market() -> Iterator[Market]:
 
 @pytest.fixture
 def sync(connect, read, market):
-    """A function: reads the market from a saved state; of the config it knows start_date and adjusted."""
+    """A function: reads the market from a saved state; config options: start_date and adjusted."""
 
     def sync(saved: dict | None = None, **config: Any) -> Any:
         return read(connect(StockPrices, market.today, **({"start_date": START} | config)), saved)

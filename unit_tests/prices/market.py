@@ -1,6 +1,6 @@
-"""What the tests of the prices share: an API of their own, and words for states, rows and days.
+"""What the tests of the prices share: their own API, and helpers for states, rows and days.
 
-`Market` responds like the API, from splits and prices of its own; so a test tells a story, as
+`Market` responds like the API, with its own splits and prices. So a test tells a story, such as
 "AAPL is split, the API's bars follow a day late", and then compares two reads.
 """
 
@@ -18,13 +18,13 @@ import responses
 
 from source_stock_ticker.runtime.http.response import Response
 
-TODAY = date(2024, 3, 15)  # a Friday, so that the last day to read is Thursday, March 14
+TODAY = date(2024, 3, 15)  # a Friday, so the last day to read is Thursday, March 14
 START = "2024-03-01"  # a Friday; in between, on Sunday, March 10, the clocks go forward
 ONE_DAY = timedelta(days=1)
 
 
 class Market:
-    """The API, as long as the block of a `with` lasts. Its attributes say what there is, and what goes wrong."""
+    """The API, inside a `with` block. Its attributes say what there is, and what goes wrong."""
 
     def __init__(self, *tickers: str, today: date = TODAY) -> None:
         self.today = today
@@ -36,7 +36,7 @@ class Market:
         self.published: date | None = None  # the newest day with bars; None = yesterday
         self.refuses_unpublished = False
         self.plan_begins: date | None = None  # the plan has no older bars ..
-        self.clips = False  # .. and says nothing of it
+        self.clips = False  # .. and does not say so
         self.page = 50_000  # bars
         self.down: tuple[str, ...] = ()  # parts of addresses that get a 503
         self.refuses_splits = False
@@ -141,7 +141,7 @@ def state_of(
 
 
 def table(*row_lists: list[dict]) -> dict[tuple, dict]:
-    """What a destination holds after these records, each replacing the one with its key."""
+    """The content of a destination after these records, each of which replaces the one with its key."""
     return {(row["stock_ticker"], row["timestamp"]): row for rows in row_lists for row in rows}
 
 

@@ -1,4 +1,4 @@
-"""The contract that every stream must keep, for the prices: by ticker in small pages, by day, and the whole market."""
+"""Checks the prices against the contract of every stream: by ticker in small pages, by day, and the whole market."""
 
 import pytest
 from market import START

@@ -1,4 +1,4 @@
-"""What a read of the prices costs, said before it: the very requests that it then makes."""
+"""Tests the forecast of a read of the prices: exactly the requests that it then makes."""
 
 import logging
 from datetime import date
@@ -39,7 +39,7 @@ SAVED = {
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 @pytest.mark.parametrize("read_before", SAVED.values(), ids=SAVED)
 @pytest.mark.parametrize("full_refresh", [False, True])
-def test_a_read_makes_as_many_requests_as_were_foretold(connect, read, config, read_before, full_refresh):
+def test_a_read_makes_as_many_requests_as_were_forecast(connect, read, config, read_before, full_refresh):
     config = {"start_date": START, "requests_per_minute": 6000, **config}
     with Market("AAPL", "MSFT", *MANY) as market:
         market.split("AAPL", "2024-03-06")
@@ -54,7 +54,7 @@ def test_a_read_makes_as_many_requests_as_were_foretold(connect, read, config, r
     assert (forecast.requests, forecast.exact) == (len(market.requests), True)
 
 
-def test_what_was_asked_for_to_foretell_is_not_asked_for_again(connect, market):
+def test_what_the_forecast_has_requested_is_not_requested_again(connect, market):
     stream = connect(StockPrices, start_date=START)
     state = stream.resume({})
     stream.forecast(state)
@@ -73,7 +73,7 @@ def test_what_was_asked_for_to_foretell_is_not_asked_for_again(connect, market):
         ({"tickers": ["AAPL"], "start_date": A_YEAR, "timespan": "month"}, 12),
     ],
 )
-def test_the_rows_are_foretold_roughly(connect, config, days):
+def test_the_rows_are_forecast_roughly(connect, config, days):
     with Market(*config["tickers"]):
         assert forecast_of(connect(StockPrices, **config)).rows == pytest.approx(days, rel=0.05)
 
@@ -81,11 +81,11 @@ def test_the_rows_are_foretold_roughly(connect, config, days):
 @pytest.mark.parametrize(
     "config", [{"tickers": []}, {"tickers": ["AAPL"], "timespan": "minute"}, {"tickers": ["AAPL"], "timespan": "hour"}]
 )
-def test_where_nobody_knows_the_rows_none_are_foretold(connect, market, config):
+def test_an_unknown_number_of_rows_is_not_forecast(connect, market, config):
     assert forecast_of(connect(StockPrices, start_date=START, **config)).rows is None
 
 
-def test_of_bars_within_a_day_nobody_knows_how_many_pages_there_are(connect, market):
+def test_the_number_of_pages_of_intraday_bars_is_unknown(connect, market):
     forecast = forecast_of(connect(StockPrices, tickers=["AAPL", "MSFT"], start_date=START, timespan="minute"))
     assert (forecast.requests, forecast.exact) == (3, False)
 

@@ -1,4 +1,4 @@
-"""A row in the list of splits that makes no sense costs the ticker that it names, and no other."""
+"""Tests that an invalid row in the list of splits affects only its own ticker."""
 
 import pytest
 from market import ONE_DAY, START, days_of, state_of, table, weekdays
@@ -28,7 +28,7 @@ def test_all_other_tickers_are_read(sync, market, config, garbled):
 def test_the_ticker_is_named(sync, market, caplog, config):
     market.garbled["AAPL"] = UNREADABLE[0]
     assert sync(**config).failed == ["AAPL"]
-    assert "AAPL failed: The API lists a split of AAPL without a readable day or ratio" in caplog.text
+    assert "AAPL failed: The API lists a split of AAPL without a valid day or ratio" in caplog.text
 
 
 def test_the_state_of_the_ticker_stays_as_it_was(sync, market):
@@ -82,7 +82,7 @@ def test_once_the_list_is_mended_the_prices_equal_a_full_refresh(sync, market, c
     assert (last.failed, table(*rows, last.rows)) == ([], table(sync(**config).rows))
 
 
-def test_what_an_unreadable_split_holds_back_is_read_without_detours_once_it_is_mended(sync, market):
+def test_what_an_unreadable_split_holds_back_is_read_directly_once_it_is_fixed(sync, market):
     first = sync(**LISTED)
     market.garbled["AAPL"] = UNREADABLE[0]
     market.today += 3 * ONE_DAY
@@ -95,7 +95,7 @@ def test_what_an_unreadable_split_holds_back_is_read_without_detours_once_it_is_
 def test_an_unreadable_split_before_the_first_day_changes_no_price(sync, market, config):
     market.garbled["AAPL"] = UNREADABLE[0]
     read = {ticker: ["2024-03-05", None] for ticker in config["tickers"] or ["*"]}
-    read["MSFT"] = [START, "2024-03-13"]  # so that the list begins before that day
+    read["MSFT"] = [START, "2024-03-13"]  # so the list begins before that day
     assert sync(state_of(read), **config).failed == []
 
 
@@ -108,8 +108,8 @@ def test_an_unreadable_split_of_a_ticker_that_is_not_ours_is_nothing_to_us(sync,
 
 @HOWEVER
 @pytest.mark.parametrize("ticker", [None, "", 5])
-def test_a_split_without_a_ticker_is_told_and_holds_nobody_back(sync, market, caplog, config, ticker):
+def test_a_split_without_a_ticker_is_reported_and_holds_nothing_back(sync, market, caplog, config, ticker):
     market.garbled["AAPL"] = {"ticker": ticker}
     reading = sync(**config)
     assert (reading.failed, days_of(reading.rows)) == ([], weekdays(START, "2024-03-14"))
-    assert "the list of splits has 1 without a ticker; left out." in caplog.text
+    assert "ignored 1 in the list of splits without a ticker." in caplog.text

@@ -1,4 +1,4 @@
-"""After any history of splits, settings, failures and kills the prices equal a full refresh."""
+"""Tests that after any history of splits, settings, failures and kills the prices equal a full refresh."""
 
 from datetime import date
 

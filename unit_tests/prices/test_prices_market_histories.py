@@ -1,4 +1,4 @@
-"""The whole market after any history of late, corrected, withdrawn and unreadable splits and of new listings."""
+"""Tests the whole market after any history of late, corrected, withdrawn and unreadable splits and new listings."""
 
 from datetime import date
 
@@ -31,7 +31,7 @@ DAYS = st.lists(st.tuples(st.integers(0, 12), st.lists(CHANGES, max_size=3)), mi
 @hypothesis.settings(max_examples=25, deadline=None, derandomize=True)
 @hypothesis.given(days=DAYS, page=st.sampled_from([4, 50_000]), lookback_days=st.integers(0, 3))
 def test_after_any_history_the_market_is_right(connect, read, days, page, lookback_days):
-    """Syncs on some days; what changes between them stays until the last sync, but for failures and garbled rows."""
+    """Syncs on some days; changes between them stay until the last sync, except failures and garbled rows."""
     with Market(*OLD, today=date(2024, 3, 5)) as market:
         market.page = page
         config = {"tickers": [], "start_date": "2024-02-20", "lookback_days": lookback_days}
@@ -48,7 +48,7 @@ def test_after_any_history_the_market_is_right(connect, read, days, page, lookba
 
 
 def _change(market: Market, change: tuple) -> int | None:
-    """Make the change; of a sync to be killed the number of its checkpoints that the destination gets."""
+    """Make the change; return, for a sync to be killed, how many checkpoints the destination gets."""
     match change:
         case ("split", ticker, days):
             market.split(ticker, str(market.today + days * ONE_DAY))

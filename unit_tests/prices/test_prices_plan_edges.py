@@ -1,4 +1,4 @@
-"""The edges of a plan: days that it does not reach, days that are not out yet, tickers without bars."""
+"""Tests the limits of a plan: days that it does not include, days not yet published, tickers without bars."""
 
 import re
 from datetime import date, timedelta
@@ -23,28 +23,28 @@ def test_a_refused_last_day_is_stepped_back_from_only_once(sync, market):
         sync(adjusted=False)
 
 
-def test_a_refused_last_day_that_alone_was_missing_is_no_failure(sync, market):
+def test_a_refused_last_day_that_alone_was_missing_is_not_a_failure(sync, market):
     market.published, market.refuses_unpublished = date(2024, 3, 13), True
     saved = state_of({"AAPL": [START, "2024-03-13"]}, adjusted=False)
     reading = sync(saved, adjusted=False, lookback_days=0)
     assert (reading.rows, reading.failed, reading.state) == ([], [], saved)
 
 
-def test_a_day_to_read_again_is_read_though_the_last_day_behind_it_is_refused(sync, market):
+def test_a_day_to_read_again_is_read_although_the_last_day_after_it_is_refused(sync, market):
     market.published, market.refuses_unpublished = date(2024, 3, 13), True
     saved = state_of({"AAPL": [START, "2024-03-13"]}, adjusted=False)
     assert days_of(sync(saved, adjusted=False, lookback_days=1).rows) == ["2024-03-13"]
 
 
-def test_a_grouped_day_that_is_refused_as_too_new_is_asked_for_again(sync, market):
+def test_a_grouped_day_that_is_refused_as_too_new_is_requested_again(sync, market):
     market.published, market.refuses_unpublished = date(2024, 3, 13), True
     assert sync(tickers=[]).state["read"] == {"*": [START, "2024-03-13"]}
 
 
 @pytest.mark.parametrize(("start_date", "plan_begins"), [(START, "2024-03-05"), ("2010-01-04", "2022-03-16")])
-def test_a_start_date_that_the_plan_does_not_reach_is_told(sync, market, start_date, plan_begins):
+def test_a_start_date_that_the_plan_does_not_reach_is_reported(sync, market, start_date, plan_begins):
     market.plan_begins = date.fromisoformat(plan_begins)
-    with pytest.raises(TooOld, match="start_date: your plan does not go back so far"):
+    with pytest.raises(TooOld, match="start_date: your plan does not go back that far"):
         sync(start_date=start_date)
 
 
@@ -52,7 +52,7 @@ def test_history_that_the_api_cuts_in_silence_is_not_noted_as_read(sync, market,
     market.plan_begins, market.clips = date(2024, 2, 15), True
     reading = sync(start_date="2024-01-02", tickers=["AAPL", "MSFT"], adjusted=False)
     assert reading.state["read"]["AAPL"] == ["2024-02-15", "2024-03-14"]
-    assert "no bars before 2024-02-15, though start_date is 2024-01-02" in caplog.text
+    assert "no bars before 2024-02-15, although start_date is 2024-01-02" in caplog.text
 
 
 def test_one_ticker_that_begins_late_is_a_new_listing_and_no_edge_of_the_plan(sync, market, caplog):
@@ -61,7 +61,7 @@ def test_one_ticker_that_begins_late_is_a_new_listing_and_no_edge_of_the_plan(sy
     assert caplog.messages == []
 
 
-def test_a_start_on_a_holiday_is_no_edge_of_the_plan(sync, market, caplog):
+def test_a_start_on_a_holiday_is_not_an_edge_of_the_plan(sync, market, caplog):
     market.holidays = {date(2024, 1, 1), date(2024, 1, 2)}
     reading = sync(start_date="2023-12-30", adjusted=False)
     assert reading.state["read"] == {"AAPL": ["2023-12-30", "2024-03-14"]}
@@ -78,7 +78,7 @@ def test_a_ticker_to_be_read_again_from_before_the_plan_is_read_from_where_the_p
     market.split("AAPL", "2024-03-05")
     reading = sync(OLD, **ROLLING)
     assert (days_of(reading.rows)[0], reading.state["read"]) == ("2022-03-16", {"AAPL": ["2022-03-16", "2024-03-14"]})
-    assert "your plan has nothing before 2022-03-16 any more: rows before that day keep the old prices" in caplog.text
+    assert "your plan no longer has data before 2022-03-16: rows before that day keep the old prices" in caplog.text
 
 
 @pytest.mark.parametrize("plan_begins", ["2014-03-16", "2019-03-16", "2022-03-16"])
@@ -110,7 +110,7 @@ def test_a_ticker_of_the_market_that_is_to_be_read_again_from_before_the_plan_is
     assert (days_of(reading.rows)[0], reading.state["read"]) == ("2022-03-16", {"*": ["2021-10-01", "2024-03-14"]})
 
 
-def test_a_re_read_of_days_that_all_lie_before_the_plan_is_told(sync, market):
+def test_a_re_read_of_days_that_are_all_before_the_plan_is_reported(sync, market):
     market.plan_begins = date(2022, 3, 16)
     market.split("AAPL", "2024-03-05")
     saved = state_of({"AAPL": ["2020-10-01", "2021-12-30"]}, start="2020-10-01")
@@ -129,13 +129,13 @@ def test_a_re_read_from_before_the_plan_steps_back_from_a_last_day_that_is_refus
 def test_tickers_without_a_bar_for_weeks_are_named_once(sync, market, caplog, tickers):
     sync(tickers=tickers, start_date="2023-12-01", adjusted=False)
     assert len(caplog.messages) == 1
-    assert 'no bar for weeks: "OLD"' in caplog.text
+    assert 'no bars for weeks: "OLD"' in caplog.text
     assert ("and 3 more" in caplog.text) == (len(tickers) > 2)
 
 
-def test_a_named_ticker_is_quoted_because_it_may_hold_a_comma(sync, caplog):
+def test_a_named_ticker_is_quoted_because_it_can_contain_a_comma(sync, caplog):
     sync(tickers=["OLD, old", "O*D"], start_date="2023-12-01", adjusted=False)
-    assert 'no bar for weeks: "O*D", "OLD, old". Misspelt' in caplog.text
+    assert 'no bars for weeks: "O*D", "OLD, old". Check' in caplog.text
 
 
 @pytest.mark.parametrize("tickers", [["AAPL"], ["AAPL", *(f"T{n}" for n in range(20))]])

@@ -1,4 +1,4 @@
-"""What counts as read: no checkpoint of the prices promises more rows than were written."""
+"""Tests what counts as read: no checkpoint of the prices promises more rows than were written."""
 
 import re
 from datetime import date
@@ -45,7 +45,7 @@ def test_a_checkpoint_never_goes_back(sync, market):
     assert through == sorted(through)
 
 
-def test_a_day_that_is_not_published_yet_is_asked_for_again(sync, market):
+def test_a_day_that_is_not_published_yet_is_requested_again(sync, market):
     market.published = date(2024, 3, 13)
     reading = sync(adjusted=False)
     assert reading.state["read"] == {"AAPL": [START, "2024-03-13"]}
@@ -58,7 +58,7 @@ def test_nothing_published_at_all_is_not_progress(sync, market):
     assert sync(adjusted=False).state["read"] == {"AAPL": [START, None]}
 
 
-def test_an_empty_grouped_day_at_the_end_is_asked_for_again(connect, read):
+def test_an_empty_grouped_day_at_the_end_is_requested_again(connect, read):
     with Market(*(f"T{n}" for n in range(20))) as market:
         market.published = date(2024, 3, 13)
         config = {"tickers": list(market.listed), "start_date": "2024-03-12", "requests_per_minute": 6000}
@@ -111,7 +111,7 @@ def test_a_ticker_that_failed_is_not_lifted_along(sync, market):
     assert (reading.failed, reading.state["read"]["MSFT"]) == (["MSFT"], [START, None])
 
 
-def test_a_ticker_that_failed_between_two_pages_goes_on_there(sync, market):
+def test_a_ticker_that_failed_between_two_pages_resumes_there(sync, market):
     market.page, market.down = 3, ("ticker/AAPL/range/1/day/2024-03-06",)
     first = sync(tickers=["AAPL", "MSFT"], adjusted=False)
     market.down = ()
@@ -120,7 +120,7 @@ def test_a_ticker_that_failed_between_two_pages_goes_on_there(sync, market):
 
 
 @pytest.mark.parametrize("tickers", [[], [f"T{n}" for n in range(20)]])
-def test_a_day_that_fails_holds_back_the_days_behind_it(connect, read, tickers):
+def test_a_day_that_fails_holds_back_the_days_after_it(connect, read, tickers):
     with Market(*(f"T{n}" for n in range(20))) as market:
         config = {"tickers": tickers, "start_date": "2024-03-11", "requests_per_minute": 6000, "lookback_days": 0}
         market.down = ("stocks/2024-03-12",)

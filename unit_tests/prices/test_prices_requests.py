@@ -1,4 +1,4 @@
-"""What a sync of the prices asks for, and how few requests that takes."""
+"""Tests what a sync of the prices requests, and how few requests it takes."""
 
 from datetime import date
 
@@ -90,7 +90,7 @@ def test_a_window_without_a_weekday_costs_no_price_request(sync, market):
     assert market.price_requests == []
 
 
-def test_every_missing_row_comes_once_though_tickers_begin_on_different_days(connect, read):
+def test_every_missing_row_comes_once_although_tickers_begin_on_different_days(connect, read):
     through = ["2024-03-01"] * 2 + ["2024-03-06"] * 8 + ["2024-03-12", "2024-03-13"] * 5
     starts = {f"T{n}": day for n, day in enumerate(through)}
     with Market(*starts) as market:
@@ -114,7 +114,7 @@ def test_both_ways_of_asking_give_the_same_rows(connect, read):
 
 
 @pytest.mark.parametrize("timespan", ["minute", "hour", "week", "month"])
-def test_bars_of_another_size_are_asked_for_by_ticker(connect, timespan):
+def test_bars_of_another_size_are_requested_by_ticker(connect, timespan):
     stream = connect(StockPrices, tickers=[f"T{n}" for n in range(20)], timespan=timespan, start_date=START)
     with Market():
         slices = list(stream.slices(stream.resume({})))

@@ -1,4 +1,4 @@
-"""What becomes of one response with bars: which are kept, and what is noticed as wrong."""
+"""Tests one response with bars: which bars are kept, and which errors are noticed."""
 
 from datetime import date, datetime
 from typing import Any
@@ -34,11 +34,11 @@ def of_day(**first_days: str) -> DaySlice:
     return DaySlice(LAST, wanted, frozenset({"SLOW"}), True)
 
 
-def test_bars_outside_of_the_window_are_left_out_and_told(connect, caplog):
+def test_bars_outside_of_the_window_are_left_out_and_reported(connect, caplog):
     days = ["2024-02-29", "2024-03-01", "2024-03-14", "2024-03-15"]
     page = connect(StockPrices).parse(of_ticker(), response(results=[{"t": ms(day)} for day in days]))
     assert days_of(rows_of(page)) == ["2024-03-01", "2024-03-14"]
-    assert "left out 2 bars of AAPL, of days that were not asked for." in caplog.text
+    assert "ignored 2 bars of AAPL for days that were not requested." in caplog.text
 
 
 def test_pages_that_come_newest_first_are_noticed_and_all_is_read_again(connect):
@@ -50,13 +50,13 @@ def test_pages_that_come_newest_first_are_noticed_and_all_is_read_again(connect)
     )
     first = newest.rows[0]
     stream.checkpoint(state, stream_slice, Written(first, newest.last))
-    with pytest.raises(UnexpectedResponse, match="bars of AAPL in another order"):
+    with pytest.raises(UnexpectedResponse, match="the bars of AAPL in the requested order"):
         stream.checkpoint(state, stream_slice, Written(first, oldest.last, done=True))
     assert state["read"] == {"AAPL": [START, None]}
 
 
 @pytest.mark.parametrize("days", [["2025-03-01", "2025-03-02", "2024-03-01"], ["1990-01-20"]])
-def test_a_response_with_bars_of_other_days_above_all_is_not_taken_for_an_empty_one(connect, days):
+def test_a_response_with_bars_of_other_days_above_all_is_not_mistaken_for_an_empty_one(connect, days):
     with pytest.raises(UnexpectedResponse, match="bars of other days"):
         connect(StockPrices).parse(of_ticker(), response(results=[{"t": ms(day)} for day in days]))
 
@@ -75,7 +75,7 @@ def test_a_bar_that_still_grows_is_left_out(connect, timespan, sent, kept):
 
 
 @pytest.mark.parametrize(("timespan", "first"), [("week", "2024-03-03"), ("month", "2024-02-01")])
-def test_the_bar_that_covers_the_first_day_is_kept_though_it_begins_before(connect, timespan, first):
+def test_the_bar_that_covers_the_first_day_is_kept_although_it_begins_before(connect, timespan, first):
     stream = connect(StockPrices, timespan=timespan)
     begin = {"week": "2024-03-06", "month": "2024-02-20"}[timespan]
     assert days_of(rows_of(stream.parse(of_ticker(begin), response(results=[{"t": ms(first)}])))) == [first]
@@ -108,7 +108,7 @@ def test_a_response_on_another_basis_is_noticed(connect, stream_slice, adjusted,
         ("/v2/aggs/x?adjusted={}&cursor=bGlt", "/v2/aggs/x?adjusted={}&cursor=bGlt"),
     ],
 )
-def test_the_next_page_is_asked_for_on_the_same_basis(connect, adjusted, link, following):
+def test_the_next_page_is_requested_on_the_same_basis(connect, adjusted, link, following):
     said = str(adjusted).lower()
     page = connect(StockPrices, adjusted=adjusted).parse(
         of_ticker(), response(next_url="https://api.massive.com" + link.format(said))
@@ -145,7 +145,7 @@ def test_a_bar_of_a_day_without_its_ticker_is_left_out(connect, caplog, config, 
     wanted = of_day(**({"*": START} if config else {"AAPL": START}))
     page = connect(StockPrices, **config).parse(wanted, response(results=bars))
     assert [row.stock_ticker for row in page.rows] == ["AAPL"]
-    assert "left out 1 bar of 2024-03-14, without a ticker." in caplog.text
+    assert "ignored 1 bar of 2024-03-14 without a ticker." in caplog.text
 
 
 def test_the_bars_of_another_ticker_are_refused(connect):
@@ -154,7 +154,7 @@ def test_the_bars_of_another_ticker_are_refused(connect):
         connect(StockPrices).parse(stream_slice, response(ticker="MSFT", results=[{"t": ms("2024-03-14", 0)}]))
 
 
-def test_what_is_wrong_with_a_ticker_that_nobody_wants_is_no_matter(connect):
+def test_errors_of_an_unwanted_ticker_do_not_matter(connect):
     bars = [{"T": "ZZZ", "t": "garbage"}, {"T": "AAPL", "t": ms("2024-03-14", 16)}]
     assert len(connect(StockPrices).parse(of_day(AAPL=START), response(results=bars)).rows) == 1
 

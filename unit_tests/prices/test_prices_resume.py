@@ -1,4 +1,4 @@
-"""Where a sync of the prices resumes: what of a saved state holds, and what is read again."""
+"""Tests where a sync of the prices resumes: which parts of a saved state are valid, and what is read again."""
 
 import json
 import logging
@@ -40,10 +40,10 @@ def test_the_log_says_once_that_changed_settings_mean_reading_again(connect, cap
     caplog.set_level(logging.INFO)
     saved = state_of({ticker: [START, "2024-03-12"] for ticker in ("AAPL", "MSFT")})
     connect(StockPrices, tickers=["AAPL", "MSFT"], start_date=START, adjusted=False).resume(saved)
-    assert caplog.messages == ["stock_prices: timespan, multiplier or adjusted has changed, so all is read again."]
+    assert caplog.messages == ["stock_prices: timespan, multiplier or adjusted changed, so everything is read again."]
 
 
-def test_a_new_ticker_begins_at_the_start_and_the_others_go_on(connect):
+def test_a_new_ticker_begins_at_the_start_and_the_others_resume(connect):
     saved = state_of({"AAPL": [START, "2024-03-12"]})
     resumed = connect(StockPrices, tickers=["NVDA", "AAPL"], start_date=START).resume(saved)
     assert resumed["read"] == {"NVDA": [START, None], "AAPL": [START, "2024-03-12"]}
@@ -62,7 +62,7 @@ def test_what_an_earlier_start_date_makes_be_read_again_is_named(connect, caplog
     caplog.set_level("INFO")
     saved = state_of({key: [START, "2024-03-13"] for key in tickers or ["*"]})
     connect(StockPrices, tickers=tickers, start_date="2024-02-01").resume(saved)
-    assert caplog.messages == [f"stock_prices: start_date is earlier now, so {named} are read again."]
+    assert caplog.messages == [f"stock_prices: start_date is earlier now; reading again: {named}."]
 
 
 def test_an_earlier_start_date_makes_a_gap_so_the_ticker_is_read_again(connect):
@@ -98,7 +98,7 @@ def test_the_whole_market_is_one_entry(connect):
     assert connect(StockPrices, tickers=[], start_date=START).resume({}) == state_of({"*": [START, None]})
 
 
-def test_a_ticker_of_the_market_that_is_being_read_again_stays_beside_it(connect):
+def test_a_ticker_of_the_market_that_is_being_read_again_keeps_its_entry(connect):
     saved = state_of({"*": [START, "2024-03-12"], "AAPL": [START, None]}, {"MSFT": ["2024-03-04 1:2"]})
     assert connect(StockPrices, tickers=[], start_date=START).resume(saved) == saved
 
@@ -118,7 +118,7 @@ def test_the_whole_market_has_bars_of_a_day_only(connect, timespan):
     with pytest.raises(ConfigError) as error:
         connect(StockPrices, tickers=[], timespan=timespan).resume({})
     assert error.value.message == (
-        "tickers: the whole market can be read in bars of a day only; list the tickers you want."
+        "tickers: the whole market is available only in day bars; list the tickers you want."
     )
 
 
@@ -151,9 +151,9 @@ GOOD = state_of({"AAPL": [START, "2024-03-12"]})
         GOOD | {"splits": {"AAPL": [1]}},
     ],
 )
-def test_a_state_that_is_not_ours_is_told_and_not_guessed_at(connect, read, saved, market):
+def test_a_state_that_is_not_ours_is_reported_and_not_guessed_at(connect, read, saved, market):
     with pytest.raises(ConfigError) as error:
         read(connect(StockPrices, start_date=START), saved)
     assert error.value.message == (
-        "state: that of stock_prices is not as this source writes it; clear the stream's state to read it anew."
+        "state: the saved state of stock_prices has an unexpected format; clear the stream's state to read it again."
     )

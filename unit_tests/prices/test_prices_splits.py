@@ -1,4 +1,4 @@
-"""Splits: the prices of a ticker are read again when its splits change, and only then."""
+"""Tests splits: a ticker's prices are read again when its splits change, and only then."""
 
 from datetime import date
 
@@ -84,7 +84,7 @@ def test_whatever_changes_in_the_splits_the_prices_equal_a_full_refresh(sync, ma
 
 
 @pytest.mark.parametrize("config", [CONFIG, {"tickers": []}, {"end_date": "2024-03-08"}])
-def test_a_late_split_is_noticed_though_no_day_is_new(sync, market, config):
+def test_a_late_split_is_noticed_although_no_day_is_new(sync, market, config):
     config = config | {"lookback_days": 0}
     first = sync(**config)
     late(market)
@@ -94,7 +94,7 @@ def test_a_late_split_is_noticed_though_no_day_is_new(sync, market, config):
 
 @pytest.mark.parametrize("follows_after", [0, 1, 4])
 @pytest.mark.parametrize("config", [CONFIG, {"tickers": [], "lookback_days": 1}])
-def test_a_split_is_right_in_the_end_though_the_bars_follow_it_late(sync, market, follows_after, config):
+def test_a_split_is_right_in_the_end_although_the_bars_follow_it_late(sync, market, follows_after, config):
     reading = sync(**config)
     rows = [reading.rows]
     split = market.split("AAPL", "2024-03-18")
@@ -170,14 +170,14 @@ def test_a_ticker_read_again_that_fails_between_two_pages_is_read_to_its_end_the
     assert table(first.rows, second.rows, third.rows) == table(sync(**config).rows)
 
 
-def test_a_refused_list_of_splits_leaves_the_noted_ones_and_the_prices_go_on(sync, market, caplog):
+def test_a_refused_list_of_splits_keeps_the_saved_ones_and_the_prices_are_still_read(sync, market, caplog):
     market.split("AAPL", "2024-03-05")
     first = sync(**CONFIG)
     market.refuses_splits = True
     market.today += 3 * ONE_DAY
     second = sync(first.state, **CONFIG)
     assert (second.state["splits"], days_of(second.rows)) == (first.state["splits"], ["2024-03-14", "2024-03-15"])
-    assert "splits are not looked for. Your plan does not include this data (HTTP 403)." in caplog.text
+    assert "splits are not checked. Your plan does not include this data (HTTP 403)." in caplog.text
 
 
 def test_only_splits_of_our_tickers_are_noted(sync, market):

@@ -1,4 +1,4 @@
-"""The whole market: read by days, its state is one entry, and a ticker that was split is read by itself."""
+"""Tests the whole market: it is read by days, its state is one entry, and a split ticker is read separately."""
 
 from datetime import date
 
@@ -38,7 +38,7 @@ def test_a_ticker_of_the_market_that_failed_stays_in_the_state(sync, market):
     assert second.state["read"] == {"*": [START, "2024-03-14"], "AAPL": [START, None]}
 
 
-def test_a_ticker_of_the_market_that_is_behind_it_stays_in_the_state_until_it_is_read(sync, market):
+def test_a_ticker_that_lags_behind_the_market_stays_in_the_state_until_it_is_read(sync, market):
     saved = state_of({"*": [START, "2024-03-12"], "AAPL": [START, "2024-03-06"]})
     market.down = ("ticker/AAPL",)
     assert sync(saved, tickers=[]).state["read"]["AAPL"] == [START, "2024-03-06"]
@@ -56,4 +56,4 @@ def test_a_ticker_of_the_market_that_began_late_and_is_read_again_leaves_the_sta
 def test_a_market_whose_history_the_api_cuts_in_silence_is_not_noted_as_read(sync, market, caplog):
     market.plan_begins, market.clips = date(2024, 3, 11), True
     assert sync(tickers=[]).state["read"] == {"*": ["2024-03-11", "2024-03-14"]}
-    assert "no bars before 2024-03-11, though start_date is 2024-03-01" in caplog.text
+    assert "no bars before 2024-03-11, although start_date is 2024-03-01" in caplog.text

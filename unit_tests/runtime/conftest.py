@@ -1,4 +1,4 @@
-"""What several tests of the runtime share: a clock that does not really sleep, and a reader of messages."""
+"""What several tests of the runtime share: a clock without real sleeps, and a reader of messages."""
 
 import json
 import threading
@@ -21,9 +21,9 @@ PAYLOADS = {
 
 
 class FakeClock:
-    """Time that passes only while all `threads` sleep, and then at once to the first moment one of them waits for.
+    """Time that passes only when all `threads` sleep; it then jumps to the first moment that one of them waits for.
 
-    slept: the seconds of every sleep, in the order in which they began.
+    slept: the seconds of every sleep, in the order of their beginnings.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class FakeClock:
             assert self._changed.wait_for(lambda: self._now >= until, timeout=5)
 
     def ends_a_thread(self) -> None:
-        """One thread will not sleep any more: time need not wait for it."""
+        """One thread will not sleep again: time need not wait for it."""
         with self._changed:
             self.threads -= 1
             self._pass_time()
@@ -53,7 +53,7 @@ class FakeClock:
     def _pass_time(self) -> None:
         if self._wake_times and len(self._wake_times) >= self.threads:
             self._now = min(self._wake_times)
-            # A sleeper that is to wake now counts as awake from here on.
+            # A sleeper whose time has come counts as awake from here on.
             self._wake_times = [time for time in self._wake_times if time > self._now]
             self._changed.notify_all()
 
@@ -65,7 +65,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def messages_in() -> Callable[[bytes], list[dict[str, Any]]]:
-    """A function: lines of output -> the messages on them, each held against the protocol's own models."""
+    """A function: lines of output -> their messages, each checked against the protocol's own models."""
 
     def read(lines: bytes) -> list[dict[str, Any]]:
         assert lines == b"" or lines.endswith(b"\n"), "the last line is cut"

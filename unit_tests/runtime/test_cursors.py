@@ -1,4 +1,4 @@
-"""Where a stream reads on: what the next read begins with, whatever happened to the last one."""
+"""Tests cursors: where the next read begins, whatever happened to the last one."""
 
 import re
 from datetime import date, datetime, timedelta, timezone
@@ -24,7 +24,7 @@ def rows(parent: str, *days: int) -> list[dict[str, Any]]:
 
 
 class Changes(CursorStream):
-    """The rows of each parent from a moment on, two on a page."""
+    """The rows of each parent from a moment on, two per page."""
 
     name = "changes"
     primary_key = ("parent", "id")
@@ -146,8 +146,8 @@ def test_the_state_has_one_spelling_however_the_api_writes_a_moment(written):
 
 
 @pytest.mark.parametrize("written", ["yesterday", "2024-03-02", "2024-3-02T06:00:00Z", "2024-03-02T06:00:00", "9999"])
-def test_a_cursor_that_is_no_moment_is_refused(written):
-    with pytest.raises(UnexpectedResponse, match="changes whose at is no moment"):
+def test_a_cursor_that_is_not_a_moment_is_refused(written):
+    with pytest.raises(UnexpectedResponse, match="changes with an invalid at"):
         Changes({}).checked(Page([{"parent": "a", "at": at(2), "id": 1}, {"parent": "a", "at": written, "id": 2}]))
 
 
@@ -190,7 +190,7 @@ def test_a_parent_without_rows_has_no_entry_yet():
     assert read_stream(Changes({"a": [], "b": rows("b", 2)})).state["read"].keys() == {"b"}
 
 
-def test_an_unread_among_the_parents_fails_and_holds_back_no_other():
+def test_an_unread_among_the_parents_fails_and_does_not_hold_back_others():
     class WithUnread(Changes):
         def parents(self):
             return [Unread("the changes of x", TransientError("Down.")), "a"]
@@ -242,7 +242,7 @@ class TestDays(StreamContract):
 
 
 def asked(saved: Any, **options: Any) -> list[tuple[str, str]]:
-    """The windows that a read asks for after a saved entry of its one parent."""
+    """The windows that a read requests after a saved entry of its only parent."""
     stream = Spend({"a": None}, **options)
     read_stream(stream, {"read": {"a": saved}} if saved else {})
     return [(since, until) for _, since, until in stream.asked]
@@ -266,7 +266,7 @@ def test_the_next_read_has_the_lookback_and_the_days_since(saved, windows):
     assert asked(saved) == windows
 
 
-def test_a_full_refresh_that_goes_on_repeats_no_day():
+def test_a_full_refresh_that_resumes_repeats_no_day():
     stream = Spend({"a": None})
     read_stream(stream, {"read": {"a": ["2024-03-01", "2024-03-09"]}}, full_refresh=True)
     assert [window[1:] for window in stream.asked] == [("10", "14")]
@@ -298,7 +298,7 @@ def test_after_a_window_that_fails_the_later_ones_of_its_parent_are_left_out():
     + [(Changes({}), {"a": ["2024-03-01", "2024-02-30"]}), (Spend({}), {"a": [at(1), at(2)]})],
 )
 def test_a_state_of_another_source_is_refused(stream, read):
-    with pytest.raises(ConfigError, match=f"state: that of {stream.name}"):
+    with pytest.raises(ConfigError, match=f"state: the saved state of {stream.name}"):
         stream.resume({"read": read})
 
 
@@ -318,7 +318,7 @@ def test_a_parent_that_is_named_twice_is_read_once():
 
 
 def test_a_window_without_days_is_refused():
-    with pytest.raises(ValueError, match="window of 0 days"):
+    with pytest.raises(ValueError, match="window: 0 days"):
         Days(START.date(), window=0)
 
 

@@ -1,4 +1,4 @@
-"""Failures, and what is said of them."""
+"""Tests errors and their messages."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_a_long_string_without_a_blank_is_not_shown_at_all():
 
 
 def raised(error):
-    """The error as one who has met it while handling another has it."""
+    """The error, raised while another one was being handled."""
     try:
         try:
             raise ValueError("all of a response")

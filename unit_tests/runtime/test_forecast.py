@@ -1,4 +1,4 @@
-"""What a read costs, as a sentence: before it, and what is left of it."""
+"""Tests the forecast as a sentence: the total, and the time left."""
 
 import pytest
 
@@ -18,8 +18,8 @@ from source_stock_ticker.runtime.forecast import NOTHING, Forecast
         (NOTHING, 12, "0 requests, about 0 rows."),
     ],
 )
-def test_a_forecast_is_told_in_a_sentence(forecast, interval, sentence):
-    assert forecast.told(interval) == sentence
+def test_a_forecast_is_reported_in_a_sentence(forecast, interval, sentence):
+    assert forecast.sentence(interval) == sentence
 
 
 @pytest.mark.parametrize(("made", "left"), [(0, "about 96 s"), (7, "about 12 s"), (8, ""), (9, "")])

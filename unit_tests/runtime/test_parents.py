@@ -1,4 +1,4 @@
-"""The parents of child streams: how often and how fast they are read, and what a failure among them does."""
+"""Tests the parents of child streams: how often and how fast they are read, and the effect of their failures."""
 
 import logging
 import threading
@@ -100,7 +100,7 @@ def test_one_that_fails_is_named_and_the_others_come():
 @pytest.mark.parametrize(("error", "listed"), [(Unavailable("Gone."), True), (SkipSlice("Empty."), False)])
 def test_one_that_is_gone_is_left_out_with_a_warning(error, listed, caplog):
     assert list(parents(Repositories({"x": [error], "y": [["d"]]}, listed=listed))) == ["D"]
-    assert caplog.messages == [f"repositories: x is left out. {error.message}"]
+    assert caplog.messages == [f"repositories: skipped x. {error.message}"]
 
 
 def test_one_that_the_config_names_and_that_is_gone_is_missing():

@@ -1,4 +1,4 @@
-"""The code in docs/rest-apis.md runs: what it defines is put to work on an API."""
+"""Runs the code in docs/rest-apis.md: what it defines is used against an API."""
 
 import io
 import json
@@ -59,7 +59,7 @@ def test_the_page_has_code() -> None:
     assert len(BLOCKS) > 8
 
 
-def test_a_search_may_be_repeated(page: SimpleNamespace) -> None:
+def test_a_search_can_be_repeated(page: SimpleNamespace) -> None:
     assert page.search(HOST, "2024", None).may_be_repeated
 
 

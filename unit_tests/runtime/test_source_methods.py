@@ -1,4 +1,4 @@
-"""A Source used from Python: each method gives the message that its command would write."""
+"""Tests a Source used from Python: each method returns the message that its command would write."""
 
 import json
 import logging
@@ -121,7 +121,7 @@ def test_check_is_given_the_valid_config_without_what_is_blank(run):
     [
         ({"key": "refused"}, "key: it is refused."),
         ({"key": "down"}, "The API is down."),
-        ({"key": 5}, "key: the value must be a text."),
+        ({"key": 5}, "key must be a string."),
     ],
 )
 def test_a_check_that_fails_says_why(run, config, told):
@@ -136,7 +136,7 @@ def test_a_bug_in_a_check_is_no_answer_to_it(run):
 
 def test_no_connector_method_sees_a_config_that_is_not_valid(run):
     source = Alphabet()
-    with pytest.raises(ConfigError, match=r"^key: is missing"):
+    with pytest.raises(ConfigError, match=r"^key is missing"):
         run(source, "discover", {})
     run(source, "check", {})
     assert source.checked == []
@@ -144,14 +144,14 @@ def test_no_connector_method_sees_a_config_that_is_not_valid(run):
 
 def test_a_catalog_without_streams_reads_nothing_and_says_so(read, caplog):
     assert read([], []) == []
-    assert caplog.messages == ["catalog: it names no stream, so there is nothing to read."]
+    assert caplog.messages == ["catalog: it selects no stream, so there is nothing to read."]
 
 
 def state_of(*names):
     return [{"stream": {"stream_descriptor": {"name": name}, "stream_state": {"last": "a"}}} for name in names]
 
 
-NONE_OF_THEM = "state: it has none of the catalog's streams (by name and namespace), so each is read from its start."
+NONE_OF_THEM = "state: it contains none of the catalog's streams (by name and namespace), so each starts from scratch."
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_state_of_none_of_the_streams_is_no_obstacle_and_said(read, caplog, st
 
 
 def test_a_map_that_names_none_of_the_streams_is_refused(read):
-    with pytest.raises(ConfigError, match=r"^state: the file holds no state that this source has written"):
+    with pytest.raises(ConfigError, match=r"^state: the file contains no state of this source"):
         read(["letters"], {"bookmarks": {"letters": {"last": "a"}}})
 
 

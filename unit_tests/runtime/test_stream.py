@@ -1,4 +1,4 @@
-"""What a stream has from the runtime: rows as its schema says, its groups, and its entry in the catalog."""
+"""Tests what a stream gets from the runtime: rows that fit the schema, groups, and its entry in the catalog."""
 
 import json
 import logging
@@ -105,12 +105,12 @@ def test_an_item_of_a_response_is_not_changed(things):
     ],
 )
 def test_a_wrong_value_where_null_is_not_allowed_is_refused_by_the_name_of_its_field(things, field, value, told):
-    assert refusal(things(), {"id": 1, field: value}) == f"The API sent things that do not fit their schema: {told}."
+    assert refusal(things(), {"id": 1, field: value}) == f"The API sent things that do not fit the schema: {told}."
 
 
 @pytest.mark.parametrize("name", ["until", "size"])
 @pytest.mark.parametrize("attribute", ["primary_key", "cursor_field"])
-def test_a_wrong_key_or_cursor_is_refused_though_the_schema_lets_it_be_null(things, attribute, name):
+def test_a_wrong_key_or_cursor_is_refused_although_the_schema_lets_it_be_null(things, attribute, name):
     stream = things(**{attribute: name if attribute == "cursor_field" else ("id", name)})
     assert f"`$.{name}`" in refusal(stream, {"id": 1, name: "2024-02-30"})
     assert stream.row({"id": 1, name: None}) == {"id": 1, name: None}
@@ -145,7 +145,7 @@ def test_a_wrong_value_where_null_is_allowed_becomes_null_and_is_named(things, f
     assert type(row["id"]) is int
 
 
-def test_the_good_values_beside_a_wrong_one_stay_as_they_are(things):
+def test_the_good_values_next_to_a_wrong_one_stay_unchanged(things):
     row = things().row({"until": "", "seen": "2024-02-29T14:05:00Z", "id": 1, "size": 2, "name": 5, "sizes": [5.0]})
     assert list(row.items()) == [
         ("id", 1), ("name", None), ("size", 2), ("sizes", [5]), ("until", None), ("seen", "2024-02-29T14:05:00Z")
@@ -167,11 +167,11 @@ def test_a_wrong_value_does_not_hide_one_that_is_refused(things):
 
 
 @pytest.mark.parametrize("item", [None, [], "text", 5])
-def test_an_item_that_is_no_object_is_refused(things, item):
-    assert refusal(things(), item).startswith("The API sent things that do not fit their schema: Expected `object`")
+def test_an_item_that_is_not_an_object_is_refused(things, item):
+    assert refusal(things(), item).startswith("The API sent things that do not fit the schema: Expected `object`")
 
 
-def test_what_was_sent_is_not_shown_for_it_may_be_long_or_secret(things):
+def test_what_was_sent_is_not_shown_for_it_can_be_long_or_secret(things):
     assert "k3y-of-12345678" not in refusal(things(), {"id": "k3y-of-12345678"})
 
 
@@ -190,11 +190,11 @@ def test_a_value_nested_without_end_becomes_null(things, field, around, depth):
     assert "Nested too deeply" in refusal(things(cursor_field=field), {"id": 1, field: value})
 
 
-def test_how_deep_a_field_is_that_is_left_out_is_no_matter(things):
+def test_the_depth_of_an_ignored_field_does_not_matter(things):
     assert things().row({"id": 1, "new": nested(900)}) == {"id": 1}
 
 
-# Fields that the schema does not have
+# Fields that are not in the schema
 
 
 def test_fields_that_the_schema_does_not_have_are_noted(things):
@@ -217,7 +217,7 @@ def test_only_some_are_noted(things):
     [({}, "id"), ({"primary_key": ("id", "day")}, "day"), ({"cursor_field": "day"}, "day")],
     ids=["required", "key", "cursor"],
 )
-def test_a_required_field_and_the_keys_and_the_cursor_may_not_be_absent(things, attributes, missing):
+def test_a_required_field_and_the_keys_and_the_cursor_must_not_be_absent(things, attributes, missing):
     item = {"id": 1, "day": "2024-01-02"}
     assert things(**attributes).row(item) == item
     del item[missing]
@@ -225,11 +225,11 @@ def test_a_required_field_and_the_keys_and_the_cursor_may_not_be_absent(things, 
 
 
 @pytest.mark.parametrize("key", ["name", "any"])
-def test_a_key_may_not_be_absent_though_its_schema_lets_it_be_null(things, key):
+def test_a_key_must_not_be_absent_although_its_schema_lets_it_be_null(things, key):
     assert f"Object missing required field `{key}`" in refusal(things(primary_key=("id", key)), {"id": 1})
 
 
-def test_any_other_field_may_be_absent(things):
+def test_any_other_field_can_be_absent(things):
     assert things(primary_key=("id",)).row({"id": 1}) == {"id": 1}
 
 
@@ -250,7 +250,7 @@ def test_the_slices_of_a_stream_with_a_cursor_are_one_group_for_its_state_would_
     assert stream.group("a") is not None
 
 
-def test_the_slices_of_a_stream_without_a_cursor_stand_alone(things):
+def test_the_slices_of_a_stream_without_a_cursor_are_independent(things):
     assert things().group("a") is None
 
 
@@ -260,11 +260,11 @@ def test_a_checkpoint_that_does_nothing_leaves_the_state_as_it_is(things):
     assert state == {"last": 1}
 
 
-def test_a_stream_without_requests_of_its_own_has_no_stats(things):
+def test_a_stream_without_its_own_requests_has_no_stats(things):
     assert things().request_stats() == RequestStats()
 
 
-def test_a_stream_that_has_a_client_tells_how_its_requests_go(things):
+def test_a_stream_with_a_client_has_request_stats(things):
     client = HttpClient(nobody, logging.getLogger("airbyte"))
     client.rate_limit.wait()
     assert things(client=client).request_stats().requests == 1

@@ -1,4 +1,4 @@
-"""The helpers for tests of streams: what a reading shows, and that the contract finds a stream that breaks it."""
+"""Tests the helpers for tests of streams: the content of a reading, and that the contract finds faulty streams."""
 
 import itertools
 
@@ -10,7 +10,7 @@ from source_stock_ticker.runtime.testing import Reading, StreamContract, read_st
 
 
 class Letters(Stream[str]):
-    """Rows {"letter": "a", "place": 1}, two pages for each letter; an exception in the place of a letter is raised."""
+    """Rows {"letter": "a", "place": 1}, two pages for each letter; an exception instead of a letter is raised."""
 
     name, primary_key, cursor_field = "letters", ("letter", "place"), "letter"
     letters = "abc"
@@ -54,7 +54,7 @@ def test_a_reading_has_the_rows_and_after_how_many_of_them_which_state_stood():
     )
 
 
-def test_a_reading_goes_on_from_a_saved_state_and_leaves_that_as_it_is():
+def test_a_reading_resumes_from_a_saved_state_and_leaves_that_as_it_is():
     saved = {"last": "a"}
     reading = read_stream(Letters("a", "b"), saved)
     assert [row["letter"] for row in reading.rows] == ["b", "b"]
@@ -163,7 +163,7 @@ class StateThatJsonChanges(Letters):
 
 
 class TooEarly(Letters):
-    """Promises the whole slice when its first page is written."""
+    """Claims the whole slice when only its first page is written."""
 
     def checkpoint(self, state, stream_slice, written):
         state["last"] = stream_slice
@@ -178,7 +178,7 @@ class WithNewRowsEveryTime(Letters):
 
 
 class WithALookbackInAFullRefresh(Letters):
-    """Reads the slice written last again, whatever kind of read it is."""
+    """Reads the last written slice again, in every kind of read."""
 
     def slices(self, state):
         yield from (letter for letter in self.letters if letter >= state.get("last", ""))
@@ -192,7 +192,7 @@ BROKEN = [
     (InAnyOrder, "test_rows_have_the_same_order_whatever_the_number_of_workers"),
     (StateThatIsNoJson, "test_a_state_is_json"),
     (StateThatJsonChanges, "test_a_state_is_json"),
-    (TooEarly, "test_nothing_is_lost_by_a_read_that_goes_on_from_any_checkpoint"),
+    (TooEarly, "test_nothing_is_lost_by_a_read_that_resumes_from_any_checkpoint"),
     (WithNewRowsEveryTime, "test_an_increment_changes_nothing_where_nothing_is_new"),
     (WithALookbackInAFullRefresh, "test_another_attempt_of_a_full_refresh_writes_the_rest_and_no_row_twice"),
 ]

@@ -1,4 +1,4 @@
-"""Responses in the shape that the API is known to send, one for each stream beside the prices."""
+"""Lists real-world responses of the API, one for each stream other than the prices."""
 
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit

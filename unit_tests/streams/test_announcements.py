@@ -1,4 +1,4 @@
-"""Dividends and splits: what is asked for, and that a sync sends what has changed and nothing else."""
+"""Tests dividends and splits: what is requested, and that a sync sends only what has changed."""
 
 import json
 import re
@@ -23,7 +23,7 @@ ANNOUNCED = pytest.mark.parametrize(
 
 
 @ANNOUNCED
-def test_announcements_are_asked_for_from_the_start_on_the_future_included(
+def test_announcements_are_requested_from_the_start_on_the_future_included(
     server, connect, read, table, path, row, field
 ):
     server.get(API + path, json=ok())
@@ -170,7 +170,7 @@ def test_a_correction_has_a_later_cursor_even_if_its_day_is_earlier(
 
 
 @ANNOUNCED
-def test_a_full_refresh_that_goes_on_leaves_what_has_changed_to_the_next_sync(
+def test_a_full_refresh_that_resumes_leaves_what_has_changed_to_the_next_sync(
     server, connect, read, table, path, row, field
 ):
     new = row | {"id": "2", field: "2024-02-20"}
@@ -208,7 +208,7 @@ def test_a_cursor_far_in_the_future_asks_for_nothing_and_says_so(
     saved = {"read_at": read_at, "fingerprints": {}}
     assert read(connect(table), saved).state == saved
     assert len(server.calls) == 0
-    assert f"{table.name}: the state says that all is read up to {read_at}; clear it" in caplog.text
+    assert f"{table.name}: the state says that everything up to {read_at} has been read; clear it" in caplog.text
 
 
 @ANNOUNCED
@@ -219,7 +219,7 @@ def test_after_a_state_of_an_older_version_all_is_sent_again_and_it_says_so(
     fingerprints = read(connect(table)).state["fingerprints"]
     caplog.set_level("INFO")
     assert len(read(connect(table), {field: "2024-03-01", "fingerprints": fingerprints}).rows) == 1
-    assert caplog.messages == [f"{table.name}: the state is of an older version, so all rows are sent again."]
+    assert caplog.messages == [f"{table.name}: the state is from an older version, so all rows are sent again."]
 
 
 @ANNOUNCED
@@ -247,13 +247,13 @@ def test_a_ticker_whose_announcements_do_not_end_is_given_up(
 
 
 @ANNOUNCED
-def test_announcements_of_listed_tickers_may_come_in_any_order(server, connect, read, table, path, row, field):
+def test_announcements_of_listed_tickers_can_come_in_any_order(server, connect, read, table, path, row, field):
     server.get(API + path, json=ok(row, row | {"id": "2", "ticker": "MSFT"}, row | {"id": "3"}))
     assert len(read(connect(table, tickers=["AAPL", "MSFT"])).rows) == 3
 
 
 @ANNOUNCED
-def test_many_tickers_are_asked_for_in_parts_and_none_is_lost(server, connect, read, table, path, row, field):
+def test_many_tickers_are_requested_in_parts_and_none_is_lost(server, connect, read, table, path, row, field):
     tickers = [f"TICKER{n}" for n in range(1000)]
 
     def respond(request):
@@ -267,7 +267,7 @@ def test_many_tickers_are_asked_for_in_parts_and_none_is_lost(server, connect, r
 
 
 @ANNOUNCED
-def test_fewer_tickers_are_asked_for_where_an_address_is_too_long(server, connect, read, table, path, row, field):
+def test_fewer_tickers_are_requested_where_an_address_is_too_long(server, connect, read, table, path, row, field):
     tickers = [f"TICKER{n}" for n in range(100)]
 
     def respond(request):
@@ -283,18 +283,18 @@ def test_fewer_tickers_are_asked_for_where_an_address_is_too_long(server, connec
 
 @ANNOUNCED
 @pytest.mark.parametrize("fingerprints", [[], "x", None, 5])
-def test_a_damaged_state_of_announcements_is_told(connect, table, path, row, field, fingerprints):
-    with pytest.raises(ConfigError, match=f"state: that of {table.name} is not as this source writes it"):
+def test_a_damaged_state_of_announcements_is_reported(connect, table, path, row, field, fingerprints):
+    with pytest.raises(ConfigError, match=f"state: the saved state of {table.name} has an unexpected format"):
         connect(table).resume({"read_at": "2024-03-01T00:00:00.000000Z", "fingerprints": fingerprints})
 
 
 @ANNOUNCED
 @pytest.mark.parametrize("cursor", [None, 5, "never", "0001-01-01T00:00:00+14:00"])
-def test_a_cursor_that_is_no_moment_is_told_and_not_taken_for_the_future(
+def test_a_cursor_that_is_not_a_moment_is_reported_and_not_mistaken_for_the_future(
     server, connect, read, table, path, row, field, cursor
 ):
     server.get(API + path, json=ok(row))
-    with pytest.raises(ConfigError, match=f"state: that of {table.name} is not as this source writes it"):
+    with pytest.raises(ConfigError, match=f"state: the saved state of {table.name} has an unexpected format"):
         read(connect(table), {"read_at": cursor, "fingerprints": {}})
 
 
@@ -306,7 +306,7 @@ def test_a_cursor_that_is_no_moment_is_told_and_not_taken_for_the_future(
         (Splits, SPLIT, "AAPL-2024-02-05-1.0-4.0"),
     ],
 )
-def test_a_row_without_an_id_gets_one_from_what_tells_it_apart(connect, table, row, expected, empty):
+def test_a_row_without_an_id_gets_one_from_its_natural_key(connect, table, row, expected, empty):
     sent = {field: value for field, value in row.items() if field != "id"} | empty
     assert connect(table).row(sent)["id"] == expected
 

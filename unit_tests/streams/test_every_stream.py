@@ -1,4 +1,4 @@
-"""What holds for every stream beside the prices: fields, schema, key, types, and no empty table by mistake."""
+"""Tests every stream other than the prices: fields, schema, key, types, and no empty table by mistake."""
 
 import json
 import re
@@ -52,7 +52,7 @@ def test_no_field_and_no_value_of_a_known_response_is_lost(server, connect, read
 
 
 @EACH_TABLE
-def test_a_field_that_nobody_declared_is_left_out(server, connect, read, table, path, body, rows):
+def test_an_undeclared_field_is_ignored(server, connect, read, table, path, body, rows):
     text = json.dumps(body)
     for field in ('"name":', '"ticker":', '"title":'):
         text = text.replace(field, f'"odd_field": 1, {field}')
@@ -63,7 +63,7 @@ def test_a_field_that_nobody_declared_is_left_out(server, connect, read, table, 
 
 
 @EACH_TABLE
-def test_the_primary_key_tells_the_known_rows_apart(connect, table, path, body, rows):
+def test_the_primary_key_identifies_the_known_rows(connect, table, path, body, rows):
     key = connect(table).primary_key
     distinct = {json.dumps(row, sort_keys=True) for row in rows}
     assert not key or len({tuple(row[field] for field in key) for row in rows}) == len(distinct)
@@ -78,7 +78,7 @@ def test_a_required_field_that_is_absent_is_noticed(server, connect, read, table
 
 
 @EACH_TABLE
-def test_optional_fields_may_be_absent(server, connect, read, table, path, body, rows):
+def test_optional_fields_can_be_absent(server, connect, read, table, path, body, rows):
     keep = {*connect(table).json_schema()["required"], "tickers"}
     bare = [{field: row[field] for field in row if field in keep} for row in rows]
     results = bare[0] if table is TickerDetails else bare[: len(bare) // 2 or 1] if table is Tickers else bare
@@ -87,7 +87,7 @@ def test_optional_fields_may_be_absent(server, connect, read, table, path, body,
 
 
 @EACH_TABLE
-def test_whoever_watches_a_read_sees_how_many_requests_it_has_made(server, connect, read, table, path, body, rows):
+def test_the_progress_shows_how_many_requests_a_read_has_made(server, connect, read, table, path, body, rows):
     server.get(API + path, json=body)
     stream = connect(table)
     read(stream)
@@ -98,7 +98,7 @@ KNOWN = {"ticker_details": (1, 1), "exchanges": (1, None), "market_holidays": (1
 
 
 @EACH_TABLE
-def test_a_read_makes_at_least_the_requests_that_were_foretold(server, connect, read, table, path, body, rows):
+def test_a_read_makes_at_least_the_requests_that_were_forecast(server, connect, read, table, path, body, rows):
     server.get(API + path, json=body)
     stream = connect(table)
     forecast = stream.forecast(stream.resume({}))
@@ -128,28 +128,28 @@ def test_what_a_table_costs_depends_on_the_tickers(connect, table, tickers, requ
 
 
 @pytest.mark.parametrize("table", [Dividends, Splits])
-def test_announcements_that_are_not_asked_for_cost_nothing(connect, table):
+def test_announcements_that_are_not_requested_cost_nothing(connect, table):
     stream = connect(table)
     state = stream.resume({"read_at": "2999-01-01T00:00:00.000000Z", "fingerprints": {}})
     assert stream.forecast(state).requests == 0
 
 
 @pytest.mark.parametrize("table", [Exchanges, MarketHolidays, News, Dividends])
-def test_a_table_that_does_not_exist_is_no_empty_table(server, connect, read, table):
+def test_a_table_that_does_not_exist_is_not_an_empty_table(server, connect, read, table):
     server.get(re.compile(API), status=404, body="404 page not found")
     assert len(read(connect(table)).failed) == 1
 
 
 @pytest.mark.parametrize("table", [Exchanges, News, Tickers, Splits, Dividends])
 @pytest.mark.parametrize("body", [{"status": "OK"}, {"status": "OK", "results": None}, {"status": "OK", "results": []}])
-def test_a_table_may_be_empty(server, connect, read, table, body):
+def test_a_table_can_be_empty(server, connect, read, table, body):
     server.get(re.compile(API), json=body)
     reading = read(connect(table))
     assert (reading.rows, reading.failed) == ([], [])
 
 
 @EACH_TABLE
-def test_an_error_with_a_good_status_is_no_empty_table(server, connect, read, table, path, body, rows):
+def test_an_error_with_a_good_status_is_not_an_empty_table(server, connect, read, table, path, body, rows):
     server.get(API + path, json={"status": "ERROR", "error": "Something is wrong."})
     assert read(connect(table)).failed
 
@@ -184,7 +184,7 @@ def test_a_table_has_the_key_and_the_cursor_that_the_docs_say(table, key, cursor
         ({"ticker": "TRUE"}, "ticker", "TRUE"),
     ],
 )
-def test_a_value_may_come_in_any_form_of_its_type(connect, sent, field, expected):
+def test_a_value_can_come_in_any_form_of_its_type(connect, sent, field, expected):
     found = connect(Dividends).row(DIVIDEND | sent)[field]
     assert (found, type(found)) == (expected, type(expected))
 
@@ -207,7 +207,7 @@ def test_a_value_may_come_in_any_form_of_its_type(connect, sent, field, expected
 def test_a_wrong_key_or_cursor_is_refused(connect, table, row, field, sent):
     with pytest.raises(UnexpectedResponse) as error:
         connect(table).row(row | {field: sent})
-    assert error.value.message.startswith(f"The API sent {table.name} that do not fit their schema: ")
+    assert error.value.message.startswith(f"The API sent {table.name} that do not fit the schema: ")
     assert error.value.message.endswith(f" - at `$.{field}`.")
 
 

@@ -1,4 +1,4 @@
-"""News: each article comes once, however many tickers it names, and none is lost between syncs."""
+"""Tests news: each article comes once, however many tickers it names, and none is lost between syncs."""
 
 import json
 import re
@@ -17,9 +17,9 @@ def article(id: str, published: str, *tickers: str) -> dict:
 
 
 class Newspaper:
-    """Responds for its articles as the API does: by ticker, from a moment on, in order, in pages.
+    """Responds with its articles like the API: by ticker, from a moment on, in order, in pages.
 
-    down: a ticker of which it serves the first `served` articles and no more.
+    down: a ticker for which it sends only the first `served` articles.
     """
 
     def __init__(self, server, *articles: dict, page: int = 1000, down: str = "", served: int = 0) -> None:
@@ -47,7 +47,7 @@ def ids(rows: list[dict]) -> list[str]:
     return [row["id"] for row in rows]
 
 
-def test_the_news_of_a_ticker_are_asked_for_in_their_order(server, connect, read):
+def test_the_news_of_a_ticker_are_requested_in_their_order(server, connect, read):
     Newspaper(server)
     read(connect(News, start_date="2024-01-02"))
     wanted = {"ticker": "AAPL", "published_utc.gte": "2024-01-02T00:00:00Z", "order": "asc", "sort": "published_utc"}
@@ -91,7 +91,7 @@ def test_an_article_about_two_tickers_comes_once(server, connect, read, page):
 
 
 @pytest.mark.parametrize(("page", "served"), [(1, 0), (1, 1), (1000, 0)])
-def test_what_was_left_to_a_ticker_that_failed_comes_though_it_is_taken_out_of_the_config(
+def test_what_was_left_to_a_failed_ticker_comes_even_if_it_is_removed_from_the_config(
     server, connect, read, page, served
 ):
     days = {"both 1": ("AAPL", "MSFT"), "own 2": ("MSFT",), "both 3": ("AAPL", "MSFT"), "own 4": ("MSFT",)}
@@ -105,7 +105,7 @@ def test_what_was_left_to_a_ticker_that_failed_comes_though_it_is_taken_out_of_t
 
 
 @pytest.mark.parametrize("page", [1, 1000])
-def test_the_cursor_advances_over_articles_that_stand_under_another_ticker(server, connect, read, page):
+def test_the_cursor_advances_over_articles_that_another_ticker_writes(server, connect, read, page):
     both, own = article("a", "2024-03-01T00:00:00Z", "AAPL", "MSFT"), article("b", "2024-03-02T00:00:00Z", "MSFT")
     for articles, newest_of_msft in (([both], "2024-03-01T00:00:00Z"), ([both, own], "2024-03-02T00:00:00Z")):
         server.reset()
@@ -254,9 +254,9 @@ DAMAGED = [None, [], "x", {"AAPL": None}, {"AAPL": 5}, {"AAPL": "2024-03-01T00:0
         {"AAPL": ["2024-01-02", {}]},
     ],
 )
-def test_a_damaged_state_of_news_is_told(connect, read, server, read_until):
+def test_a_damaged_state_of_news_is_reported(connect, read, server, read_until):
     Newspaper(server)
-    with pytest.raises(ConfigError, match="state: that of news is not as this source writes it"):
+    with pytest.raises(ConfigError, match="state: the saved state of news has an unexpected format"):
         read(connect(News), {"read": read_until})
 
 
@@ -266,7 +266,7 @@ def test_an_article_dated_in_the_future_does_not_stop_the_news(server, connect, 
     assert state["read"]["AAPL"][1] == "2024-03-01T00:00:00Z"
 
 
-def test_an_article_whose_moment_nobody_can_tell_is_refused(server, connect, read):
+def test_an_article_with_an_invalid_moment_is_refused(server, connect, read):
     Newspaper(server, article("a", "2024-03-01T14:05:00", "AAPL"))
     assert read(connect(News)).failed == ["AAPL"]
 
@@ -276,7 +276,7 @@ def test_a_moment_in_another_spelling_moves_the_cursor(server, connect, read):
     assert read(connect(News)).state["read"]["AAPL"][1] == "2024-03-02T04:00:00Z"
 
 
-def test_a_state_of_an_older_version_is_read_on(server, connect, read):
+def test_a_state_from_an_older_version_is_resumed(server, connect, read):
     Newspaper(server)
     saved = {"read": {"AAPL": ["2022-01-03", "2024-03-10T14:05:00Z"]}}
     assert read(connect(News), saved).state == {"read": {"AAPL": ["2022-01-03T00:00:00Z", "2024-03-10T14:05:00Z"]}}
@@ -290,7 +290,7 @@ def test_an_article_that_does_not_say_what_it_is_about_comes_once(server, connec
     assert ids(read(connect(News, tickers=["AAPL", "MSFT"]), workers=workers).rows) == ["odd"]
 
 
-def test_a_full_refresh_that_goes_on_writes_what_is_new_and_of_each_article_one(server, connect, read):
+def test_a_full_refresh_that_resumes_writes_what_is_new_and_of_each_article_one(server, connect, read):
     shared = article("shared", "2024-02-01T10:00:00Z", "AAPL", "MSFT")
     paper = Newspaper(server, shared, article("m", "2024-02-01T10:00:00Z", "MSFT"), down="AAPL")
     first = read(connect(News, tickers=["AAPL", "MSFT"]), full_refresh=True)

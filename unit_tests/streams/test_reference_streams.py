@@ -1,4 +1,4 @@
-"""Exchanges, market holidays, tickers and their details: what is asked for and which rows are kept."""
+"""Tests exchanges, market holidays, tickers and their details: what is requested and which rows are kept."""
 
 import re
 from urllib.parse import urlsplit
@@ -27,7 +27,7 @@ def test_holidays_that_are_no_bare_list_are_noticed(server, connect, read, body)
 # Tickers and their details
 
 
-def test_a_few_tickers_are_asked_for_one_by_one_the_delisted_ones_too(server, connect, read):
+def test_a_few_tickers_are_requested_one_by_one_the_delisted_ones_too(server, connect, read):
     server.get(f"{API}/v3/reference/tickers", json=ok())
     read(connect(Tickers, tickers=["AAPL", "BRK.B"]))
     assert [(query["ticker"], query["active"]) for query in queries(server)] == [
@@ -97,7 +97,7 @@ def test_a_ticker_that_the_api_does_not_know_is_left_out_and_named(server, conne
     server.get(f"{API}/v3/reference/tickers/AAPL", json={"status": "OK", "results": DETAILS})
     reading = read(connect(TickerDetails, tickers=["XXXX", "AAPL"]))
     assert ([row["ticker"] for row in reading.rows], reading.failed) == (["AAPL"], [])
-    assert caplog.messages == ["ticker_details: the API does not know XXXX (HTTP 404); it is left out."]
+    assert caplog.messages == ["ticker_details: skipped XXXX. The API does not know it (HTTP 404)."]
 
 
 def test_an_address_without_details_is_not_blamed_on_the_ticker(server, connect, read):
@@ -119,4 +119,4 @@ def test_details_of_another_ticker_are_noticed(server, connect, read):
 def test_details_of_the_whole_market_are_refused(connect, read):
     with pytest.raises(ConfigError) as error:
         read(connect(TickerDetails, tickers=[]))
-    assert error.value.message == ("tickers: ticker_details costs a request for each ticker, so list those you want.")
+    assert error.value.message == ("tickers: ticker_details needs one request per ticker; list the tickers you want.")

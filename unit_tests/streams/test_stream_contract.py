@@ -1,4 +1,4 @@
-"""The contract that every stream must keep, for all beside the prices, over responses in the API's shape."""
+"""Checks all streams other than the prices against the contract of every stream, with realistic responses."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the integration tests share: a sandbox, and the connector that runs against it as a process of its own."""
+"""What the integration tests share: a sandbox, and the connector that runs against it as a separate process."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class Run(NamedTuple):
     messages: list[dict[str, Any]]
 
     def of(self, kind: str, key: str) -> list[Any]:
-        """What the messages of a type hold under `key`: of("STATE", "state")."""
+        """The values of the messages of a type under `key`: of("STATE", "state")."""
         return [message[key] for message in self.messages if message["type"] == kind]
 
     def rows(self, stream: str) -> list[dict[str, Any]]:
-        """The stream's rows, in the order in which they came."""
+        """The stream's rows, in order."""
         return [record["data"] for record in self.of("RECORD", "record") if record["stream"] == stream]
 
     @property
     def configs(self) -> list[dict[str, Any]]:
-        """The configs that were handed back, in order: the last one is the connection's from now on."""
+        """The configs from CONTROL messages, in order: the last one is the connection's new config."""
         return [control["connectorConfig"]["config"] for control in self.of("CONTROL", "control")]
 
     @property
@@ -50,7 +50,7 @@ def api() -> Iterator[SandboxApi]:
 
 @pytest.fixture
 def oauth2(api: SandboxApi) -> dict[str, str]:
-    """Credentials that are good once."""
+    """Credentials that work once."""
     client_id, client_secret = api.client
     words = {"client_id": client_id, "client_secret": client_secret, "refresh_token": api.refresh_token}
     return {"auth_type": "oauth2", **words}
@@ -58,7 +58,7 @@ def oauth2(api: SandboxApi) -> dict[str, str]:
 
 @pytest.fixture
 def start(api: SandboxApi, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    """A function: a command, its catalog and state, and words of the config -> its process against `api`."""
+    """A function: a command, its catalog and state, and config options -> its process against `api`."""
 
     def start(command: str, catalog: Any = None, state: Any = None, **config: Any) -> subprocess.Popen[str]:
         config = {**CONFIG, "api_url": api.url, **config}
@@ -77,7 +77,7 @@ def start(api: SandboxApi, tmp_path: Path) -> Callable[..., subprocess.Popen[str
 
 @pytest.fixture
 def run(api: SandboxApi, start: Callable[..., subprocess.Popen[str]]) -> Callable[..., Run]:
-    """A function: what `start` is given -> the Run of it. Nothing but a CONTROL message may hold a secret."""
+    """A function: the arguments of `start` -> its Run. Only a CONTROL message may contain a secret."""
 
     def run(*command: Any, **config: Any) -> Run:
         process = start(*command, **config)
@@ -92,7 +92,7 @@ def run(api: SandboxApi, start: Callable[..., subprocess.Popen[str]]) -> Callabl
 
 
 def secrets(api: SandboxApi) -> set[str]:
-    """All that may be seen by nobody: what the configs hold, and the tokens that the sandbox has made."""
+    """All secrets: those in the configs, and the tokens that the sandbox has made."""
     made = {f"refresh-token-{number}" for number in range(1, api.tokens_made + 1)}
     return {api.private_token, api.client[1], "sandbox-refresh-token", *made, *api.access_tokens}
 
@@ -104,8 +104,8 @@ def killed() -> Callable[[str], Run]:
 
 
 def parsed(output: str) -> list[dict[str, Any]]:
-    """The messages of an output; the last line may be cut."""
+    """The messages of an output; the last line can be truncated."""
     messages = [json.loads(line) for line in output.splitlines(True) if line.endswith("\n")]
     for message in messages:
-        AirbyteMessage.parse_obj(message)  # raises if it is not as the protocol has it
+        AirbyteMessage.parse_obj(message)  # raises if it does not fit the protocol
     return messages

@@ -1,9 +1,9 @@
-"""Answers like the API, from the rows in sandbox_data.json, on this machine.
+"""Responds like the API, with the rows in sandbox_data.json, on this machine.
 
     python integration_tests/sandbox_api.py     for a person: http://localhost:8080, prints each request
     with SandboxApi() as api:                   for a test: api.url, on any free port, in a thread
 
-How the API speaks is here; the server under it, with its faults on demand, is in sandbox_server.py.
+This file simulates the API; sandbox_server.py has the server below it, with faults on demand.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ def rows_of_every_day(accounts: list[dict[str, Any]]) -> tuple[list[dict[str, An
 
 @dataclass(kw_only=True)
 class SandboxApi(Sandbox):
-    """The sandbox. Each attribute may be given at the start or set while it runs."""
+    """The sandbox. You can pass each attribute at the start or set it while the sandbox runs."""
 
     client: tuple[str, str] = ("sandbox-client", "sandbox-client-secret")
-    refresh_token: str = "sandbox-refresh-token"  # the one that is good now: every use of it makes another
-    private_token: str = "sandbox-private-token"  # of a private app: it is always good
-    uses: float = math.inf  # requests that an access token is good for
-    page_size: int = 2  # the most that a page has: small, so that there are pages
+    refresh_token: str = "sandbox-refresh-token"  # the valid one: every use replaces it
+    private_token: str = "sandbox-private-token"  # of a private app: always valid
+    uses: float = math.inf  # requests for which an access token is valid
+    page_size: int = 2  # the maximum of a page: small, to get several pages
     pending: int = 0  # how often a report says PENDING before it is READY
     failing: int = 0  # reports that will end as FAILED
     forbidden: set[str] = field(default_factory=set)  # accounts that are listed but may not be read
@@ -73,7 +73,7 @@ class SandboxApi(Sandbox):
         with self._answering:
             if path == "/oauth/token":
                 return self.token(asked.form)
-            # A file is served to whoever knows its name: in real life it lies elsewhere, where no token must go.
+            # Anyone who knows a file's name gets it: in real life it is on another host, which must not get the token.
             if path.startswith("/files/") == ("authorization" in asked.headers):
                 return self.refused(400 if path.startswith("/files/") else 401)
             if not path.startswith("/files/") and not self.knows(asked.headers["authorization"]):
@@ -94,7 +94,7 @@ class SandboxApi(Sandbox):
     # Credentials
 
     def token(self, form: dict[str, str]) -> Answer:
-        """A new access token and a new refresh token; the old refresh token is spent by that."""
+        """A new access token and a new refresh token; the old refresh token becomes invalid."""
         if (form.get("client_id"), form.get("client_secret")) != self.client:
             return 401, {}, {"error": "invalid_client"}
         if (form.get("grant_type"), form.get("refresh_token")) != ("refresh_token", self.refresh_token):
@@ -105,7 +105,7 @@ class SandboxApi(Sandbox):
         return 200, {}, {"access_token": token, "expires_in": 1800, "refresh_token": self.refresh_token}
 
     def knows(self, authorization: str) -> bool:
-        """Whether a request may be answered; one that brings an access token uses it up a little."""
+        """Whether to answer a request; each request with an access token uses it up a little."""
         token = authorization.removeprefix("Bearer ")
         if token not in self.access_tokens:
             return token == self.private_token
@@ -136,7 +136,7 @@ class SandboxApi(Sandbox):
         return 200, {}, {"results": page, **paging}
 
     def deals(self, asked: Asked) -> Answer:
-        """Deals by offset; archived ones only for whoever asks for them too."""
+        """Deals by offset; archived ones only on request."""
         archived_too = asked.query.get("archived") == "include"
         found = [row for row in self.data["deals"] if archived_too or not row["archived"]]
         offset = int(asked.query.get("offset", 0))
@@ -144,7 +144,7 @@ class SandboxApi(Sandbox):
         return 200, {}, {"results": page, "total": len(found)}
 
     def size(self, limit: Any) -> int:
-        """How many rows a page has: what is asked for, but never more than page_size."""
+        """The number of rows on a page: as requested, but never more than page_size."""
         return min(int(limit), self.page_size)
 
     # Accounts
@@ -155,7 +155,7 @@ class SandboxApi(Sandbox):
         return 200, {}, {"results": self.of("daily_spend", account, asked.query)}
 
     def refusal(self, account: str, days: dict[str, str]) -> Answer | None:
-        """Why an account's rows of these days cannot be had; None if they can."""
+        """Why an account's rows for these days are not available; None if they are."""
         if account not in {row["id"] for row in self.data["accounts"]}:
             return self.refused(404, f"no account {account}")
         if account in self.forbidden:
@@ -171,7 +171,7 @@ class SandboxApi(Sandbox):
     # Reports
 
     def create_report(self, asked: Asked, account: str) -> Answer:
-        """A job that is begun: each POST makes another one."""
+        """A new job: each POST creates another one."""
         if refusal := self.refusal(account, asked.json):
             return refusal
         self.reports.append({"account": account, "wanted": asked.json, "polls": 0, "fails": self.failing > 0})
@@ -188,7 +188,7 @@ class SandboxApi(Sandbox):
         return 200, {}, {"status": "READY", "url": f"{self.url}/files/r{number}.csv.gz"}
 
     def file(self, asked: Asked, number: str) -> Answer:
-        """The rows as CSV, packed: the packing is the file's own, not that of HTTP."""
+        """The rows as CSV, compressed: the file itself, not by HTTP."""
         report, text = self.reports[int(number)], io.StringIO()
         writer = csv.DictWriter(text, report["wanted"]["columns"])
         writer.writeheader()

@@ -1,4 +1,4 @@
-"""The connector: signs in, checks the connection, and says which streams there are."""
+"""The connector: signs in, checks the connection and lists the streams."""
 
 import logging
 from collections.abc import Mapping
@@ -14,21 +14,21 @@ from .runtime.source import Source
 from .runtime.stream import Stream
 from .streams import Accounts, Clicks, Contacts, DailySpend, Deals
 
-WORKERS = 4  # requests that may be under way at once; rows come out in the same order whatever the number
+WORKERS = 4  # requests that can run at the same time; the number does not change the order of the rows
 
 
 class SourceAdCampaigns(Source):
     """The tables of Ad Campaigns."""
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> None:
-        """Ask for the accounts: this proves address, credentials and the accounts that the config names."""
-        # Impatient: a check answers, it does not sit out a rate limit or an outage.
+        """Request the accounts: this proves the address, the credentials and the accounts in the config."""
+        # Not patient: a check answers quickly, without waiting for a rate limit or an outage.
         found, _ = page_of(self._api(logger, config, tries=1).send("GET", "accounts"))
         if unknown := set(config.get("account_ids", ())) - {row.get("id") for row in found}:
-            raise ConfigError(f"account_ids: your credentials open no account {', '.join(sorted(unknown))}.")
+            raise ConfigError(f"account_ids: your credentials give no access to {', '.join(sorted(unknown))}.")
 
     def streams(self, logger: logging.Logger, config: Mapping[str, Any]) -> list[Stream[Any]]:
-        api = self._api(logger, config)  # one for all: they share a token
+        api = self._api(logger, config)  # all streams share it and its token
         accounts = config.get("account_ids") or Parents(Accounts(api, config), itemgetter("id"), WORKERS, logger)
         per_account = [DailySpend(api, config, accounts), Clicks(api, config, accounts)]
         return [Accounts(api, config), Contacts(api, config), Deals(api, config), *per_account]

@@ -1,8 +1,8 @@
-"""The tables. Each class says which pattern it is.
+"""Defines the tables. Each class names its pattern.
 
-Table         what all share: the API, how a response becomes rows
+Table         what all tables share: the API, how a response becomes rows
 Accounts      a list in one response; the parents of DailySpend and Clicks
-Contacts      what has changed since a moment, by a POST that only searches
+Contacts      what has changed since a moment, with a POST that only searches
 Deals         offsets; amounts that are strings; deletions
 DailySpend    windows of at most 31 days for each account; the last days are read again
 Clicks        the same, but each window is a report: a job, then a file
@@ -28,7 +28,7 @@ COLUMNS = ["id", "account_id", "date", "campaign", "cost"]  # of the report
 
 
 class Table(Stream[Any]):
-    """Rows as the API has them, under its own field names."""
+    """Rows with the API's own field names."""
 
     schema_folder = Path(__file__).parent / "schemas"
 
@@ -51,7 +51,7 @@ class Accounts(Table):
 
 
 class Contacts(CursorStream, Table):
-    """People, as they change. Pattern: a POST that only searches; the cursor of its pages goes back in the body."""
+    """People, as they change. Pattern: a POST that only searches; the page cursor goes back in the body."""
 
     name = "contacts"
     primary_key = ("id",)
@@ -68,7 +68,7 @@ class Contacts(CursorStream, Table):
 
 
 class Deals(Table):
-    """Sales. Pattern: offsets; amounts that are strings; a deletion is a row that says so (a tombstone)."""
+    """Sales. Pattern: offsets; amounts that are strings; a deletion is a row with a mark (a tombstone)."""
 
     name = "deals"
     primary_key = ("id",)
@@ -81,7 +81,7 @@ class Deals(Table):
 
 
 class DailySpend(CursorStream, Table):
-    """What advertisements cost. Pattern: windows of days, and a place in the state for each account."""
+    """What advertisements cost. Pattern: windows of days, and an entry in the state for each account."""
 
     name = "daily_spend"
     primary_key = ("account_id", "date")
@@ -97,21 +97,21 @@ class DailySpend(CursorStream, Table):
         return self._accounts
 
     def listed(self, stream_slice: Window) -> bool:
-        return not self._named_accounts  # one that the API listed and then refuses is left out; else it is an error
+        return not self._named_accounts  # a refused account is skipped if the API listed it
 
     def fetch(self, stream_slice: Window, page_token: str | None) -> Any:
         return self._api.send("GET", "accounts", stream_slice.parent, "daily-spend", **days(stream_slice))
 
 
 class Clicks(DailySpend):
-    """Each click. Pattern: a report job; its file is read page by page, the page token is the place in it."""
+    """Each click. Pattern: a report job; its file is read page by page, and the page token is the offset in it."""
 
     name = "clicks"
     primary_key = ("account_id", "id")
 
     def __init__(self, api: Api, config: Mapping[str, Any], accounts: Iterable[Any]) -> None:
         super().__init__(api, config, accounts)
-        self._reports: dict[Window, GzipFile] = {}  # those that are being read
+        self._reports: dict[Window, GzipFile] = {}  # those being read now
 
     def fetch(self, stream_slice: Window, page_token: str | None) -> Any:
         if page_token is None:
@@ -134,15 +134,15 @@ def days(window: Window) -> dict[str, Any]:
 
 
 def number(amount: Any) -> Any:
-    """The number that "1,234.50" is, and null for "". Anything else stays: if it is no number, `row` says so."""
+    """A number from "1,234.50", null from "". Any other value stays unchanged, for `row` to check."""
     if isinstance(amount, str) and re.fullmatch(r"-?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?", amount):
         return float(amount.replace(",", ""))
     return None if amount == "" else amount
 
 
 def csv_page(file: GzipFile, place: int, size: int = 5000) -> tuple[list[dict[str, Any]], str | None]:
-    """The rows that begin at a place in a report (0: its start), and the place behind them; None: there are no more."""
-    lines = map(bytes.decode, iter(file.readline, b""))  # reads no line ahead, so that the file stands behind a row
+    """The rows from an offset in a report (0: its start), and the offset after them; None: there are no more."""
+    lines = map(bytes.decode, iter(file.readline, b""))  # without read-ahead: the position is after a row
     reader = csv.DictReader(lines, COLUMNS if place else None, restkey="more")
     try:
         file.seek(place)

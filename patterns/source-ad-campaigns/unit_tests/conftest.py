@@ -1,4 +1,4 @@
-"""What the tests of the connector share: the API as the network shows it, a stream made from a config, a read."""
+"""What the connector's tests share: a mock of the API, a stream made from a config, a read."""
 
 import logging
 import time
@@ -17,7 +17,7 @@ CONFIG = {"credentials": {"auth_type": "private_app", "access_token": "a-token"}
 
 
 class Now(datetime):
-    """A clock that stands: yesterday is the 9th of March 2024."""
+    """A fixed clock: yesterday is March 9, 2024."""
 
     @classmethod
     def now(cls, tz: Any = None) -> datetime:
@@ -26,7 +26,7 @@ class Now(datetime):
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that were slept; none of them really passes."""
+    """The seconds of every sleep; no sleep takes time."""
     found: list[float] = []
     monkeypatch.setattr(time, "sleep", found.append)
     return found
@@ -34,7 +34,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def server(slept: list[float], monkeypatch: pytest.MonkeyPatch) -> Iterator[responses.RequestsMock]:
-    """The API: tests put its responses in. A request without one fails."""
+    """A mock of the API: tests add its responses. A request without one fails."""
     monkeypatch.setattr(cursors, "datetime", Now)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         yield mock
@@ -42,7 +42,7 @@ def server(slept: list[float], monkeypatch: pytest.MonkeyPatch) -> Iterator[resp
 
 @pytest.fixture
 def connect() -> Callable[..., Any]:
-    """A function: a class of streams, and words of the config -> that stream."""
+    """A function: a stream class and config options -> that stream."""
 
     def connect(table: type, **config: Any) -> Any:
         found = SourceAdCampaigns().streams(logging.getLogger("unit_tests"), {**CONFIG, **config})

@@ -1,4 +1,4 @@
-"""What responses mean, and how the API is signed in to."""
+"""Tests what responses mean, and how to sign in to the API."""
 
 import json
 
@@ -38,7 +38,7 @@ def error(category: str = "INTERNAL") -> dict[str, str]:
         (500, error(), Again),
     ],
 )
-def test_a_response_is_told_by_its_status_and_its_category(status, body, kind):
+def test_the_status_and_category_decide_what_a_response_means(status, body, kind):
     meant = meaning(response(status, body))
     assert type(meant) is (type(None) if kind is None else kind)
 

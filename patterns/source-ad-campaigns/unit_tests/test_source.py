@@ -1,4 +1,4 @@
-"""The connector as a whole: how it signs in, what check answers, and what discover shows."""
+"""Tests the connector as a whole: how it signs in, what check answers, and what discover shows."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ OAUTH = {"auth_type": "oauth2", "client_id": "me", "client_secret": "my-secret",
 
 @pytest.fixture
 def source():
-    """A source that notes what it hides and hands back, in order; `events` is for the requests too."""
+    """A source that records what it hides and saves, in order; `events` contains the requests too."""
 
     class Noting(SourceAdCampaigns):
         def __init__(self):
@@ -34,7 +34,7 @@ def source():
 
 @pytest.fixture
 def tokens(server, source):
-    """The API with OAuth2: a refresh token is good once, and so is an access token."""
+    """The API with OAuth2: a refresh token works once, and so does an access token."""
     uses = {}
 
     def token(request):
@@ -87,7 +87,7 @@ def test_a_check_answers_at_once_while_the_api_does_not_serve_us(credentials, st
 
 def test_a_check_names_the_accounts_that_there_are_not(server):
     server.get(f"{URL}/accounts", json={"results": [{"id": "a"}]})
-    with pytest.raises(errors.ConfigError, match=r"account_ids: .* no account b, c\."):
+    with pytest.raises(errors.ConfigError, match=r"account_ids: .* no access to b, c\."):
         SourceAdCampaigns().check(LOGGER, {**CONFIG, "account_ids": ["c", "a", "b"]})
 
 
@@ -132,10 +132,10 @@ def test_the_blanks_that_came_along_with_a_token_are_taken_off(server):
     assert server.calls[0].request.headers["Authorization"] == "Bearer t"
 
 
-def test_the_slash_behind_an_address_does_no_harm(server):
+def test_the_slash_after_an_address_does_no_harm(server):
     server.get("https://proxy.example/ads/accounts", json={"results": []})
     SourceAdCampaigns().check(LOGGER, {**CONFIG, "api_url": "https://proxy.example/ads/"})
 
 
-def test_several_requests_may_be_under_way():
+def test_several_requests_can_run_at_once():
     assert SourceAdCampaigns().workers(CONFIG) > 1

@@ -1,4 +1,4 @@
-"""The tables: how a response becomes rows, and where a read resumes."""
+"""Tests the tables: how a response becomes rows, and where a read resumes."""
 
 import csv
 import gzip
@@ -25,7 +25,7 @@ DAYS = ["2024-01-01", "2024-01-31", "2024-02-01", "2024-03-06", "2024-03-07", "2
 
 
 class Shop:
-    """The API with a few rows, of which a page has two. Tests change them."""
+    """The API with a few rows, two per page. Tests change them."""
 
     def __init__(self) -> None:
         self.accounts = [{"id": "a", "name": "A"}, {"id": "b", "name": "B", "currency": "EUR"}]
@@ -40,7 +40,7 @@ class Shop:
         self.instead: list[tuple[str, list[Any]]] = []  # part of a path, what is answered to it until there is no more
 
     def answer(self, part: str, *answers: Any, status: int = 200, headers: Any = None) -> None:
-        """Answer to paths that hold `part`: by bytes, by something for JSON, or by an exception."""
+        """Respond to paths that contain `part`: with bytes, a value for JSON, or an exception."""
         as_sent = [json.dumps(answer) if isinstance(answer, dict | list) else answer for answer in answers]
         self.instead.append((part, [(status, headers or {}, answer) for answer in as_sent]))
 
@@ -102,7 +102,7 @@ def shop(server, monkeypatch) -> Shop:
 
 
 class Contract(StreamContract):
-    """What every stream must keep, on the API of `shop`."""
+    """The contract of every stream, against the API of `shop`."""
 
     table: type[Stream[Any]]
     config: ClassVar[dict[str, Any]] = {}
@@ -142,7 +142,7 @@ class TestClicks(Contract):
 # Lists
 
 
-def test_the_accounts_are_those_that_the_config_names(connect, read, shop):
+def test_the_accounts_are_those_in_the_config(connect, read, shop):
     read(connect(Accounts, account_ids=["a", "b"]))
     read(connect(Accounts))
     assert [query for _, _, query in shop.asked] == [{"ids": "a,b"}, {}]
@@ -168,7 +168,7 @@ def test_an_amount_is_a_number(text, amount):
 
 
 @pytest.mark.parametrize("text", ["1.234,50", "12,34", "12 EUR", "nan", "1e5"])
-def test_what_is_no_amount_becomes_null_and_its_record_says_so(text, connect, read, shop):
+def test_what_is_not_an_amount_becomes_null_and_its_record_says_so(text, connect, read, shop):
     shop.deals[0]["amount"] = text
     reading = read(connect(Deals))
     assert (reading.rows[0]["amount"], reading.nulled) == (None, {"amount"})
@@ -229,7 +229,7 @@ def test_the_next_sync_reads_three_days_again(connect, read, shop):
     assert read(connect(DailySpend), state).rows == [row for row in shop.spend if row["date"] >= "2024-03-07"]
 
 
-def test_an_account_id_may_hold_any_character(connect, read, shop):
+def test_an_account_id_can_contain_any_character(connect, read, shop):
     read(connect(DailySpend, account_ids=["a/b?"], start_date="2024-03-09"))
     assert shop.paths("GET") == ["/accounts/a%2Fb%3F/daily-spend"]
 
@@ -277,7 +277,7 @@ def test_the_rows_of_a_report_come_page_by_page_whatever_is_quoted_in_them(conne
     assert stream.parse(window, stream.fetch(window, first.next_page_token)).next_page_token is None
 
 
-def test_a_page_that_is_asked_for_again_is_the_same(connect, shop):
+def test_a_page_that_is_requested_again_is_the_same(connect, shop):
     stream = connect(Clicks, start_date="2024-01-01")
     shop.clicks = [{**shop.clicks[0], "id": str(place)} for place in range(7)]
     (window, *_) = stream.slices({"read": {}})
@@ -288,7 +288,7 @@ def test_a_page_that_is_asked_for_again_is_the_same(connect, shop):
     assert pages == [["2", "3"], ["4", "5"]] * 2
 
 
-def test_what_a_row_has_beyond_its_columns_is_left_out_and_told(connect, read, shop):
+def test_what_a_row_has_beyond_its_columns_is_left_out_and_reported(connect, read, shop):
     head = ",".join(streams.COLUMNS)
     shop.answer("/files/", gzip.compress(f"{head}\n0,a,2024-03-09,c,1,new,newer\n".encode()))
     stream = connect(Clicks, account_ids=["a"], start_date="2024-03-09")

@@ -1,9 +1,9 @@
-"""Answers like the API, from the rows in sandbox_data.json, on this machine.
+"""Responds like the API, with the rows in sandbox_data.json, on this machine.
 
     python integration_tests/sandbox_api.py     for a person: http://localhost:8080, prints each request
     with SandboxApi() as api:                   for a test: api.url, on any free port, in a thread
 
-How the API speaks is here; the server under it, with its faults on demand, is in sandbox_server.py.
+This file simulates the API; sandbox_server.py has the server below it, with faults on demand.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from urllib.parse import urlsplit
 from sandbox_server import Asked, Sandbox, serve
 
 DATA = Path(__file__).parent / "sandbox_data.json"
-TEXTS = {401: "Who are you?", 404: "There is no such list.", 405: "That cannot be done.", 503: "Out of order."}
+ANSWERS = {401: "Who are you?", 404: "There is no such list.", 405: "That cannot be done.", 503: "Out of order."}
 
 
 @dataclass(kw_only=True)
 class SandboxApi(Sandbox):
-    """The sandbox. Each attribute may be given at the start or set while it runs."""
+    """The sandbox. You can pass each attribute at the start or set it while the sandbox runs."""
 
     key: str = "sandbox-key"  # the API's key, the password and the secret of the application
     size: int = 3  # rows on a page
     lifetime: float = 3600  # seconds, of a token
-    uses: int = 1_000_000  # after so many requests a token is no longer accepted, whatever its lifetime
+    uses: int = 1_000_000  # after this many requests a token is no longer accepted, whatever its lifetime
     data: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: json.loads(DATA.read_text("utf-8")))
     tokens: dict[str, int] = field(default_factory=dict)  # token -> how often it was used
 
@@ -47,10 +47,10 @@ class SandboxApi(Sandbox):
 
     def error(self, code: int) -> Any:
         """The envelope's error for a code."""
-        return {"error": {"code": "broken" if code >= 500 else "refused", "text": TEXTS.get(code, f"No ({code}).")}}
+        return {"error": {"code": "broken" if code >= 500 else "refused", "text": ANSWERS.get(code, f"No ({code}).")}}
 
     def knows(self, asked: Asked) -> bool:
-        """Whether the request says in one of the four ways who asks."""
+        """Whether the request has credentials of one of the four kinds."""
         authorization = asked.headers.get("authorization", "")
         user = f"Basic {b64encode(f'ann:{self.key}'.encode()).decode()}"
         said = (asked.headers.get("x-library-key"), asked.query.get("key"), authorization)
@@ -76,7 +76,7 @@ class SandboxApi(Sandbox):
     def page(
         self, rows: list[dict[str, Any]], page: str = "1", after: str = "", offset: str = "0"
     ) -> tuple[int, dict[str, str], Any]:
-        """One page: by its number, behind a cursor or an offset."""
+        """One page: by its number, or after a cursor or an offset."""
         behind = next((place for place, row in enumerate(rows, 1) if row.get("id") == after), 0)
         first = behind + int(offset) + (int(page) - 1) * self.size
         found = rows[first : first + self.size]

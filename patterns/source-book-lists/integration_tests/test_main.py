@@ -1,4 +1,4 @@
-"""The four commands as Airbyte runs them, judged by stdout and exit code."""
+"""Runs the four commands as Airbyte does, and checks stdout and the exit code."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ KINDS = {
 EACH_KIND = pytest.mark.parametrize("kind", KINDS)
 
 
-def test_spec_tells_the_options(run):
+def test_spec_lists_the_options(run):
     (spec,) = run("spec").of("SPEC", "spec")
     variants = spec["connectionSpecification"]["properties"]["credentials"]["oneOf"]
     assert [variant["properties"]["kind"]["const"] for variant in variants] == list(KINDS)
@@ -63,7 +63,7 @@ def test_a_full_read_has_every_row_of_every_page(kind, api, run):
     assert len(api.calls("/token")) == (kind == "client_credentials")  # the streams share one
 
 
-def test_the_second_sync_reads_on_from_the_state(api, run):
+def test_the_second_sync_resumes_from_the_state(api, run):
     first = run("read", CATALOG)
     new = {"number": 5, "isbn": "978-0-00-000003-5", "lent_at": "2024-03-05T08:00:00Z"}
     api.data["loans"].append(new)
@@ -111,7 +111,7 @@ def test_a_page_that_makes_no_sense_is_fetched_again(fault, api, run):
     assert (read.exit_code, read.rows("loans")) == (0, api.data["loans"])
 
 
-def test_a_list_that_fails_is_read_by_the_next_sync_and_holds_back_no_other(api, run):
+def test_a_list_that_fails_is_read_by_the_next_sync_and_does_not_hold_back_others(api, run):
     refused = ("status", 200, {}, {"error": {"code": "refused", "text": "Not today."}})
     api.fail_next(refused, path="/loans?offset=3")
     first = run("read", CATALOG)

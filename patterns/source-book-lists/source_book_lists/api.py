@@ -1,14 +1,14 @@
-"""The remote API: its address, how it knows who asks, and what its responses mean. Nothing of Airbyte.
+"""Calls the remote API: its address, its credentials, and what its responses mean. Knows nothing about Airbyte.
 
-This one is invented, and the sandbox plays it:
+This API is invented; the sandbox simulates it:
 
-    GET /books?page=2        {"rows": [...]}, SIZE on a page
+    GET /books?page=2        {"rows": [...]}, SIZE per page
     GET /authors?after=a2    {"rows": [...]}, and a header X-Next-Cursor on all pages but the last
-    GET /loans?offset=40     {"rows": [...]}, oldest first; there is no parameter for a moment
+    GET /loans?offset=40     {"rows": [...]}, oldest first; there is no date filter
     POST /token              {"access_token": "...", "expires_in": 3600}
 
-What is wrong comes with HTTP 200 too, {"error": {"code": "busy", "text": "Too many requests.", "seconds": 5}}, but for
-wrong credentials, which are HTTP 401.
+Errors come with HTTP 200 too, {"error": {"code": "busy", "text": "Too many requests.", "seconds": 5}}, except for wrong
+credentials, which are HTTP 401.
 """
 
 import logging
@@ -30,7 +30,7 @@ Hide = Callable[[str], None]
 
 
 class BookListsApi:
-    """Asks the API. config: the user's. hide: is given the tokens that are made at run time."""
+    """Sends requests to the API. config: the user's. hide: receives the tokens that are created at run time."""
 
     def __init__(self, config: Mapping[str, Any], logger: logging.Logger, hide: Hide, tries: int = 5) -> None:
         self._url = config.get("api_url", "https://api.book-lists.example").strip()
@@ -39,12 +39,12 @@ class BookListsApi:
         self.client = HttpClient(authenticate, logger, tries=tries, meaning=meaning)
 
     def get(self, path: str, **query: Any) -> Response:
-        """The good response to GET path?query; what is None is left out of the query."""
+        """The good response to GET path?query, without query parameters that are None."""
         return self.client.send(Request(self._url + path, query))
 
 
 def authentication(credentials: Mapping[str, str], tokens: Callable[..., OAuth2]) -> Authenticate:
-    """How the credentials that the user chose get into a request."""
+    """Adds the credentials that the user chose to a request."""
     match credentials:
         case {"kind": "header", "api_key": key}:
             return in_header("X-Library-Key", key)
@@ -57,10 +57,10 @@ def authentication(credentials: Mapping[str, str], tokens: Callable[..., OAuth2]
 
 
 def meaning(response: Response) -> Meaning:
-    """What a response means: HTTP 200 may be an envelope with an error in it."""
+    """What a response means: HTTP 200 can be an envelope with an error in it."""
     if response.status == 401:
         return CredentialsError("credentials: the API does not accept them (HTTP 401).")
-    # What is no such envelope `rows_of` refuses or takes for rows; a page that it refuses is fetched again.
+    # Any other body goes to `rows_of`, which returns its rows or rejects it; a rejected page is fetched again.
     with suppress(KeyError, TypeError, UnexpectedResponse):
         match response.status, response.json()["error"]:
             case 200, {"code": "busy", "seconds": int(seconds)}:

@@ -1,4 +1,4 @@
-"""The connector: checks the connection, and says which streams there are."""
+"""The connector: checks the connection and lists the streams."""
 
 import logging
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ class SourceBookLists(Source):
     """The tables of Book Lists."""
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> None:
-        """Ask for the first page of books: this proves address and credentials."""
-        # One try: a check answers, it does not sit out a rate limit or an outage.
+        """Request the first page of books: this proves address and credentials."""
+        # One attempt: a check answers quickly, without waiting for a rate limit or an outage.
         rows_of(BookListsApi(config, logger, self.hide, tries=1).get("/books"))
 
     def streams(self, logger: logging.Logger, config: Mapping[str, Any]) -> list[Stream[Any]]:
-        # One for all: they share a token and a rate limit.
+        # All streams share one API object, with its token and rate limit.
         api = BookListsApi(config, logger, self.hide)
         return [Books(api), Authors(api), Loans(api)]

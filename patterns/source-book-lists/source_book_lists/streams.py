@@ -1,9 +1,9 @@
-"""The tables. Each class says which pattern it is.
+"""Defines the tables. Each class names its pattern.
 
-Table     what the others share: the API
+Table     what all tables share: the API
 Books     a page number
 Authors   a cursor in a header of the response
-Loans     oldest first, and the API takes no moment to begin at: the state counts the rows
+Loans     oldest first, and the API has no date filter: the state counts the rows
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from .runtime.stream import Page, State, Stream, Written
 
 
 class Table(Stream[str]):
-    """One list of the API, which is one slice."""
+    """One list of the API, as one slice."""
 
     schema_folder = Path(__file__).parent / "schemas"
 
@@ -53,9 +53,9 @@ class Authors(Table):
 
 
 class Loans(Table):
-    """Pattern: a list that only grows, at its end, and an API that takes no moment to begin at.
+    """Pattern: a list that only grows, at its end, and an API without a date filter.
 
-    state = {"read": 40}: so many rows have been written, and the next read begins behind them.
+    state = {"read": 40}: 40 rows have been written, and the next read begins after them.
     """
 
     name = "loans"
@@ -65,7 +65,7 @@ class Loans(Table):
     def resume(self, saved: State) -> State:
         self._read = saved.get("read", 0)
         if not isinstance(self._read, int):
-            raise ConfigError("state: that of loans is not as this source writes it; clear the stream's state.")
+            raise ConfigError("state: the saved state of loans has an unexpected format; clear the stream's state.")
         return saved
 
     def fetch(self, stream_slice: str, page_token: str | None) -> Response:

@@ -1,4 +1,4 @@
-"""What the tests of the connector share: the API as the network shows it, and a read that shows every checkpoint."""
+"""What the connector's tests share: a mock of the API, and a read that shows every checkpoint."""
 
 import logging
 import time
@@ -16,7 +16,7 @@ KEY = {"kind": "header", "api_key": "my-key"}
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds of every sleep; none of them really passes."""
+    """The seconds of every sleep; no sleep takes time."""
     seconds: list[float] = []
     monkeypatch.setattr(time, "sleep", seconds.append)
     return seconds
@@ -24,20 +24,20 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def server(slept: list[float]) -> Iterator[responses.RequestsMock]:
-    """The API: tests put its responses in. A request without one fails."""
+    """A mock of the API: tests add its responses. A request without one fails."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         yield mock
 
 
 @pytest.fixture
 def hidden() -> list[str]:
-    """The tokens that are to be hidden."""
+    """The hidden tokens."""
     return []
 
 
 @pytest.fixture
 def connect(hidden: list[str]) -> Callable[..., BookListsApi]:
-    """A function: credentials -> the API for whom they belong to."""
+    """A function: credentials -> the API with them."""
 
     def connect(credentials: dict[str, Any] = KEY, tries: int = 5) -> BookListsApi:
         logger = logging.getLogger("unit_tests")

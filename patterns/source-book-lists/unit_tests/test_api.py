@@ -1,4 +1,4 @@
-"""How the API knows who asks, and what its responses mean."""
+"""Tests the credentials in requests, and what responses mean."""
 
 from base64 import b64encode
 
@@ -72,7 +72,7 @@ def test_an_application_that_the_api_does_not_know_has_wrong_credentials(connect
 
 
 @pytest.mark.parametrize("credentials", [KEY, {"kind": "basic", "user": "ann", "password": "wrong"}])
-def test_wrong_credentials_are_not_tried_again(credentials, connect, server):
+def test_wrong_credentials_are_not_retried(credentials, connect, server):
     server.get(f"{URL}/books", status=401)
     with pytest.raises(CredentialsError, match=r"^credentials: "):
         connect(credentials).get("/books")
@@ -86,7 +86,7 @@ def test_an_envelope_that_says_busy_is_waited_for(connect, server, slept):
     assert sum(slept) == pytest.approx(7, abs=0.5)
 
 
-def test_somebody_who_waits_for_an_answer_is_told_that_the_api_is_busy(connect, server):
+def test_a_person_who_waits_learns_that_the_api_is_busy(connect, server):
     server.get(f"{URL}/books", json=BUSY)
     with pytest.raises(TransientError, match="rate limit"):
         connect(tries=1).get("/books")
@@ -107,7 +107,7 @@ def test_http_has_its_usual_meaning_too(connect, server):
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"rows": {}}', b'{"rows": null}', b'{"rows": [1'])
-def test_a_response_without_a_list_of_rows_is_not_taken_for_an_empty_one(body, connect, server):
+def test_a_response_without_a_list_of_rows_is_not_mistaken_for_an_empty_one(body, connect, server):
     server.get(f"{URL}/books", body=body)
     response = connect().get("/books")
     assert isinstance(response, Response)

@@ -1,4 +1,4 @@
-"""The tables: how responses become rows, page by page, and where a read resumes."""
+"""Tests the tables: how responses become rows, page by page, and where a read resumes."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ LOANS = [{"number": day, "isbn": "1", "lent_at": f"2024-03-{day:02}T06:00:00Z"} 
 
 @pytest.fixture
 def lists(server) -> dict[str, list[dict[str, Any]]]:
-    """The API's lists, three rows on a page; tests change them."""
+    """The API's lists, three rows per page; tests change them."""
     lists = {"books": list(BOOKS), "authors": list(AUTHORS), "loans": list(LOANS)}
 
     def respond(request: Any) -> tuple[int, dict[str, str], str]:
@@ -39,7 +39,7 @@ def asked(server) -> list[dict[str, str]]:
 
 
 class Contract(StreamContract):
-    """What every stream must keep, on the API of `lists`."""
+    """The contract of every stream, against the API of `lists`."""
 
     table: type[Stream[Any]]
 
@@ -73,7 +73,7 @@ def test_authors_are_read_by_the_cursor_in_the_header_until_there_is_none(connec
     assert asked(server) == [{}, {"after": "c"}]
 
 
-def test_the_next_sync_reads_the_loans_behind_those_of_the_first(connect, read, server, lists):
+def test_the_next_sync_reads_the_loans_after_those_of_the_first(connect, read, server, lists):
     first = read(Loans(connect()))
     lists["loans"].append({"number": 6, "isbn": "2", "lent_at": "2024-03-06T06:00:00Z"})
     second = read(Loans(connect()), first.state)
@@ -82,19 +82,19 @@ def test_the_next_sync_reads_the_loans_behind_those_of_the_first(connect, read, 
     assert second.state == {"read": 6}
 
 
-def test_a_read_of_loans_that_breaks_off_goes_on_behind_the_last_whole_page(connect, read, server, lists):
+def test_a_read_of_loans_that_stops_early_resumes_after_the_last_complete_page(connect, read, server, lists):
     assert [state for _, state in read(Loans(connect())).checkpoints] == [{}, {"read": 3}, {"read": 5}]
 
 
 @pytest.mark.parametrize("saved", [{"read": "40"}, {"read": None}, {"read": {"a": 1}}])
 def test_a_state_of_another_source_is_refused(saved, connect):
-    with pytest.raises(ConfigError, match="state: that of loans"):
+    with pytest.raises(ConfigError, match="state: the saved state of loans"):
         Loans(connect()).resume(saved)
 
 
 @pytest.mark.parametrize("row", [1, None, {}, {"isbn": None, "title": "A"}, {"isbn": 7, "title": "A"}])
 def test_a_row_that_does_not_fit_its_schema_is_refused(row, connect):
-    with pytest.raises(UnexpectedResponse, match="books that do not fit their schema"):
+    with pytest.raises(UnexpectedResponse, match="books that do not fit the schema"):
         Books(connect()).row(row)
 
 

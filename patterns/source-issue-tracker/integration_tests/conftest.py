@@ -1,4 +1,4 @@
-"""What the integration tests share: a sandbox, and the connector that runs against it as a process of its own."""
+"""What the integration tests share: a sandbox, and the connector that runs against it as a separate process."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class Run(NamedTuple):
     messages: list[dict[str, Any]]
 
     def of(self, kind: str, key: str) -> list[Any]:
-        """What the messages of a type hold under `key`: of("STATE", "state")."""
+        """The values of the messages of a type under `key`: of("STATE", "state")."""
         return [message[key] for message in self.messages if message["type"] == kind]
 
     def rows(self, stream: str) -> list[dict[str, Any]]:
-        """The stream's rows, in the order in which they came."""
+        """The stream's rows, in order."""
         return [record["data"] for record in self.of("RECORD", "record") if record["stream"] == stream]
 
     def logs(self, level: str) -> str:
-        """What was logged at a level, a line each."""
+        """The log messages of a level, one per line."""
         return "\n".join(log["message"] for log in self.of("LOG", "log") if log["level"] == level)
 
     def states(self) -> list[Any]:
@@ -51,7 +51,7 @@ def api() -> Iterator[SandboxApi]:
 def run(api: SandboxApi, tmp_path: Path) -> Callable[..., Run]:
     """A function: a command, its catalog and state, and words of the config -> its Run against the sandbox `api`.
 
-    killed_after: after so many messages the process gets SIGKILL; the Run has those alone.
+    killed_after: after this many messages the process gets SIGKILL; the Run has only those.
     """
 
     def run(command: str, catalog: Any = None, state: Any = None, killed_after: int = 0, **config: Any) -> Run:
@@ -75,7 +75,7 @@ def run(api: SandboxApi, tmp_path: Path) -> Callable[..., Run]:
         assert files["config"]["access_token"].encode() not in stdout
         messages = [json.loads(line) for line in stdout.splitlines()]
         for message in messages:
-            AirbyteMessage.parse_obj(message)  # raises if it is not as the protocol has it
+            AirbyteMessage.parse_obj(message)  # raises if it does not fit the protocol
         return Run(process.returncode, messages)
 
     return run

@@ -1,9 +1,9 @@
-"""Answers like the API, from the rows in sandbox_data.json, on this machine.
+"""Responds like the API, with the rows in sandbox_data.json, on this machine.
 
     python integration_tests/sandbox_api.py     for a person: http://localhost:8080, prints each request
     with SandboxApi() as api:                   for a test: api.url, on any free port, in a thread
 
-How the API speaks is here; the server under it, with its faults on demand, is in sandbox_server.py.
+This file simulates the API; sandbox_server.py has the server below it, with faults on demand.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MESSAGES = {
     409: "Git Repository is empty.",
     410: "This was deleted or is disabled",
 }
-# A fault, for `fail_next`: so the API says that requests come too fast, whatever is left of the hour's.
+# A fault, for `fail_next`: the API reports that requests come too fast, whatever is left of the hourly limit.
 SECONDARY_LIMIT = (
     "status", 403, {"Retry-After": "1"}, {"message": "You have exceeded a secondary rate limit. Wait a few minutes."}
 )  # fmt: skip
@@ -40,10 +40,10 @@ Answer = tuple[int, dict[str, str], Any]
 
 @dataclass(kw_only=True)
 class SandboxApi(Sandbox):
-    """The sandbox. Each attribute may be given at the start or set while it runs."""
+    """The sandbox. You can pass each attribute at the start or set it while the sandbox runs."""
 
     key: str = "sandbox-token"
-    page_size: int = 2  # small, so that there are pages, whatever `per_page` asks for
+    page_size: int = 2  # small, to get several pages, whatever `per_page` requests
     limit: int = 5000  # requests in a window of the rate limit; one more is answered by 403
     window: float = 3600.0  # seconds; a window begins with its first request
     data: dict[str, Any] = field(default_factory=lambda: json.loads(DATA.read_text("utf-8")))
@@ -99,7 +99,7 @@ class SandboxApi(Sandbox):
         return self.refused(404) if rows is None else self.page(rows, asked)
 
     def changes(self, rows: list[Any], cursor: str, asked: Asked) -> Answer:
-        """The page of the rows from `since` on, and its ETag; 304 and nothing if that is the one that is known."""
+        """The page of the rows from `since` on, and its ETag; an empty 304 if the client has that ETag."""
         since = moment(asked.query.get("since", "1970-01-01T00:00:00Z"))
         found = [row for row in rows if moment(row[cursor]) >= since]
         if asked.query.get("sort") == "updated":
@@ -127,7 +127,7 @@ class SandboxApi(Sandbox):
         return {"message": MESSAGES.get(code, "Server Error")}
 
     def rows(self, name: str, since: str = "") -> Iterator[dict[str, Any]]:
-        """All that the API has of issues, comments or commits, each with its repository, from a moment on."""
+        """All issues, comments or commits of the API since a moment, each with its repository."""
         for place, rows in self.data[name].items():
             repository, _, number = place.partition("/issues/")
             parent = {"repository": repository} | ({"issue_number": int(number)} if number else {})

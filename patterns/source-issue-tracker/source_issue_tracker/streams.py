@@ -1,8 +1,8 @@
-"""The tables. Each class says which pattern it is.
+"""Defines the tables. Each class names its pattern.
 
-Table         what those below share: the API, the config, how a response becomes rows
+Table         what all tables share: the API, the config, how a response becomes rows
 Repositories  a list with pages for each organization, and single rows by name
-Changes       incremental, newest first, not asked for again while an ETag says that nothing is new
+Changes       incremental, newest first, not requested again while an ETag says that nothing is new
 Issues        such changes, with rows for what was deleted
 Commits       such changes
 Comments      children of children, read in full each time
@@ -21,7 +21,7 @@ from .runtime.stream import Page, Row, State, Stream, Written
 
 
 class Table(Stream[Any]):
-    """Rows as the API has them, under its own field names. parents: what has a slice of its own."""
+    """Rows with the API's own field names. parents: the items with their own slices."""
 
     schema_folder = Path(__file__).parent / "schemas"
 
@@ -29,23 +29,23 @@ class Table(Stream[Any]):
         self._api, self.client, self._parents = api, api.client, parents
 
     def slices(self, state: State) -> Iterator[Any]:
-        yield from filter(None, self._parents)  # "": there are no children, see path_of_issue
+        yield from filter(None, self._parents)  # "": no children, see path_of_issue
 
     def parse(self, stream_slice: Any, response: Response) -> Page:
         found, parent = response.json(), self.whose(stream_slice)
         found = found if isinstance(found, list) else [found]
         rows = [self.row(item | parent if isinstance(item, dict) else item) for item in found]
-        # The ETag of a page says nothing of the others.
+        # The ETag of a page says nothing about the other pages.
         etag = None if "Link" in response.headers else response.headers.get("ETag")
         return Page(rows, next_link(response, self._api.base), etag)
 
     def whose(self, stream_slice: Any) -> dict[str, Any]:
-        """What a row does not say itself: whose child it is."""
+        """The fields that a row lacks: its parent."""
         return {}
 
 
 class Repositories(Table):
-    """Pattern: a list with pages, read in full each time; or one row by its name. acme/* is all that acme lists."""
+    """Pattern: a list with pages, read in full each time; or one row by its name. acme/* means all that acme lists."""
 
     name = "repositories"
     primary_key = ("id",)
@@ -56,11 +56,11 @@ class Repositories(Table):
 
 
 class Changes(CursorStream, Table):
-    """Pattern: a cursor, newest first, one slice per parent; and an ETag of what was read of it.
+    """Pattern: a cursor, newest first, one slice per parent, and the ETag of its last read.
 
     state = {"read": {"acme/website": ["2024-03-01T00:00:00Z", "2024-03-06T08:00:00Z"]},
              "etags": {"acme/website": {"2024-03-06T08:00:00Z": '"9f86d081884c7d65"'}}}
-                                        since then: an ETag is one of an address with its query
+                                        since then: an ETag belongs to an address with its query
     """
 
     def __init__(self, api: IssueTrackerApi, repositories: Iterable[Any]) -> None:
@@ -89,12 +89,12 @@ class Changes(CursorStream, Table):
 
     def checkpoint(self, state: State, window: Window, written: Written) -> None:
         super().checkpoint(state, window, written)
-        if written.note:  # the list had one page, which is written
+        if written.note:  # the list had only one page, now written
             state["etags"][window.parent] = {window.since: written.note}
 
 
 class Issues(Changes):
-    """What somebody wants changed. What was deleted comes as a row that says so, and is kept."""
+    """Requested changes. A deleted issue comes as a row with a mark, and is kept."""
 
     name = "issues"
     primary_key = ("id",)
@@ -115,7 +115,7 @@ def path_of_issue(row: Row) -> str:
 
 
 class Comments(Table):
-    """What was written below the issues that have changed since the start date. Pattern: children of children."""
+    """The comments on issues that have changed since the start date. Pattern: children of children."""
 
     name = "comments"
     primary_key = ("id",)

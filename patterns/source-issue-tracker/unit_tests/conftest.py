@@ -1,4 +1,4 @@
-"""What the tests of the connector share: the API as the network shows it, its streams, a clock that never waits."""
+"""What the connector's tests share: a mock of the API, its streams, a clock that never waits."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ CONFIG = {"access_token": "sandbox-token", "repositories": ["acme/*", "jo/settin
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that were slept: none really pass, but the clocks go on by them."""
+    """The seconds of every sleep: no sleep takes time, but the clocks advance."""
     waits: list[float] = []
     monkeypatch.setattr(time, "sleep", waits.append)
     for name in ("time", "monotonic"):
@@ -35,7 +35,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def api(waits: list[float]) -> Iterator[SandboxApi]:
-    """The sandbox behind the API's address, without a socket: tests change its data, and fail its next responses."""
+    """The sandbox at the API's address, without a socket: tests change its data and make its next responses fail."""
     sandbox = SandboxApi()
     sandbox.url = URL
 
@@ -54,7 +54,7 @@ def api(waits: list[float]) -> Iterator[SandboxApi]:
 
 @pytest.fixture
 def streams(api: SandboxApi) -> Callable[..., dict[str, Any]]:
-    """A function: words of the config -> the streams, new, by name."""
+    """A function: config options -> new streams, by name."""
 
     def streams(**config: Any) -> dict[str, Any]:
         made = SourceIssueTracker().streams(logging.getLogger("airbyte"), {**CONFIG, **config})
@@ -65,5 +65,5 @@ def streams(api: SandboxApi) -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture
 def stream(streams: Callable[..., dict[str, Any]]) -> Callable[..., Any]:
-    """A function: the name of a stream, and words of the config -> that stream, new."""
+    """A function: the name of a stream, and config options -> a new stream."""
     return lambda name, **config: streams(**config)[name]

@@ -1,4 +1,4 @@
-"""The connector as a whole: what a config must be, what check answers, and what discover shows."""
+"""Tests the connector as a whole: which configs are valid, what check answers, and what discover shows."""
 
 import logging
 
@@ -42,7 +42,7 @@ SCHEMA = SourceIssueTracker().specification["connectionSpecification"]
     ],
 )
 def test_what_is_wrong_is_named(field, value):
-    with pytest.raises(ConfigError, match=f"^{field}[.:]") as error:
+    with pytest.raises(ConfigError, match=f"^{field}[.: ]") as error:
         validated({**CONFIG, field: value}, SCHEMA)
     assert field != "access_token" or not value or value not in error.value.message
 
@@ -60,7 +60,7 @@ def test_a_check_proves_the_token_by_one_request_that_has_it_in_a_header(api):
     assert api.headers[0]["authorization"] == "Bearer sandbox-token"
 
 
-def test_a_blank_behind_the_token_and_the_address_does_no_harm(api):
+def test_a_blank_after_the_token_and_the_address_does_no_harm(api):
     pasted = {"access_token": "sandbox-token\n", "api_url": "https://api.issue-tracker.example\n"}
     SourceIssueTracker().check(LOGGER, validated({**CONFIG, **pasted}, SCHEMA))
     assert len(api.requests) == 1
@@ -82,5 +82,5 @@ def test_a_check_answers_at_once_while_the_api_is_out_of_order(code, api, waits)
     assert (len(api.requests), waits) == (1, [])
 
 
-def test_several_requests_may_be_under_way():
+def test_several_requests_can_run_at_once():
     assert SourceIssueTracker().workers(CONFIG) > 1

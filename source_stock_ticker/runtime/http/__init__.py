@@ -1,1 +1,1 @@
-"""How an API is asked: one client with retries, deadlines and a rate limit, and the loop over pages."""
+"""Calls an API: one client with retries, deadlines and a rate limit, and the loop over pages."""

@@ -1,6 +1,6 @@
-"""Who asks: puts credentials into a request. Each is a callable as `requests` has them, from request to request.
+"""Adds credentials to requests. Each function returns an auth callable of `requests`: it takes and returns a request.
 
-A token that is made at run time: oauth2.py.
+For tokens that are created at run time see oauth2.py.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def in_header(name: str, value: str) -> Authenticate:
     """A key in a header: X-Api-Key: value."""
 
     def authenticate(request: PreparedRequest) -> PreparedRequest:
-        request.headers[name] = value.strip()  # people paste a newline along
+        request.headers[name] = value.strip()  # people paste a newline with it
         return request
 
     return authenticate
@@ -32,12 +32,12 @@ def bearer(token: str) -> Authenticate:
 
 
 def basic(user: str, password: str) -> Authenticate:
-    """User and password by HTTP Basic."""
+    """User name and password by HTTP Basic."""
     return HTTPBasicAuth(user.encode(), password.encode())
 
 
 def in_parameter(name: str, value: str) -> Authenticate:
-    """A key in the address: ?name=value. Only where the API takes no header: addresses land in the logs of servers."""
+    """A key in the URL: ?name=value. Use it only if the API accepts no header: servers log URLs."""
 
     def authenticate(request: PreparedRequest) -> PreparedRequest:
         request.prepare_url(request.url, {name: value.strip()})

@@ -1,7 +1,7 @@
 """Sends requests with timeouts, retries and a rate limit.
 
-Knows `requests` and nothing of any API: what a response means, its caller says (meaning.py). How often and after how
-long a request is tried again stands in retries.py.
+It knows `requests` but no API: the caller says what a response means (meaning.py). retries.py says how often and when
+a request is retried.
 """
 
 import logging
@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 import requests
 import urllib3
 
-from ..errors import CredentialsError, TransientError, UnexpectedResponse, start_of
+from ..errors import CredentialsError, TransientError, UnexpectedResponse, counted, start_of
 from . import retries
 from .auth import Authenticate
 from .deadline import READ_TIMEOUT, DeadlineAdapter
@@ -28,15 +28,15 @@ from .request import Request
 from .response import Response
 
 CONNECT_TIMEOUT = 10.0  # seconds
-ONE_TRY_TIMEOUT = 15.0  # for a whole response if there is only one try: someone waits, and a check may ask three times
-# The first request takes longer to arrive (TCP, TLS) than the next: 60 s apart here could be 59.8 s over there.
+ONE_TRY_TIMEOUT = 15.0  # for a whole response without retries: someone waits, and a check makes up to three requests
+# The first request takes longer to arrive (TCP, TLS) than the next: 60 s apart here can be 59.8 s at the server.
 MARGIN = 1.01
 
 
 class Limits(NamedTuple):
-    """max_wait: seconds, for a rate limit or between two tries. response_timeout: seconds, for a whole response.
+    """max_wait: seconds, for a rate limit or between two attempts. response_timeout: seconds, for a whole response.
 
-    max_body: bytes, unpacked; the largest usual response has about 6 MB. What goes into a file has no limit.
+    max_body: bytes, decompressed; the largest usual response has about 6 MB. A body written to a file has no limit.
     """
 
     max_wait: float = 300.0
@@ -45,11 +45,11 @@ class Limits(NamedTuple):
 
 
 class HttpClient:
-    """Asks one host. Threads may share it: each has its own connections, all have one rate limit.
+    """Sends requests to one host. Threads can share it: each has its own connections, all share one rate limit.
 
-    authenticate: puts the credentials into a request, see auth.py. tries: how often a request is sent in all; with 1, a
-    rate limit is not waited for either. meaning: what a response means, see meaning.py. redirects: how many are
-    followed; only those of a GET, and to the same scheme, host and port, so that no other host gets the credentials.
+    authenticate: adds the credentials to a request, see auth.py. tries: the maximum number of attempts; with 1, the
+    client does not wait for a rate limit either. meaning: what a response means, see meaning.py. redirects: how many
+    to follow; only for GET and to the same scheme, host and port, so no other host gets the credentials.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class HttpClient:
         requests_per_minute: float | None = None,
         tries: int = retries.TRIES,
         meaning: Callable[[Response], Meaning] = usual_meaning,
-        limits: Limits = Limits(),  # noqa: B008 - it cannot change
+        limits: Limits = Limits(),  # noqa: B008 - it is immutable
         redirects: int = 0,
         clock: Clock = time,
     ) -> None:
@@ -69,7 +69,7 @@ class HttpClient:
         self._of_this_thread = threading.local()
         self._failed_in_a_row = 0
         self.rate_limit = RateLimit((requests_per_minute or 0) / MARGIN, clock)
-        # None: the connector has no such option.
+        # None: the connector does not have this option.
         self._advice = "" if requests_per_minute is None else ", or set requests_per_minute to what your plan allows"
 
     def get(self, url: str) -> Response:
@@ -77,13 +77,13 @@ class HttpClient:
         return self.send(Request(url))
 
     def send(self, request: Request, into: IO[bytes] | None = None) -> Response:
-        """The first response to the request that is good. Raises what any other one means.
+        """The first good response to the request. Raises what any other response means.
 
-        into: a file for the body of a 2xx, in the place of memory. Raises TransientError when all tries failed,
-        CredentialsError at once for what only the user can fix (certificates, the proxy), UnexpectedResponse for a
-        redirect or an endless body.
+        into: a file for the body of a 2xx, instead of memory. Raises TransientError when all attempts failed,
+        CredentialsError at once for what only the user can fix (certificates, the proxy), and UnexpectedResponse for
+        a redirect or an endless body.
         """
-        self._connections(request.url)  # says at once, without a turn, what is wrong with a proxy
+        self._connections(request.url)  # reports a wrong proxy at once, before waiting for a turn
         tries = 1 if self._failed_in_a_row >= retries.MAX_FAILED_IN_A_ROW else self._tries
         failed = throttled = 0
         while True:
@@ -97,8 +97,8 @@ class HttpClient:
                 continue
             failed += 1
             if failed >= tries or (found.was_sent and not request.may_be_repeated):
-                times = "once" if failed == 1 else f"{failed} times"
-                text = f"{_host(request.url)} did not serve us, tried {times}: {found.why}."
+                attempts = counted(failed, "attempt")
+                text = f"No usable response from {_host(request.url)} after {attempts}: {found.why}."
                 raise self._given_up(text, found.detail)
             wait = retries.seconds_before_next_try(failed, found.seconds, self._limits.max_wait)
             seconds = max(wait, self.rate_limit.interval)
@@ -130,9 +130,9 @@ class HttpClient:
         try:
             return self._meaning(response)
         except UnexpectedResponse:
-            pass  # its body makes no sense: if its status does, whoever parses it says so, and it is fetched again
+            pass  # the body is invalid: if the status is good, the parser reports that, and the page is fetched again
         except (LookupError, TypeError, ValueError) as error:
-            self._logger.warning("%s: its meaning cannot be told (%r).", response.path, error)
+            self._logger.warning("%s: the connector cannot interpret the response (%r).", response.path, error)
         return usual_meaning(response)
 
     def _hold(self, asked: float | None, give_up: bool) -> None:
@@ -140,8 +140,8 @@ class HttpClient:
         if asked is not None:
             wait = min(max(asked, retries.FIRST_WAIT), retries.MAX_ASKED)
         if give_up or wait > self._limits.max_wait:
-            so_long = "a minute" if asked is None else f"{min(asked, retries.MAX_ASKED):.0f} s, as it asks for,"
-            raise self._given_up(f"The API's rate limit is reached. Wait {so_long} and try again{self._advice}.")
+            duration = "a minute" if asked is None else f"{min(asked, retries.MAX_ASKED):.0f} s, as the API asks,"
+            raise self._given_up(f"The API's rate limit is reached. Wait {duration} and try again{self._advice}.")
         self._logger.warning("The API's rate limit is reached: waiting %.0f s.", wait)
         self.rate_limit.hold(wait)
 
@@ -150,7 +150,7 @@ class HttpClient:
         return TransientError(text, detail)
 
     def _ask(self, request: Request, into: IO[bytes] | None) -> tuple[Response, requests.PreparedRequest]:
-        """The response and what was sent for it, redirects followed."""
+        """The response and the request that was sent for it, after following redirects."""
         url = request.address
         for left in range(self._redirects, -1, -1):
             sent = self._prepared(request, url)
@@ -158,8 +158,8 @@ class HttpClient:
             answer = adapter.send(sent, stream=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), **route)
             with answer:
                 if answer.status_code < 200:
-                    # Only 101 gets here (see deadline.py): the server no longer speaks HTTP. Unread, it is closed.
-                    raise requests.ConnectionError(f"HTTP {answer.status_code}, and then no answer")
+                    # Only 101 gets here (see deadline.py): the server no longer speaks HTTP. Close it unread.
+                    raise requests.ConnectionError(f"HTTP {answer.status_code}, and then no response")
                 if answer.is_redirect:
                     url = self._redirected(answer, request, url, left)
                     continue
@@ -167,14 +167,14 @@ class HttpClient:
                 response = Response(answer.status_code, body, request.path, answer.headers, request)
             size = len(body) if into is None else len(body) + into.tell()
             if into is not None:
-                into.seek(0)  # to be read from its start
+                into.seek(0)  # the caller reads it from the start
             self._logger.debug("%s %s", request.method, url, extra={"status": response.status, "bytes": size})
             break
         return response, sent
 
     def _prepared(self, request: Request, url: str) -> requests.PreparedRequest:
-        # Without a requests.Session: that one looks where a redirect leads and reads its body for that, and puts the
-        # password of a ~/.netrc in the place of our key.
+        # Without a requests.Session, which reads the body of a redirect to find where it leads, and replaces our key
+        # with a password from ~/.netrc.
         prepared = requests.PreparedRequest()
         headers = {**self._headers, **{name: value for name, value in request.headers.items() if value is not None}}
         prepared.prepare(
@@ -183,22 +183,22 @@ class HttpClient:
         return prepared
 
     def _redirected(self, answer: requests.Response, request: Request, url: str, left: int) -> str:
-        """Where a redirect leads. Raises UnexpectedResponse if it is not to be followed."""
+        """Where a redirect leads. Raises UnexpectedResponse if it must not be followed."""
         location = answer.headers["Location"]
-        with suppress(ValueError):  # no address
+        with suppress(ValueError):  # not a URL
             target = urljoin(url, location)
             if left and request.method == "GET" and _host(target) == _host(url):
                 return target
-        # Following it would send the key to wherever the response says.
+        # Following it could send the key to any host.
         raise UnexpectedResponse(
             f"{_host(url)} redirects to another address; set api_url to the API's own address.",
             f"HTTP {answer.status_code} to {start_of(location)}",
         )
 
     def _connections(self, url: str) -> tuple[DeadlineAdapter, dict[str, Any]]:
-        """This thread's connections, and how the environment wants the host to be reached.
+        """This thread's connections, and how to reach the host according to the environment.
 
-        requests does not promise that threads may share connections.
+        requests does not promise that threads can share connections.
         """
         mine = self._of_this_thread
         if not hasattr(mine, "adapter"):
@@ -208,18 +208,18 @@ class HttpClient:
 
 
 def _body(answer: requests.Response, into: IO[bytes] | None, max_body: int) -> bytearray:
-    """The whole body, unpacked; empty if it went into the file. Raises UnexpectedResponse if there is no end to it."""
-    body = bytearray()  # grows in place: parts put together at the end would take the memory twice
+    """The whole body, decompressed; empty if it went into the file. Raises UnexpectedResponse if it is too large."""
+    body = bytearray()  # grows in place: joining parts at the end would take twice the memory
     if into is not None:
         into.seek(0)
-        into.truncate()  # of what an earlier try has left
-    # read1 gives what is there: of a body that packs 100 MB into 100 KB no more is unpacked than we take.
+        into.truncate()  # remove what an earlier attempt left
+    # read1 returns what is there: of a body that compresses 100 MB into 100 KB, only what we take is decompressed.
     while part := answer.raw.read1(1 << 20, decode_content=True):
         if into is not None and answer.ok:
             try:
                 into.write(part)
             except OSError as error:
-                raise TransientError(f"The response cannot be put into a file ({error.strerror}).") from None
+                raise TransientError(f"The response cannot be written to a file ({error.strerror}).") from None
             continue
         body += part
         if len(body) > max_body:
@@ -228,5 +228,5 @@ def _body(answer: requests.Response, into: IO[bytes] | None, max_body: int) -> b
 
 
 def _host(url: str) -> str:
-    """Scheme and host of an address: all of it that a message needs."""
+    """Scheme and host of a URL: all that a message needs."""
     return "/".join(url.split("?")[0].split("/", 3)[:3])

@@ -1,8 +1,8 @@
-"""Reads past informational responses, and puts an end to a response that never ends.
+"""Skips informational responses, and stops responses that never end.
 
-Theory of operation. The timeouts of requests are for one wait each: a server that drips its headers, or a packed
-body, byte by byte never exceeds them. So connections read here through `_UntilDeadline`, which before each read
-sets the socket's timeout to what is left of the time for the whole response.
+Theory of operation. Each timeout of requests limits a single wait: a server that sends its headers or a compressed
+body byte by byte never exceeds it. So connections read through `_UntilDeadline`, which sets the socket's timeout
+before each read to the time left for the whole response.
 """
 
 import http.client
@@ -15,11 +15,11 @@ from typing import Any
 from requests.adapters import HTTPAdapter
 
 READ_TIMEOUT = 30.0  # seconds for the next byte
-MAX_INFORMATIONAL = 100  # responses before the real one
+MAX_INFORMATIONAL = 100  # responses before the final one
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """Sends requests whose whole response, from its first byte to its last, takes `seconds` at most."""
+    """Sends requests whose whole response, from the first byte to the last, must arrive within `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -39,16 +39,16 @@ class _Response(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_UntilDeadline(self.fp, connection, time.monotonic() + seconds))
 
     def _read_status(self) -> tuple[str, int, str]:
-        """The status line of the real response; http.client itself reads past 100 alone (RFC 9110, 15.2).
+        """The status line of the final response; http.client itself skips only 100 (RFC 9110, 15.2).
 
-        101 is real: what comes after it is no HTTP.
+        101 is final: what follows it is not HTTP.
         """
         for _ in range(MAX_INFORMATIONAL):
             version, status, reason = super()._read_status()  # type: ignore[misc]
             if status >= 200 or status == http.HTTPStatus.SWITCHING_PROTOCOLS:
                 return version, status, reason
             http.client.parse_headers(self.fp)
-        raise http.client.HTTPException("informational responses without end")
+        raise http.client.HTTPException("endless informational responses")
 
 
 class _UntilDeadline(io.RawIOBase):

@@ -1,6 +1,6 @@
 """Reads from the environment how to reach a host: HTTPS_PROXY, ALL_PROXY, NO_PROXY and CA_VARIABLES.
 
-Checks the variables before anything is sent. Errors name the variable, never its value: that may hold a password.
+It checks the variables before it sends anything. Errors name the variable, never its value: it can hold a password.
 """
 
 import os
@@ -14,15 +14,15 @@ from urllib3.util import parse_url
 
 from ..errors import CredentialsError
 
-# The first that is set names a file or folder of certificate authorities to trust in the place of the usual ones.
+# The first one that is set names a file or folder of certificate authorities to trust instead of the usual ones.
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 def route_to(url: str) -> dict[str, Any]:
-    """The `proxies` and `verify` arguments with which requests should reach a URL. Raises CredentialsError."""
+    """The `proxies` and `verify` arguments of requests for a URL. Raises CredentialsError."""
     if not url.lower().startswith("https:"):
-        return {"proxies": {}, "verify": True}  # Without TLS a proxy would read the key.
-    proxies = get_environ_proxies(url)  # without a proxy if NO_PROXY names the host
+        return {"proxies": {}, "verify": True}  # Without TLS, a proxy could read the key.
+    proxies = get_environ_proxies(url)  # no proxy if NO_PROXY names the host
     if address := select_proxy(url, proxies):
         _judge_proxy("HTTPS_PROXY" if "https" in proxies else "ALL_PROXY", address)
     return {"proxies": proxies, "verify": _authorities()}
@@ -31,12 +31,12 @@ def route_to(url: str) -> dict[str, Any]:
 def _judge_proxy(variable: str, address: str) -> None:
     if address.lower().startswith("socks"):
         raise CredentialsError(
-            f"{variable} names a SOCKS proxy, which is not supported; name an HTTP proxy (http://...)."
+            f"{variable} names a SOCKS proxy, which is not supported; use an HTTP proxy (http://...)."
         )
     if not _is_proxy(address):
         raise CredentialsError(
             f"{variable} is not the address of a proxy; write it as http://host:port or "
-            "http://user:password@host:port, where @ : / ? # % in a password are %40 %3A %2F %3F %23 %25."
+            "http://user:password@host:port. In a password, write @ : / ? # % as %40 %3A %2F %3F %23 %25."
         )
 
 
@@ -47,7 +47,7 @@ def _is_proxy(address: str) -> bool:
         (host or "").encode("idna")  # as it is looked up
     except ValueError:
         return False
-    # A password with / ? or # in it puts the host into what follows.
+    # An unescaped / ? or # in a password moves the host into a later part.
     return scheme in (None, "http", "https") and bool(host) and path in (None, "/") and not (query or fragment)
 
 
@@ -62,8 +62,8 @@ def _authorities() -> str | bool:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(name)
     except ssl.SSLError as error:
         raise CredentialsError(
-            f"{variable} names a file that holds no certificates, or broken ones; "
-            "they must be in PEM form (-----BEGIN CERTIFICATE-----).",
+            f"{variable} names a file without valid certificates; "
+            "they must be in PEM format (-----BEGIN CERTIFICATE-----).",
             str(error),
         ) from None
     except OSError as error:

@@ -1,15 +1,15 @@
-"""What a response means. A connector says so in one function, from a Response to a Meaning:
+"""Defines what a response means. A connector decides it in one function, from a Response to a Meaning:
 
-    None            good: who asked gets the response
-    Wait            the API's rate limit: nobody asks until it is over, then the request is sent again
+    None            good: the caller gets the response
+    Wait            the API's rate limit: all threads wait, then the request is sent again
     Again           the server failed: the request is sent again after a while
-    an exception    is raised; errors.py says what each does to a stream
+    an exception    is raised; errors.py says what each one does to a stream
 
 def meaning(response: Response) -> Meaning:
     if response.status == 403 and response.headers.get("X-RateLimit-Remaining") == "0":
         return Wait.until(response.headers.get("X-RateLimit-Reset"), response)
     if response.status == 401:
-        return CredentialsError("api_key: the API does not know this key.")
+        return CredentialsError("api_key: the API does not accept this key.")
     return usual_meaning(response)
 """
 
@@ -22,19 +22,19 @@ from ..errors import UnexpectedResponse, start_of
 from . import retries
 from .response import Response
 
-A_DAY = 86_400.0  # seconds; by so much no clock is wrong
+A_DAY = 86_400.0  # seconds; no clock is wrong by more
 
 
 class Wait(NamedTuple):
-    """seconds: how long; None: as long as Retry-After says, else a minute."""
+    """seconds: how long; None: as long as Retry-After says, otherwise a minute."""
 
     seconds: float | None = None
 
     @classmethod
     def until(cls, moment: str | float | None, response: Response) -> "Wait":
-        """Wait until a moment (seconds since 1970) on the clock of the API, whose response says what time it is there.
+        """Wait until a moment (seconds since 1970) on the API's clock, which the response's Date header shows.
 
-        If it is missing or no number: as long as Retry-After says, else a minute.
+        If the moment is missing or not a number: as long as Retry-After says, otherwise a minute.
         """
         try:
             until = float(moment)  # type: ignore[arg-type]
@@ -48,9 +48,9 @@ class Wait(NamedTuple):
 
 
 class Again(NamedTuple):
-    """why: the end of a sentence that names the host. seconds: at least so long; None: as Retry-After says, if it does.
+    """why: the end of a sentence that names the host. seconds: the minimum wait; None: as Retry-After says, if set.
 
-    was_sent: False if the request surely did not arrive, so that any may be repeated.
+    was_sent: False if the request certainly did not arrive, so any request can be repeated.
     """
 
     why: str
@@ -63,7 +63,7 @@ Meaning = Wait | Again | Exception | None
 
 
 def usual_meaning(response: Response) -> Meaning:
-    """By HTTP's own rules: 429 is a rate limit, 408 and 5xx are failures, any other 4xx is an error."""
+    """By the rules of HTTP: 429 is a rate limit, 408 and 5xx are failures, any other 4xx is an error."""
     if response.status == 429:
         return Wait()
     if response.status == 408 or response.status >= 500:

@@ -1,4 +1,4 @@
-"""OAuth 2 (RFC 6749): an access token that is made at run time, and refresh tokens that rotate."""
+"""Handles OAuth 2 (RFC 6749): access tokens created at run time, and refresh tokens that rotate."""
 
 import logging
 import math
@@ -18,13 +18,13 @@ from .meaning import Meaning, usual_meaning
 from .request import Request
 from .response import Response
 
-EARLY = 60.0  # seconds before its end a token is replaced: the API's clock may be ahead, and a request takes time
+EARLY = 60.0  # seconds before it expires, replace a token: the API's clock may be ahead, and a request takes time
 
 
 class Token(msgspec.Struct):
-    """What the token's address answers (section 5.1). expires_in: seconds.
+    """The response of the token URL (section 5.1). expires_in: seconds.
 
-    Any, for an odd value must not lose the others: the old refresh token may be spent by then.
+    The fields are Any: one invalid value must not lose the others, because the old refresh token may be used up.
     """
 
     access_token: Any = None
@@ -33,20 +33,20 @@ class Token(msgspec.Struct):
 
 
 class Refusal(msgspec.Struct):
-    """What it answers otherwise (section 5.2)."""
+    """The error response of the token URL (section 5.2)."""
 
     error: str
     error_description: str | None = None
 
 
 class OAuth2:
-    """Puts an access token into requests, and replaces it before it ends or once it is refused. Threads may share it.
+    """Adds an access token to requests, and replaces it before it expires or after a refusal. Threads can share it.
 
-    form: what `url` is sent: {"grant_type": "client_credentials", "client_id": ..}, or "refresh_token" and that.
-    hide: gets every token before it is used, so that none is ever written.
-    save: gets each new refresh token before anything else happens: with most APIs the old one is spent by then, and a
-    process that is killed must not lose it.
-    authenticate, tries: of the requests to `url`; some APIs want id and secret by `basic`.
+    form: the body sent to `url`, like {"grant_type": "client_credentials", "client_id": .., "client_secret": ..}.
+    hide: receives every token before it is used, so none is ever written.
+    save: receives each new refresh token before anything else happens: with most APIs the old one is no longer valid,
+    and a process that is killed must not lose the new one.
+    authenticate, tries: for the requests to `url`; some APIs expect id and secret by `basic`.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class OAuth2:
         self._url, self._form, self._hide, self._save = url, dict(form), hide, save
         self._client = HttpClient(authenticate, logger, tries=tries, meaning=_meaning)
         self._lock = threading.Lock()  # one thread gets the token, the others wait for it
-        self._token, self._ends = "", 0.0  # the token, and when it is to be replaced, on the monotonic clock
+        self._token, self._ends = "", 0.0  # the token, and when to replace it, on the monotonic clock
         self._failed: ConnectorError | None = None
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
@@ -73,7 +73,7 @@ class OAuth2:
         return request
 
     def renew(self, refused: PreparedRequest) -> None:
-        """The API did not accept the token in that request: get another one, if no thread has done so since."""
+        """The API rejected the token in that request: get a new one, unless another thread has already done so."""
         with self._lock:
             if refused.headers["Authorization"] == f"Bearer {self._token}":
                 self._ends = 0.0
@@ -81,14 +81,14 @@ class OAuth2:
     def _get_token(self) -> None:
         if self._failed is not None:
             raise self._failed
-        # Nobody knows what became of a refresh token whose response is lost; to send it again may end the connection.
+        # If the response is lost, the refresh token may be used up; sending it again can revoke the access.
         request = Request(self._url, method="POST", form=self._form, repeatable="refresh_token" not in self._form)
         try:
             token = self._client.send(request).json_as(Token)
         except ConnectorError as error:
-            error.detail = ""  # it may quote the answer, with tokens that nobody has hidden yet
+            error.detail = ""  # it can quote the response, with tokens that are not hidden yet
             if isinstance(error, CredentialsError) or not request.may_be_repeated:
-                self._failed = error  # a refresh token is not spent twice
+                self._failed = error  # never send a refresh token twice
             raise
         for secret in filter(_is_token, (token.access_token, token.refresh_token)):
             self._hide(secret)
@@ -104,12 +104,12 @@ class OAuth2:
 
 
 def _is_token(value: Any) -> bool:
-    """Whether it can stand in a header."""
+    """Whether the value can be sent in a header."""
     return isinstance(value, str) and re.fullmatch("[!-~]+", value) is not None
 
 
 def _seconds(lifetime: Any) -> float:
-    """How long a token holds. Where the API does not say so: until it is refused."""
+    """How long a token is valid. If the API does not say: until it is rejected."""
     try:
         return float(lifetime) if float(lifetime) > 0 else math.inf
     except (TypeError, ValueError, OverflowError):
@@ -123,4 +123,4 @@ def _meaning(response: Response) -> Meaning:
     if refusal.error == "invalid_grant":
         return CredentialsError("The API no longer accepts the refresh token; sign in again to get a new one.")
     said = refusal.error_description or refusal.error
-    return CredentialsError(f'The API gives no token for these credentials; check them. It says: "{said}"')
+    return CredentialsError(f'The API gives no token for these credentials; check them. The API says: "{said}"')

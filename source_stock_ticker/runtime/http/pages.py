@@ -1,6 +1,6 @@
-"""What comes after a page: the token of the next one, as the usual kinds of APIs say it. None: it was the last.
+"""Finds the token of the next page, for the usual kinds of APIs. None: it was the last page.
 
-A cursor that is missing on the last page needs no help: body.get("next"), response.headers.get("X-Next-Page").
+A cursor that is missing on the last page needs no function: body.get("next"), response.headers.get("X-Next-Page").
 """
 
 import re
@@ -15,9 +15,9 @@ LINK = re.compile(r"<([^>]*)>((?:\s*" + re.sub(r"\((?!\?)", "(?:", PARAMETER) + 
 
 
 def next_number(response: Response, rows: int, size: int, parameter: str = "page") -> str | None:
-    """The number of the page after one of `rows` rows; `size` is that of a full one. The first page is number 1.
+    """The number of the page after one with `rows` rows; `size`: rows on a full page. The first page is number 1.
 
-    Rows that are added or taken out while the pages are read move the others: sort them so that this does no harm.
+    Rows added or deleted during the read shift the others: sort the rows in an order where this does no harm.
     """
     sent = response.request.sent(parameter)
     return str((1 if sent is None else int(sent)) + 1) if rows >= size else None
@@ -26,29 +26,29 @@ def next_number(response: Response, rows: int, size: int, parameter: str = "page
 def next_offset(
     response: Response, rows: int, size: int = 1, parameter: str = "offset", total: int | None = None
 ) -> str | None:
-    """The offset behind a page. total: rows in all, if the API says so; else size: rows on a full page. An
-    empty page before the total is refused.
+    """The offset after a page. total: all rows, if the API gives the number; otherwise size: rows on a full page. An
+    empty page before the total is rejected.
     """
     offset = int(response.request.sent(parameter) or 0) + rows
     if total is not None and rows == 0 and offset < total:
-        raise UnexpectedResponse(f"The API says that it has {total} rows, and sent none after {offset}.")
+        raise UnexpectedResponse(f"The API reports {total} rows, but sent none after {offset}.")
     more = rows >= size if total is None else rows > 0 and offset < total
     return str(offset) if more else None
 
 
 def next_cursor(more: bool, cursor: str | None) -> str | None:
-    """The cursor, if there is more. Raises UnexpectedResponse if there is more and no cursor: rows would be missing."""
+    """The cursor, if there are more pages. Raises UnexpectedResponse if it is missing: rows would be lost."""
     if more and not cursor:
-        raise UnexpectedResponse("The API says that there are more pages, and not where.")
+        raise UnexpectedResponse("The API reports more pages, but no cursor for them.")
     return cursor if more else None
 
 
 def next_link(response: Response, base: str) -> str | None:
-    """The `own_path` of what a Link header names as next (RFC 8288): <https://api.example.com/a?page=2>; rel="next"."""
+    """The `own_path` of the next page in a Link header (RFC 8288): <https://api.example.com/a?page=2>; rel="next"."""
     header = response.headers.get("Link", "")
     links = LINK.findall(header)
     if header.strip() and not links:
-        raise UnexpectedResponse("The API sent a Link header that names no link.", start_of(header))
+        raise UnexpectedResponse("The API sent a Link header without a link.", start_of(header))
     for target, parameters in links:
         relations = [
             quoted or bare for name, quoted, bare in re.findall(PARAMETER, parameters) if name.lower() == "rel"
@@ -59,9 +59,9 @@ def next_link(response: Response, base: str) -> str | None:
 
 
 def own_path(url: str, base: str, hosts: Iterable[str] = ()) -> str:
-    """Path and query of a link, to be put behind `base`: no link leads the credentials to another host.
+    """Path and query of a link, to be appended to `base`: no link sends the credentials to another host.
 
-    hosts: other names under which the API's links may name it. Raises UnexpectedResponse.
+    hosts: other host names in the API's links. Raises UnexpectedResponse.
     """
     ours = urlsplit(base)
     try:
@@ -69,7 +69,7 @@ def own_path(url: str, base: str, hosts: Iterable[str] = ()) -> str:
         if parts.hostname not in {ours.hostname, *hosts}:
             raise ValueError
     except (AttributeError, TypeError, ValueError):
-        raise UnexpectedResponse("A link of the API leads to another host.", start_of(str(url))) from None
-    # A proxy's link holds the path that our own address begins with; the API's does not.
+        raise UnexpectedResponse("A link from the API leads to another host.", start_of(str(url))) from None
+    # A proxy's link contains the path that our own address begins with; the API's does not.
     path = parts.path.removeprefix(ours.path) if parts.hostname == ours.hostname else parts.path
     return f"{path}?{parts.query}" if parts.query else path

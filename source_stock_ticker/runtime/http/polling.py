@@ -1,4 +1,4 @@
-"""Waits for what the API makes meanwhile: a report, an export."""
+"""Waits for something that the API prepares: a report, an export."""
 
 import time
 from collections.abc import Callable
@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 def poll(ask: Callable[[], T | None], what: str, every: float = 5.0, at_most: float = 1800.0, clock: Clock = time) -> T:
-    """What `ask` gives as soon as it is not None: the thing is ready. Asked every so many seconds.
+    """The first result of `ask` that is not None: the thing is ready. Calls `ask` every `every` seconds.
 
-    Raises TransientError if it is not ready after `at_most` seconds, and whatever `ask` raises.
+    Raises TransientError if it is not ready after `at_most` seconds, and anything `ask` raises.
     """
     end = clock.monotonic() + at_most
     while (ready := ask()) is None:

@@ -1,4 +1,4 @@
-"""Spaces requests so that a plan of N requests a minute is never exceeded, over all threads together."""
+"""Spaces requests so that all threads together never exceed N requests per minute."""
 
 import threading
 import time
@@ -6,16 +6,16 @@ from typing import NamedTuple, Protocol
 
 
 class Clock(Protocol):
-    """What of the `time` module we use; tests hand in one that does not really sleep."""
+    """The part of the `time` module that we use; tests pass one that does not really sleep."""
 
     def monotonic(self) -> float: ...
     def sleep(self, seconds: float, /) -> None: ...
 
 
 class RequestStats(NamedTuple):
-    """How the requests go, for whoever watches a sync.
+    """The progress of the requests.
 
-    requests: sent so far. seconds_to_wait: until the rate limit lets the next one go. interval: seconds between two.
+    requests: sent so far. seconds_to_wait: until the rate limit allows the next one. interval: seconds between two.
     """
 
     requests: int = 0
@@ -24,21 +24,21 @@ class RequestStats(NamedTuple):
 
 
 class RateLimit:
-    """Gives out turns, 60 / requests_per_minute seconds apart; 0 = no limit of our own.
+    """Gives out turns, 60 / requests_per_minute seconds apart; 0 = no limit.
 
-    What the API itself says (429, Retry-After) comes in by `hold` and holds back every thread.
+    `hold` applies what the API itself says (429, Retry-After) to all threads.
     """
 
     def __init__(self, requests_per_minute: float, clock: Clock = time) -> None:
         self.interval = 60 / requests_per_minute if requests_per_minute else 0.0  # seconds
         self._clock = clock
         self._lock = threading.Lock()
-        self._next = self._held = 0.0  # on the clock: when the next turn is free; until when the API wants silence
-        self._turns: list[float] = []  # of the threads that wait now
-        self.given = 0  # turns, so far
+        self._next = self._held = 0.0  # on the clock: when the next turn is free; until when the API allows none
+        self._turns: list[float] = []  # of the threads that are waiting
+        self.given = 0  # turns so far
 
     def wait(self) -> None:
-        """Return when the caller may send one request."""
+        """Return when the caller can send one request."""
         while True:
             with self._lock:
                 now = self._clock.monotonic()
@@ -49,20 +49,20 @@ class RateLimit:
                 self._clock.sleep(turn - now)
             with self._lock:
                 self._turns.remove(turn)
-                if self._held <= turn:  # else a hold came in while we slept: take a turn behind it
+                if self._held <= turn:  # otherwise a hold came while we slept: take a later turn
                     self.given += 1
                     return
 
     def hold(self, seconds: float) -> None:
-        """Let no request go for so long from now on."""
+        """Allow no request for this many seconds from now."""
         with self._lock:
             self._held = max(self._held, self._clock.monotonic() + seconds)
 
     def seconds_to_wait(self) -> float:
-        """How long until one of the waiting threads may go on; 0 if none waits."""
+        """How long until one of the waiting threads can continue; 0 if none waits."""
         with self._lock:
             return max(0.0, min(self._turns) - self._clock.monotonic()) if self._turns else 0.0
 
     def stats(self) -> RequestStats:
-        """How the requests go."""
+        """The progress of the requests."""
         return RequestStats(self.given, self.seconds_to_wait(), self.interval)

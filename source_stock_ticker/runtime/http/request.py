@@ -1,19 +1,18 @@
-"""An HTTP request, as a value."""
+"""Describes an HTTP request as a value."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-REPEATABLE = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}  # to send one twice does what to send it once does (RFC 9110)
+REPEATABLE = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}  # sending one twice has the same effect as once (RFC 9110)
 
 
 class Request(NamedTuple):
-    """What an API is asked.
+    """One request to an API.
 
-    query: parameters of the address; a list is repeated (a=1&a=2), True is true. Of them and of the headers those that
-    are None are left out. json, form: the body, at most one of them. repeatable: whether it may be sent again if nobody
-    knows what became of it; None: as its method says. A POST that only searches is repeatable; one that makes something
-    is not.
+    query: the URL's parameters; a list is repeated (a=1&a=2), True becomes true. Parameters and headers that are None
+    are left out. json, form: the body, at most one of them. repeatable: whether it can be sent again if its outcome is
+    unknown; None: depends on the method. A POST that only searches is repeatable; one that creates something is not.
     """
 
     url: str
@@ -34,7 +33,7 @@ class Request(NamedTuple):
 
     @property
     def path(self) -> str:
-        """What messages call it: the URL without host and query."""
+        """Its name in messages: the URL without host and query."""
         return "/" + self.url.split("?")[0].split("/", 3)[-1]
 
     @property
@@ -42,6 +41,6 @@ class Request(NamedTuple):
         return self.method in REPEATABLE if self.repeatable is None else self.repeatable
 
     def sent(self, parameter: str) -> Any:
-        """The value with which a parameter was sent, in the query or in the body; None if it was not."""
+        """The value of a parameter, in the query or in the body; None if it was not sent."""
         body = self.json if isinstance(self.json, Mapping) else self.form or {}
         return self.query.get(parameter, body.get(parameter))

@@ -1,1 +1,1 @@
-"""How a process behaves: its output and signals, its secrets and logs, its threads and memory."""
+"""Controls the process: its output and signals, its secrets and logs, its threads and memory."""

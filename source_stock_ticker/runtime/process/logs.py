@@ -1,7 +1,7 @@
-"""Turns what is logged into LOG messages, so that logging works as everywhere in Python.
+"""Turns log records into LOG messages, so standard Python logging works.
 
 logger.info("Reading %s.", name)
-logger.debug("Got a page.", extra={"rows": 120})      shown with --debug, its fields behind the text
+logger.debug("Got a page.", extra={"rows": 120})      shown with --debug, with its fields after the text
 """
 
 import json
@@ -35,8 +35,8 @@ def start_logging(output: Output, debug: bool) -> logging.Logger:
     logger = logging.getLogger("airbyte")
     logger.setLevel(logging.DEBUG if debug or os.environ.get("LOG_LEVEL", "").lower() == "debug" else logging.INFO)
     root = logging.getLogger()
-    root.handlers = [_LogMessages(output)]  # libraries' warnings become LOG messages too
+    root.handlers = [_LogMessages(output)]  # warnings of libraries become LOG messages too
     root.setLevel(logging.WARNING)
     logging.captureWarnings(True)
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns, with a stack, of a header that it cannot read
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs a stack trace for an unreadable header
     return logger

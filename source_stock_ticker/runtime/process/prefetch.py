@@ -1,22 +1,21 @@
-"""Reads slices ahead of the writing: several at once, and yet in order. The only room with threads.
+"""Prefetches slices: reads several at once, and returns them in order. The only module that starts threads.
 
-Theory of operation. Workers take one slice after the other, and each fills a buffer with its slice's pages. The
-reader empties the buffers in the order of the slices.
+Theory of operation. Workers take one slice after another, and each fills a buffer with its slice's pages. The reader
+empties the buffers in the order of the slices.
 
     slices -> worker -> SliceBuffer ─┐
     slices -> worker -> SliceBuffer ─┼─> pages, in the order of the slices -> reader
     slices -> worker -> SliceBuffer ─┘
 
-Three bounds keep memory flat however many slices there are and however long they get: at most two slices a worker are
-begun, and at most MAX_WAITING_PAGES of one slice and MAX_WAITING_BYTES of all slices wait. Only the slice that the
-reader is at may exceed them, by one page: all the others wait for its end. Beside them each worker holds one response.
+Three limits keep memory constant for any number and size of slices: at most two slices per worker are begun, and at
+most MAX_WAITING_PAGES of one slice and MAX_WAITING_BYTES of all slices wait. Only the slice that the reader is
+emptying can exceed them, by one page, because all others wait for it. In addition, each worker holds one response.
 
-One worker at a time holds the parse lock, in which a response is decoded and its rows are encoded, which takes up
-to 60 MB for 50,000 rows; the others wait for the network meanwhile. More at once would gain nothing: Python runs one
-thread at a time.
+Only the worker with the parse lock decodes a response and encodes its rows, which takes up to 60 MB for 50,000 rows;
+meanwhile the others wait for the network. Parallel parsing would gain nothing: Python runs one thread at a time.
 
-A container may let only some of the threads start. Then those that run do the work of all; if none starts, the reader
-does a worker's steps itself, one whenever it has no page to give.
+A container may allow only some of the threads. Then those do all the work; if none starts, the reader itself runs a
+worker's steps, one whenever it has no page to return.
 """
 
 import threading
@@ -30,7 +29,7 @@ from ..errors import without_stack
 
 MAX_WAITING_PAGES = 8  # of a slice that may wait to be taken
 MAX_WAITING_BYTES = 2 * 1024 * 1024  # of all slices that may wait to be taken
-TICK = 1.0  # seconds after which a reader that waits is told that nothing has arrived yet
+TICK = 1.0  # seconds after which a waiting reader learns that nothing has arrived yet
 
 ParseLock = Callable[[], AbstractContextManager[None]]
 S = TypeVar("S")
@@ -38,24 +37,24 @@ P = TypeVar("P", bound=Sized)  # a page; len() is its size in bytes
 
 
 class SliceBuffer(Generic[S, P]):
-    """One slice, and what has been read of it and not yet been taken."""
+    """One slice, and its pages that have been read but not yet taken."""
 
     def __init__(self, stream_slice: S, group: object) -> None:
         self.slice, self.group = stream_slice, group
         self.pages: deque[P] = deque()
-        self.ended = False  # nothing more will come: all is read, or it failed, or the reader left it
+        self.ended = False  # nothing more will come: it is complete, it failed, or the reader dropped it
         self.error: Exception | None = None
 
 
 class Prefetcher(Generic[S, P]):
-    """Runs `work` over `slices` in threads, `workers` at most. Iterate it once, inside its `with`:
+    """Runs `work` over `slices` in at most `workers` threads. Iterate over it once, inside its `with`:
 
         (slice, page)     the next page, in the order of the slices
-        (slice, error)    the end of a slice that failed; with None as slice, `slices` itself did
-        (None, None)      nothing has arrived yet; again after a TICK
+        (slice, error)    the end of a slice that failed; if slice is None, `slices` itself failed
+        (None, None)      nothing has arrived yet; repeated after a TICK
 
-    work(slice, parse_lock) yields the slice's pages. Whatever takes memory and the processor it does inside
-    `with parse_lock():`. group(slice) says which slices are left out together, see `leave_out`.
+    work(slice, parse_lock) yields the slice's pages. It does what needs much memory and CPU inside
+    `with parse_lock():`. group(slice) says which slices are skipped together, see `leave_out`.
     """
 
     def __init__(
@@ -66,20 +65,20 @@ class Prefetcher(Generic[S, P]):
         workers: int,
     ) -> None:
         self._slices, self._work, self._group, self._workers = slices, work, group, workers
-        self._buffers: deque[SliceBuffer[S, P]] = deque()  # begun, and not yet left by the reader
-        self._waiting_bytes = self._last_page = 0  # bytes; the next page is taken to be as large as the last
+        self._buffers: deque[SliceBuffer[S, P]] = deque()  # begun, and not yet dropped by the reader
+        self._waiting_bytes = self._last_page = 0  # bytes; we assume that the next page is as large as the last
         self._no_more_slices = False
         self._slices_error: Exception | None = None
         self._left_out: list[object] = []  # groups
-        self._parsing = False  # some worker holds the parse lock
+        self._parsing = False  # a worker holds the parse lock
         self._taking_a_slice = threading.Lock()
         self._changed = threading.Condition()
-        self._own_steps: Iterator[None] | None = self._steps()  # those of the reader, if no thread can be started
+        self._own_steps: Iterator[None] | None = self._steps()  # for the reader, if no thread can start
 
     def __enter__(self) -> "Prefetcher[S, P]":
         with suppress(RuntimeError):  # can't start new thread
             for _ in range(self._workers):
-                # A daemon: a process that is told to stop does not wait for a response from the network.
+                # A daemon: a process that must stop does not wait for a response from the network.
                 threading.Thread(target=self._run, daemon=True).start()
                 self._own_steps = None
         return self
@@ -100,7 +99,7 @@ class Prefetcher(Generic[S, P]):
                 stream_slice, page = self._next()
             nothing_yet = page is None
             yield stream_slice, page
-            del page  # large, and while the next one is waited for nobody here needs it
+            del page  # it is large, and not needed while we wait for the next one
             if nothing_yet and self._own_steps is not None:
                 next(self._own_steps, None)
             elif nothing_yet:
@@ -110,7 +109,7 @@ class Prefetcher(Generic[S, P]):
             yield None, self._slices_error
 
     def leave_out(self, stream_slice: S) -> None:
-        """Give no more of this slice, and nothing of the slices behind it that are in the same group."""
+        """Drop the rest of this slice, and all later slices of its group."""
         group = self._group(stream_slice)
         with self._changed:
             self._left_out.append(group)
@@ -150,7 +149,7 @@ class Prefetcher(Generic[S, P]):
             pass
 
     def _steps(self) -> Iterator[None]:
-        """All that a worker does. A step ends with a page, or with a slice."""
+        """A worker's job. A step ends with a page or a slice."""
         while (buffer := self._next_buffer()) is not None:
             try:
                 for page in self._work(buffer.slice, partial(self._parse_lock, buffer)):
@@ -161,7 +160,7 @@ class Prefetcher(Generic[S, P]):
                         self._last_page = len(page)
                         self._waiting_bytes += self._last_page
                         self._changed.notify_all()
-                    del page  # large, and while the next one is made nobody here needs it
+                    del page  # it is large, and not needed while the next one is made
                     yield
             except Exception as error:
                 buffer.error = without_stack(error)
@@ -171,14 +170,14 @@ class Prefetcher(Generic[S, P]):
             yield
 
     def _next_buffer(self) -> SliceBuffer[S, P] | None:
-        """A buffer for the next slice, or None if there is none left to begin."""
+        """A buffer for the next slice, or None if no slice is left."""
         with self._taking_a_slice:
             while True:
                 with self._changed:
                     self._changed.wait_for(lambda: self._no_more_slices or len(self._buffers) < 2 * self._workers)
                 buffer = None if self._no_more_slices else self._begin_slice()
                 with self._changed:
-                    if buffer is None or self._no_more_slices:  # the reader may have left meanwhile
+                    if buffer is None or self._no_more_slices:  # the reader may have finished meanwhile
                         self._no_more_slices = True
                         self._changed.notify_all()
                         return None
@@ -189,7 +188,7 @@ class Prefetcher(Generic[S, P]):
     def _begin_slice(self) -> SliceBuffer[S, P] | None:
         try:
             return next((SliceBuffer[S, P](s, self._group(s)) for s in self._slices), None)
-        except Exception as error:  # what to read next cannot be told
+        except Exception as error:  # the next slice is unknown
             self._slices_error = without_stack(error)
             return None
 

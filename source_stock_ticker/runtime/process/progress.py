@@ -1,6 +1,6 @@
-"""Shows a person at a terminal how a read goes on: one line on stderr, written over and over; above it what goes wrong.
+"""Shows the progress of a read at a terminal: one line on stderr that is updated, with warnings and errors above it.
 
-Only where a person sees it and no program reads it: stderr a terminal, stdout a file or a pipe.
+It appears only where a person sees it: stderr is a terminal, and stdout is a file or a pipe.
 """
 
 import json
@@ -12,43 +12,43 @@ from ..forecast import NOTHING
 from ..http.rate_limit import RequestStats
 
 INTERVAL = 0.2  # seconds between updates of the line
-CLEAR = "\r\x1b[K"  # to the start of the line, and what is there wiped out
-PROBLEMS = {"WARN": "warning", "ERROR": "error", "FATAL": "error"}  # levels of a LOG, as a person calls them
-MAY_TELL = (b'{"type":"LOG"', b'{"type":"TRACE"', b'{"type":"CONNECTION_STATUS"')  # how the lines of problems begin
+CLEAR = "\r\x1b[K"  # go to the start of the line and erase it
+PROBLEMS = {"WARN": "warning", "ERROR": "error", "FATAL": "error"}  # names of LOG levels for people
+PROBLEM_STARTS = (b'{"type":"LOG"', b'{"type":"TRACE"', b'{"type":"CONNECTION_STATUS"')  # lines that can be problems
 
 
 class Terminal:
     """stderr, if a person watches it."""
 
-    _line = ""  # the one that is written over
+    _line = ""  # the current progress line
 
     @property
     def is_watched(self) -> bool:
         return os.isatty(2) and not os.isatty(1)
 
     def show(self, line: str) -> None:
-        """Write this over the line that stands there."""
+        """Replace the progress line."""
         if self.is_watched:
-            width = os.get_terminal_size(2).columns  # 0: it does not know; a longer line could not be wiped out
+            width = os.get_terminal_size(2).columns  # 0: unknown; a longer line could not be erased
             self._line = line[: width - 1] if width else line
             os.write(2, f"{CLEAR}{self._line}".encode(errors="replace"))
 
     def say(self, text: str) -> None:
-        """Leave a line behind, above the one that is written over."""
+        """Print a line above the progress line."""
         if self.is_watched:
-            # What the API worded must not move the cursor.
+            # Text from the API must not move the cursor.
             printable = "".join(character if character.isprintable() else " " for character in text)
             os.write(2, f"{CLEAR}{printable}\n{self._line}".encode(errors="replace"))
 
     def end(self) -> None:
-        """Leave the line that is written over behind."""
+        """Keep the progress line, and start a new one below it."""
         if self._line:
             self._line = ""
             os.write(2, b"\n")
 
-    def tell_of(self, message: bytes) -> None:
-        """Say what a message for the platform says went wrong. It has passed the secret filter."""
-        if not (message.startswith(MAY_TELL) and self.is_watched):
+    def report(self, message: bytes) -> None:
+        """Print the warning or error in a message for the platform. The message has passed the secret filter."""
+        if not (message.startswith(PROBLEM_STARTS) and self.is_watched):
             return
         match json.loads(message):
             case {"log": {"level": level, "message": text}} if level in PROBLEMS:
@@ -63,7 +63,7 @@ TERMINAL = Terminal()
 
 
 class Progress:
-    """The line of one stream. made_before: requests that the streams before it have made."""
+    """The progress line of one stream. made_before: the number of requests of earlier streams."""
 
     def __init__(self, stream: str, made_before: int) -> None:
         self.forecast = NOTHING  # until more is known
@@ -71,7 +71,7 @@ class Progress:
         self._shown = float("-inf")
 
     def show(self, rows: int, stats: RequestStats) -> None:
-        """Rows written so far, and how the requests go."""
+        """Show the number of rows written so far, and the progress of the requests."""
         if time.monotonic() - self._shown >= INTERVAL:
             self._shown = time.monotonic()
             made, total = stats.requests - self._made_before, self.forecast.requests
@@ -84,7 +84,7 @@ class Progress:
             TERMINAL.show(text)
 
     def end(self, rows: int, stats: RequestStats) -> None:
-        """Leave a last line behind."""
+        """Show the final line."""
         requests = counted(stats.requests - self._made_before, "request")
         TERMINAL.show(f"{self._stream}: {counted(rows, 'row')}, {requests}")
         TERMINAL.end()

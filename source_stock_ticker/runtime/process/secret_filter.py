@@ -1,11 +1,11 @@
-"""Takes secrets out of whatever is about to be written, in every spelling they can have.
+"""Removes secrets from everything that is written, in every spelling they can have.
 
-One `SecretFilter` stands in front of stdout (output.py), so no other module has to remember it.
+One `SecretFilter` guards stdout (output.py), so no other module needs to think of it.
 
-Theory of operation. A secret leaks in the spelling of whoever words the message: as it is, or escaped for a URL, JSON,
-HTML, Python or base64. All spellings are worked out once. A line is searched for them as it is about to be
-written. A line without any passes untouched; the quickest proof is a character of the secret that the line lacks. Only
-a line that holds one is decoded, filtered string by string, and encoded again.
+Theory of operation. A message can contain a secret as it is, or escaped for a URL, JSON, HTML, Python or base64. All
+spellings are computed once, and each line is searched for them before it is written. A line without any passes
+unchanged; the quickest proof is a character of the secret that the line lacks. Only a line that contains one is
+decoded, filtered string by string, and encoded again.
 """
 
 import base64
@@ -18,17 +18,17 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 STARS = "****"
-# Only what people or the API worded is masked: the protocol's own words must stay what they are.
+# Only text from people or the API is masked: the protocol's own words must not change.
 TEXT, DATA = {"message", "internal_message", "stack_trace"}, {"data", "stream_state"}
-# A shorter secret is taken out of texts but not out of data: there it would be found in real values.
+# A shorter secret is masked in text but not in data, where it would match real values.
 MIN_LENGTH_IN_DATA = 8
 OF_PHP, OF_GO = {ord("/"): "\\/"}, {ord(char): f"\\u{ord(char):04x}" for char in "&<>"}
 URL_SAFE = {ord("+"): "-", ord("/"): "_"}  # of base64
-OF_PAGES = {ord(char): f"&#{ord(char)};" for char in "+\"'"}  # beside &amp; &lt; &gt;
+OF_PAGES = {ord(char): f"&#{ord(char)};" for char in "+\"'"}  # besides &amp; &lt; &gt;
 
 
 class SecretFilter:
-    """Masks the given secrets. With none it leaves everything as it is."""
+    """Masks the given secrets. Without any, it changes nothing."""
 
     def __init__(self, secrets: Iterable[object] = ()) -> None:
         plain = {text for secret in secrets for text in (str(secret), str(secret).strip()) if text.strip()}
@@ -37,8 +37,8 @@ class SecretFilter:
         self._lines_to_look_at = {False: _as_written(self._in_text), True: _as_written(self._in_data)}
 
     def lines(self, lines: bytes, data: bool = False) -> bytes:
-        """Protocol lines with **** for each secret in their texts and data; `data` says that they are RECORDs."""
-        # Looking for the characters first takes a twentieth of the time of looking for whole spellings.
+        """Protocol lines with **** for each secret in their text and data; data: whether they are RECORDs."""
+        # Searching for the characters first takes a twentieth of the time of searching for whole spellings.
         if not any(
             all(character in lines for character in characters) and spelling in lines
             for spelling, characters in self._lines_to_look_at[data]
@@ -47,7 +47,7 @@ class SecretFilter:
         try:
             messages = [self._masked(json.loads(line), ()) for line in lines.splitlines()]
             return b"".join(json.dumps(message, separators=(",", ":")).encode() + b"\n" for message in messages)
-        except RecursionError:  # too deep to be decoded, so as a whole
+        except RecursionError:  # too deep to decode, so mask the raw line
             for spelling, _ in self._lines_to_look_at[data]:
                 lines = lines.replace(spelling, STARS.encode())
             return lines
@@ -68,12 +68,12 @@ class SecretFilter:
 
 
 def _spellings(secrets: set[str]) -> list[str]:
-    """Every spelling of every secret, the longest first: none is cut up."""
+    """Every spelling of every secret, the longest first, so none is masked in parts."""
     found = {spelling for secret in secrets for spelling in _spellings_of(secret)}
     return sorted(found, key=len, reverse=True)
 
 
-@cache  # with each token that is made at run time all are looked up again
+@cache  # each new token at run time looks up all spellings again
 def _spellings_of(secret: str) -> set[str]:
     raw = secret.encode("utf-8", "surrogatepass")
     in_python = {secret, repr(secret)[1:-1], repr(raw)[2:-1], secret.replace("'", "\\'")}
@@ -82,14 +82,14 @@ def _spellings_of(secret: str) -> set[str]:
 
 def _in_urls(raw: bytes) -> set[str]:
     found = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
-    found |= {quote(text, safe="") for text in found}  # an address inside another one
+    found |= {quote(text, safe="") for text in found}  # a URL inside another one
     found |= {re.sub("%..", lambda code: code[0].lower(), text) for text in found}
     return found | {"".join(f"%{byte:02x}" for byte in raw), "".join(f"%{byte:02X}" for byte in raw)}
 
 
 def _in_json(secret: str) -> set[str]:
     found = {json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
-    # Some writers of JSON (PHP's, Go's) escape more than they must.
+    # Some JSON writers (PHP, Go) escape more than necessary.
     found |= {text.translate(more) for text in found for more in (OF_PHP, OF_GO)}
     return found | {json.dumps(text)[1:-1] for text in found}  # JSON inside JSON
 
@@ -102,7 +102,7 @@ def _in_html(secret: str) -> set[str]:
 def _in_base64(raw: bytes) -> Iterator[str]:
     whole = base64.b64encode(raw).decode().rstrip("=")
     yield from (whole, whole.translate(URL_SAFE))
-    # In a longer text its base64 begins elsewhere, and its ends depend on the neighbours.
+    # Inside a longer text, its base64 starts at another offset, and both ends depend on the surrounding bytes.
     for before in range(3):
         first, length = before + 1 if before else 0, before + len(raw)
         inside = base64.b64encode(b"x" * before + raw).decode()[first : length // 3 * 4 + length % 3]
@@ -111,6 +111,6 @@ def _in_base64(raw: bytes) -> Iterator[str]:
 
 
 def _as_written(spellings: Iterable[str]) -> list[tuple[bytes, set[int]]]:
-    """How the spellings look inside a JSON line, escaped to ASCII (json) or not (msgspec), each with its characters."""
+    """The spellings inside a JSON line, escaped to ASCII (json) or not (msgspec), each with its characters."""
     escaped = {json.dumps(s, ensure_ascii=ascii_only)[1:-1] for s in spellings for ascii_only in (True, False)}
     return [(text, set(text)) for text in sorted(text.encode("utf-8", "surrogatepass") for text in escaped)]

@@ -1,16 +1,16 @@
-"""Ends the process in good order on SIGTERM and Ctrl-C (SIGINT).
+"""Ends the process cleanly on SIGTERM and Ctrl-C (SIGINT).
 
-Theory of operation. Python runs a signal's handler in the main thread, between any two steps of it. A handler that
-raises would raise wherever Python happens to be: while a C extension is imported that is a crash (7 of 199 processes
-that were told to stop in their first 0.35 s). So this one raises nothing. It ends the process on the spot, or, if the
-main thread is in a critical section (a line half written), leaves a note, and the end of the section does it:
+Theory of operation. Python runs a signal handler in the main thread, between any two steps. A handler that raises does
+so wherever Python happens to be: during the import of a C extension that is a crash (7 of 199 processes stopped in
+their first 0.35 s). So this handler raises nothing. It ends the process at once or, if the main thread is in a
+critical section (a half-written line), sets a flag, and the end of the section ends the process:
 
     running  --signal-->  last words, then die
     critical --signal-->  stopped_by is set  --end of section-->  last words, then die
 
-The last words may hang on a reader that does not read, so an alarm kills the process after MAX_LAST_WORDS. It dies by
-the signal itself, as if nobody had caught it: a shell, docker and Airbyte see 143 and 130. (PyAirbyte, which stops a
-command by SIGTERM, takes an exit code of 143 for a crash.)
+The last words can block if nobody reads them, so an alarm kills the process after MAX_LAST_WORDS. It dies from the
+signal itself, as if nothing had caught it: a shell, docker and Airbyte see 143 and 130. (PyAirbyte, which stops a
+command with SIGTERM, treats an exit code of 143 as a crash.)
 """
 
 import os
@@ -24,7 +24,7 @@ STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopSignals:
-    """SIGTERM and SIGINT, once `listen` was called. last_words: called with the signal's name before the end."""
+    """Handles SIGTERM and SIGINT after `listen`. last_words: called with the signal's name before the end."""
 
     def __init__(self, last_words: Callable[[str], None]) -> None:
         self._last_words = last_words
@@ -32,13 +32,13 @@ class StopSignals:
         self._critical = False
 
     def listen(self) -> None:
-        """Call it in the main thread, when all that `last_words` needs is imported."""
+        """Call it in the main thread, after everything that `last_words` needs is imported."""
         for number in STOPPING:
             signal.signal(number, self._on_signal)
 
     @contextmanager
     def held_back(self) -> Iterator[None]:
-        """A critical section of the main thread: a signal that comes inside takes effect at its end."""
+        """A critical section of the main thread: a signal inside it takes effect at its end."""
         self._critical = True
         try:
             yield

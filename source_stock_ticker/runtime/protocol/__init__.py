@@ -1,1 +1,1 @@
-"""What Airbyte's lines and files look like: messages out; spec, config, catalog and state in."""
+"""Reads and writes Airbyte's lines and files: messages out; spec, config, catalog and state in."""

@@ -5,15 +5,15 @@ from typing import Any, NamedTuple
 from ..errors import ConfigError
 
 DISCOVERED = (
-    "catalog: this is the output of discover, which lists what the source has. A configured catalog says what to read, "
+    "catalog: this is the output of discover, which lists all streams. A configured catalog selects what to read, "
     'and how: {"streams": [{"stream": {"name": ..}, "sync_mode": ..}, ..]}, as in sample_files/.'
 )
 
 
 class ConfiguredStream(NamedTuple):
-    """One stream of the configured catalog; whatever else the catalog says is the destination's matter.
+    """One stream of the configured catalog; the catalog's other fields are for the destination.
 
-    sync_id: the platform's number of the job, the same in each of its attempts; None on older platforms.
+    sync_id: the platform's number of the job, the same in all its attempts; None on older platforms.
     """
 
     name: str
@@ -23,7 +23,7 @@ class ConfiguredStream(NamedTuple):
 
 
 def configured_streams(catalog: Any) -> list[ConfiguredStream]:
-    """The streams of a catalog file's content, in its order. Raises ConfigError that says what is wrong with it."""
+    """The streams of a catalog file's content, in its order. Raises a ConfigError that says what is wrong."""
     if isinstance(catalog, dict) and catalog.get("type") == "CATALOG":
         raise ConfigError(DISCOVERED)
     entries = catalog.get("streams") if isinstance(catalog, dict) else None
@@ -44,9 +44,9 @@ def _configured(entry: Any, place: int) -> ConfiguredStream:
         raise ConfigError(f'catalog: streams[{place}] needs a "stream" with a "name".')
     namespace, mode = stream.get("namespace") or None, entry.get("sync_mode")
     if not isinstance(namespace, str | None):
-        raise ConfigError(f"catalog: the namespace of {name} must be text.")
+        raise ConfigError(f"catalog: the namespace of {name} must be a string.")
     if mode not in ("full_refresh", "incremental"):
         raise ConfigError(f"catalog: the sync_mode of {name} must be full_refresh or incremental.")
     sync_id = entry.get("sync_id")
-    # The platform writes it, not the user: what is no number counts as none.
+    # The platform writes it, not the user, so anything but a number counts as none.
     return ConfiguredStream(name, namespace, mode == "incremental", sync_id if type(sync_id) is int else None)

@@ -1,7 +1,7 @@
 """Checks the user's config against the spec.
 
-jsonschema judges. Its first complaint becomes one sentence that names the field and says what to
-change, and never shows the value of a secret.
+jsonschema validates it. The first error becomes one sentence that names the field, says what to
+change, and never shows a secret.
 """
 
 import json
@@ -16,12 +16,12 @@ from ..errors import ConfigError, start_of
 
 Config = dict[str, Any]
 Schema = Mapping[str, Any]
-SHORTEST_OPTION = 3  # letters; a shorter key is too vague to be a misspelt option
-VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Z][A-Z0-9_]*")  # not looked for in lists: some shares are called $SPX
-NOT_FILLED_IN = """{}: this is the name of a variable, and nothing puts its value in here. Write the value into the \
-file, mount the file as a secret, or fill it in on the way (envsubst < config.json), into stdin (--config -)."""
+SHORTEST_OPTION = 3  # letters; a shorter key is too vague to count as a misspelled option
+VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Z][A-Z0-9_]*")  # not searched for in lists, which can contain $SPX
+NOT_FILLED_IN = """{}: this is the name of a variable, and the connector does not fill in variables. Write the value \
+into the file, mount it as a secret, or pipe the filled-in config (envsubst < config.json) to stdin (--config -)."""
 KINDS = {
-    "string": "a text",
+    "string": "a string",
     "integer": "a whole number",
     "boolean": "true or false",
     "array": "a list",
@@ -30,15 +30,15 @@ KINDS = {
 
 
 def validated(config: Any, schema: Schema) -> Config:
-    """The config without the optional fields left blank (the form sends "" for them). Raises ConfigError.
+    """The config without blank optional fields (the form sends "" for them). Raises ConfigError.
 
-    Refuses a misspelt option too: to ignore it would read something that the user did not ask for.
+    It also rejects a misspelled option: ignoring it would read something the user did not ask for.
     """
     if not isinstance(config, dict):
-        raise ConfigError("config: the file must hold a JSON object, like those in sample_files/.")
+        raise ConfigError("config: the file must contain a JSON object, like those in sample_files/.")
     filled = _filled(config, schema)
-    if misspelt := _misspelt(filled, schema):
-        raise ConfigError("config: there is no option {}; did you mean {}?".format(*misspelt))
+    if misspelled := _misspelled(filled, schema):
+        raise ConfigError("config: there is no option {}; did you mean {}?".format(*misspelled))
     place = {name: place for place, name in enumerate(schema.get("properties", {}))}
     complaints = sorted(
         Draft7Validator(schema, format_checker=FormatChecker(["date"])).iter_errors(filled),
@@ -50,7 +50,7 @@ def validated(config: Any, schema: Schema) -> Config:
 
 
 def _filled(config: Config, schema: Schema) -> Config:
-    """The config without what is left blank, in its objects too; a required field may be "", but not null."""
+    """The config without blank values, also in nested objects; a required field can be "", but not null."""
     required, filled = schema.get("required", []), dict[str, Any]()
     for name, value in config.items():
         parts = _of(schema, name)
@@ -66,14 +66,14 @@ def _filled(config: Config, schema: Schema) -> Config:
 
 
 def _variants(schema: Schema) -> Iterator[Schema]:
-    """The schema and, if it is a choice, what may be chosen."""
+    """The schema and, if it is a choice, its variants."""
     yield schema
     for variant in (*schema.get("oneOf", ()), *schema.get("anyOf", ()), *schema.get("allOf", ())):
         yield from _variants(variant)
 
 
 def _of(schema: Schema, name: Any) -> list[Schema]:
-    """What a schema says of a field of an object or an item of a list: more than one thing if it is a choice."""
+    """The schemas of a field of an object or an item of a list: several if the schema is a choice."""
     kinds = ("items", "additionalProperties")
     found = (
         variant.get("properties", {}).get(name) or next(filter(None, map(variant.get, kinds)), None)
@@ -83,7 +83,7 @@ def _of(schema: Schema, name: Any) -> list[Schema]:
 
 
 def _meant(error: Any) -> Any:
-    """The complaint itself; of a choice that of the variant that is meant, which is the one whose constants fit."""
+    """The error itself; for a choice, the error of the intended variant, whose constants match."""
     while error.validator in ("oneOf", "anyOf"):
         variants: dict[int, list[Any]] = {}
         for inner in error.context:
@@ -95,10 +95,10 @@ def _meant(error: Any) -> Any:
     return error
 
 
-def _misspelt(config: Config, schema: Schema) -> tuple[str, str] | None:
-    """A key of the config that is no option but looks like one that is not given or empty, and that option.
+def _misspelled(config: Config, schema: Schema) -> tuple[str, str] | None:
+    """An unknown key of the config that resembles a missing or empty option, and that option.
 
-    Other unknown keys are left alone: the platform adds some (they begin with "_"), older versions left some behind.
+    Other unknown keys are ignored: the platform adds some (they begin with "_"), and older versions left some behind.
     """
     options = {name.lower(): name for name in schema.get("properties", {})}
     for key in config:
@@ -116,19 +116,21 @@ def _sentence(error: Any, schema: Schema) -> str:
     if rule == "required":
         missing = next(name for name in error.validator_value if name not in error.instance)
         said = error.schema.get("properties", {}).get(missing, {})
-        described = said.get("description") or said.get("title") or "what the spec asks for."
-        return f"{'.'.join([*path, missing])}: is missing; it is: {described}"
-    shown = "the value" if _holds_secrets(error, schema) else start_of(json.dumps(error.instance, default=str), 40)
-    demand = _demand(rule, error.validator_value, error.schema)
-    return f"{'.'.join(path) or 'config'}: {demand if rule == 'minLength' else f'{shown} {demand}'}."
+        described = said.get("description") or said.get("title") or "The spec requires it."
+        return f"{'.'.join([*path, missing])} is missing. {described}"
+    hidden = rule == "minLength" or _holds_secrets(error, schema)
+    shown = "" if hidden else f"; it is {start_of(json.dumps(error.instance, default=str), 40)}"
+    return f"{'.'.join(path) or 'config'} {_demand(rule, error.validator_value, error.schema)}{shown}."
 
 
 def _demand(rule: str, wanted: Any, schema: Schema) -> str:
-    """What a rule of the spec wants of a value."""
+    """What a rule of the spec requires of a value."""
+    example = "".join(f" (for example {json.dumps(e)})" for e in schema.get("examples", [])[:1])
     match rule:
         case "type":
             kinds = [wanted] if isinstance(wanted, str) else wanted
-            return "must be " + " or ".join(KINDS.get(kind, f"a {kind}") for kind in kinds)
+            demand = "must be " + " or ".join(KINDS.get(kind, f"a {kind}") for kind in kinds)
+            return demand + (example if kinds == ["array"] else "")
         case "enum":
             return f"must be one of {', '.join(map(str, wanted))}"
         case "minLength":
@@ -136,29 +138,28 @@ def _demand(rule: str, wanted: Any, schema: Schema) -> str:
         case "minimum" | "maximum":
             return f"must be {wanted} or {'more' if rule == 'minimum' else 'less'}"
         case "minItems" | "maxItems":
-            return f"must have {wanted} {'or more' if rule == 'minItems' else 'or fewer'} entries"
+            return f"must have at {'least' if rule == 'minItems' else 'most'} {wanted} entries"
         case "pattern" | "format":
             is_day = schema.get("format") == "date"
-            form = "a day, written as YYYY-MM-DD" if is_day else f"written as a text that matches {wanted}"
-            return f"must be {form}" + "".join(f", for example {e}" for e in schema.get("examples", [])[:1])
+            return ("must be a day written as YYYY-MM-DD" if is_day else f"must match {wanted}") + example
         case "oneOf" | "anyOf":
             return _choice(wanted)
-    return f"does not fit the spec ({rule})"
+    return f"must fit the spec's rule {rule}"
 
 
 def _choice(variants: list[Schema]) -> str:
-    """What tells the variants of a oneOf apart, as a demand."""
+    """The constants that distinguish the variants of a oneOf, as a demand."""
     constants: dict[str, list[str]] = {}
     for variant in variants:
         for name, part in variant.get("properties", {}).items():
             if "const" in part:
                 constants.setdefault(name, []).append(str(part["const"]))
-    told = [f"must have {name}: one of {', '.join(values)}" for name, values in constants.items()]
-    return told[0] if told else "does not fit the spec (oneOf)"
+    demands = [f"must set {name} to one of {', '.join(values)}" for name, values in constants.items()]
+    return demands[0] if demands else "must fit the spec's rule oneOf"
 
 
 def _holds_secrets(error: Any, schema: Schema) -> bool:
-    """Whether the value in question is a secret, lies in one or may hold one."""
+    """Whether the value is a secret, part of a secret, or can contain one."""
     schemas = [schema]
     for step in error.absolute_path:
         if any(part.get("airbyte_secret") for part in schemas):

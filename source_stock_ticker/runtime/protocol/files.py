@@ -1,4 +1,4 @@
-"""Reads the files that the user names as --config, --catalog and --state; one of them may be stdin."""
+"""Reads the files given as --config, --catalog and --state; one of them can be stdin."""
 
 import json
 from itertools import chain
@@ -12,7 +12,7 @@ MAX_DEPTH = 100  # lists and objects inside each other
 
 
 def read_text(path: str, what: str) -> str:
-    """The text of a file; `what` names its option in messages. Raises ConfigError."""
+    """The text of a file; `what`: its name in messages. Raises ConfigError."""
     try:
         with open(0, "rb", closefd=False) if path in STDIN else Path(path).open("rb") as file:
             return file.read().decode("utf-8-sig")
@@ -30,7 +30,7 @@ def read_json(path: str, what: str) -> Any:
         raise ConfigError(f"{what}: {shown} is empty.")
     try:
         value = json.loads(text)
-    except ValueError as error:  # says what and where, and shows nothing of the content
+    except ValueError as error:  # its message says what and where, and shows no content
         raise ConfigError(f"{what}: {shown} is not JSON ({error}).") from None
     except RecursionError:
         raise ConfigError(f"{what}: {shown} is nested too deeply.") from None
@@ -40,7 +40,7 @@ def read_json(path: str, what: str) -> Any:
 
 
 def is_deep(value: Any) -> bool:
-    """Whether lists and objects are nested deeper than any real file has them, or than Python can copy."""
+    """Whether lists and objects are nested deeper than in any real file, or than Python can copy."""
     level = [value]
     for _ in range(MAX_DEPTH):
         inner = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, list | dict)]

@@ -1,7 +1,7 @@
-"""Makes the messages of the Airbyte protocol, each as the JSON line that goes to stdout.
+"""Makes the messages of the Airbyte protocol, each as a JSON line for stdout.
 
-A message has one form here: bytes, ready to write, ending in a newline. All functions are pure but for
-the clock. RECORDs, which come by the thousand, are made in records.py. (Shapes: airbyte_protocol.yaml.)
+A message is always bytes, ready to write, ending in a newline. All functions are pure except for the
+clock. RECORDs, which come by the thousand, are made in records.py. (Shapes: airbyte_protocol.yaml.)
 """
 
 import json
@@ -12,13 +12,13 @@ from typing import Any
 
 from ..errors import ConnectorError
 
-RECORD_START = b'{"type":"RECORD"'  # of every RECORD line, and of no other message
-FLUSH = b""  # no message: push out what waits in the buffer; the next message will take a while
-BUG = "Something went wrong inside the connector; please report it with the log."
+RECORD_START = b'{"type":"RECORD"'  # every RECORD line starts with it, and no other message does
+FLUSH = b""  # no message: flush the buffer, because the next message will take a while
+BUG = "The connector has a bug; please report it with the log."
 
 
 def _line(message: Mapping[str, Any]) -> bytes:
-    # ASCII only, so that the line is right in any locale; NaN is not JSON, so it is a bug here.
+    # ASCII only, so the line is right in any locale; NaN is not JSON, so it would be a bug.
     return json.dumps(message, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
@@ -36,14 +36,14 @@ def spec(specification: Mapping[str, Any]) -> bytes:
 
 
 def connection_status(problem: str | None) -> bytes:
-    """CONNECTION_STATUS: SUCCEEDED if `problem` is None, else FAILED with that sentence."""
+    """CONNECTION_STATUS: SUCCEEDED if `problem` is None, otherwise FAILED with that sentence."""
     if problem is None:
         return _line({"type": "CONNECTION_STATUS", "connectionStatus": {"status": "SUCCEEDED"}})
     return _line({"type": "CONNECTION_STATUS", "connectionStatus": {"status": "FAILED", "message": problem}})
 
 
 def catalog(streams: Iterable[Mapping[str, Any]]) -> bytes:
-    """CATALOG of streams, each described as the protocol's AirbyteStream."""
+    """CATALOG of streams, each as the protocol's AirbyteStream."""
     return _line({"type": "CATALOG", "catalog": {"streams": list(streams)}})
 
 
@@ -54,7 +54,7 @@ def log(level: str, text: str, stack_trace: str | None = None) -> bytes:
 
 
 def state(stream: str, stream_state: Mapping[str, Any], record_count: int, namespace: str | None = None) -> bytes:
-    """STATE of one stream. record_count: its records since its previous STATE; the platform counts along."""
+    """STATE of one stream. record_count: its records since its previous STATE; the platform compares the number."""
     body = {
         "type": "STREAM",
         "stream": {"stream_descriptor": _descriptor(stream, namespace), "stream_state": stream_state},
@@ -64,7 +64,7 @@ def state(stream: str, stream_state: Mapping[str, Any], record_count: int, names
 
 
 def new_config(config: Mapping[str, Any]) -> bytes:
-    """CONTROL: from now on this is the connection's config. It holds secrets."""
+    """CONTROL: the connection's new config. It contains secrets."""
     body = {"type": "CONNECTOR_CONFIG", "emitted_at": time.time() * 1000, "connectorConfig": {"config": config}}
     return _line({"type": "CONTROL", "control": body})
 
@@ -72,7 +72,7 @@ def new_config(config: Mapping[str, Any]) -> bytes:
 def stream_status(stream: str, status: str, namespace: str | None = None, quota_reset: float | None = None) -> bytes:
     """TRACE STREAM_STATUS: STARTED, RUNNING, COMPLETE or INCOMPLETE.
 
-    quota_reset (seconds since 1970) says that the stream waits until then for the API's rate limit.
+    quota_reset (seconds since 1970): the stream waits until then for the API's rate limit.
     """
     body: dict[str, Any] = {"stream_descriptor": _descriptor(stream, namespace), "status": status}
     if quota_reset is not None:
@@ -81,12 +81,12 @@ def stream_status(stream: str, status: str, namespace: str | None = None, quota_
 
 
 def estimate(stream: str, rows: int, namespace: str | None = None) -> bytes:
-    """TRACE ESTIMATE: about how many RECORDs of the stream will come in all."""
+    """TRACE ESTIMATE: the approximate total of the stream's RECORDs."""
     return _trace("ESTIMATE", {"estimate": {**_descriptor(stream, namespace), "type": "STREAM", "row_estimate": rows}})
 
 
 def error(error: Exception, stream: str | None = None, namespace: str | None = None) -> bytes:
-    """TRACE ERROR for any exception; one that is not a ConnectorError is a bug, and only developers see its stack."""
+    """TRACE ERROR for any exception; any but a ConnectorError is a bug, whose stack trace only developers see."""
     if isinstance(error, ConnectorError):
         body: dict[str, Any] = {"message": error.message, "failure_type": error.failure_type}
         if error.detail:

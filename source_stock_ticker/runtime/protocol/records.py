@@ -1,8 +1,8 @@
 """Encodes rows as RECORD lines, many at a time.
 
-Theory of operation. All rows go through one call of msgspec's `encode_lines`, which puts a newline behind
-each; then one `replace` puts what stands around a row in the protocol in the place of every newline. This is
-safe: a newline never stands raw inside JSON. It costs 0.6 us a row, a call for each row twice as much.
+Theory of operation. One call of msgspec's `encode_lines` encodes all rows, with a newline after each; then one
+`replace` turns every newline into the protocol's text around a row. This is safe: JSON never contains a raw
+newline. It costs 0.6 us per row; one call for each row would cost twice as much.
 """
 
 import time
@@ -16,15 +16,15 @@ import msgspec
 from .messages import RECORD_START
 from .row_type import Nulled
 
-REASON = "SOURCE_SERIALIZATION_ERROR"  # the closest that the protocol has: a source cannot say "wrong type"
+REASON = "SOURCE_SERIALIZATION_ERROR"  # the closest reason in the protocol: a source cannot say "wrong type"
 _json = msgspec.json.Encoder()
 
 
 def records(stream: str, rows: Sequence[Any], namespace: str | None = None) -> bytes:
-    """RECORD lines for rows (dicts or msgspec Structs), stamped with the time of this call; b"" if there are none.
+    """RECORD lines for rows (dicts or msgspec Structs), with the time of this call; b"" if there are none.
 
     The record of a Nulled row names the fields that became null. Raises TypeError or ValueError for a value that JSON
-    cannot hold.
+    cannot represent.
     """
     if not rows:
         return b""
@@ -42,7 +42,7 @@ def records(stream: str, rows: Sequence[Any], namespace: str | None = None) -> b
 
 
 def nulled_fields(rows: Sequence[Any]) -> Counter[str]:
-    """The fields that became null because their values did not fit the schema, and in how many rows."""
+    """The fields that became null because their values did not fit the schema, with the number of rows."""
     return Counter(field for row in rows for field in _nulled(row)) if _some_are_nulled(rows) else Counter()
 
 
@@ -55,7 +55,7 @@ def _nulled(row: Any) -> Sequence[str]:
 
 
 def _meta(nulled: Sequence[str]) -> bytes:
-    """What a record says of its changes (protocol: AirbyteRecordMessageMeta)."""
+    """The changes of a record (protocol: AirbyteRecordMessageMeta)."""
     if not nulled:
         return b""
     changes = [{"field": field, "change": "NULLED", "reason": REASON} for field in nulled]

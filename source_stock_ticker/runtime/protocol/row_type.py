@@ -1,18 +1,18 @@
-"""Makes a type out of a JSON Schema, so that msgspec can check rows against it: the schema is the type.
+"""Makes a type from a JSON Schema, so msgspec can check rows against it.
 
     schema                     type              what fits
-    string                     str               any text ..
+    string                     str               any string ..
       of format date           date              .. that is a day: not "", not "2024-02-30"
-      of format date-time      datetime          .. that is a moment (RFC 3339, with or without its offset)
+      of format date-time      datetime          .. that is a moment (RFC 3339, with or without an offset)
     boolean                    bool              true, false
-    integer                    int of 64 bits    5.0 is one too: some JSON writers spell it so
+    integer                    int of 64 bits    5.0 too: some JSON writers spell integers like this
     number                     int or float      keeps its spelling; an integer of more than 64 bits becomes a float
-    array                      list              items of the type that the schema gives them
-    object                     Struct            properties of the types that the schema gives them
+    array                      list              items of the schema's type
+    object                     Struct            properties of the schema's types
     "null" among the types     None              null
     no type (anyOf, $ref)      Any               everything
 
-A property may be absent unless the schema requires it; one that the schema does not have passes.
+A property can be absent unless the schema requires it; an unknown property is accepted.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -35,10 +35,10 @@ FORMATS = {"date": date, "date-time": datetime}
 
 
 class Nulled:
-    """A row of which some values did not fit their schema and became null. nulled: the names of those fields.
+    """A row in which some values did not fit the schema and became null. nulled: the names of those fields.
 
-    Its record names them too, for whoever looks for what was lost (protocol: AirbyteRecordMessageMeta). Rows that are
-    msgspec Structs are Nulled all in a page, or none.
+    Its record names them too (protocol: AirbyteRecordMessageMeta). If the rows are msgspec Structs, either all rows of
+    a page are Nulled or none.
     """
 
     __slots__ = ()
@@ -46,7 +46,7 @@ class Nulled:
 
 
 class NulledRow(dict[str, Any], Nulled):
-    """A Nulled dict. Change it in place: a copy ({**row}) forgets which fields were nulled."""
+    """A Nulled dict. Change it in place: a copy ({**row}) loses the names of the nulled fields."""
 
     def __init__(self, row: Mapping[str, Any], nulled: Sequence[str]) -> None:
         super().__init__(row)
@@ -54,7 +54,7 @@ class NulledRow(dict[str, Any], Nulled):
 
 
 class RowType:
-    """What the rows of a schema look like. keys: fields that may be neither absent nor nulled."""
+    """The type of a schema's rows. keys: fields that must be neither absent nor null."""
 
     def __init__(self, schema: Schema, keys: Collection[str] = ()) -> None:
         self._schema, self._fields = schema, schema["properties"]
@@ -65,12 +65,12 @@ class RowType:
         self._nesting = [name for name, field in self._fields.items() if may_nest(field)]
 
     def row(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields of an item that the schema has. Raises ValidationError.
+        """The fields of an item that are in the schema. Raises ValidationError.
 
-        A value that does not fit becomes null where the schema allows null, even if only something inside an object or
-        a list is wrong; the row is then a NulledRow.
+        A value that does not fit becomes null where the schema allows null, even if only a part of an object or a list
+        is wrong; the row is then a NulledRow.
         """
-        with suppress(ValidationError):  # nearly every row; what follows takes as long again
+        with suppress(ValidationError):  # nearly every row ends here; the rest takes as long again
             return self._checked(item)
         item = with_usual_numbers(item, self._schema)
         if isinstance(item, dict):
@@ -99,14 +99,14 @@ def _of_kind(kind: str, schema: Schema) -> Any:
         case "object" if "properties" in schema:
             return _struct(schema["properties"], schema.get("required", ()))
         case "array" if isinstance(items := schema.get("items"), dict):
-            return list[type_of(items)]  # type: ignore[misc]  # made while it runs
+            return list[type_of(items)]  # type: ignore[misc]  # made at run time
         case "string":
             return FORMATS.get(schema.get("format", ""), str)
     return TYPES[kind]
 
 
 def _struct(properties: Mapping[str, Schema], required: Iterable[str]) -> Any:
-    names = {f"field_{place}": name for place, name in enumerate(properties)}  # a name may be no identifier
+    names = {f"field_{place}": name for place, name in enumerate(properties)}  # a name need not be an identifier
     fields: list[Any] = []
     for field, name in names.items():
         wanted = type_of(properties[name])
@@ -115,18 +115,18 @@ def _struct(properties: Mapping[str, Schema], required: Iterable[str]) -> Any:
 
 
 def may_be_null(schema: Schema) -> bool:
-    """Whether a schema allows null, as one without a type does."""
+    """Whether a schema allows null; one without a type does."""
     return not (kinds := _kinds(schema)) or "null" in kinds
 
 
 def may_nest(schema: Schema) -> bool:
-    """Whether a schema allows values inside each other without end: an object may have fields that it does not know."""
+    """Whether a schema allows unlimited nesting: an object can have fields that are not in the schema."""
     kinds, items = _kinds(schema), schema.get("items")
     return not kinds or "object" in kinds or ("array" in kinds and (not isinstance(items, dict) or may_nest(items)))
 
 
 def fits(value: Any, wanted: Any) -> bool:
-    """Whether a value is of a type, and not nested too deeply."""
+    """Whether a value has a type, and is not nested too deeply."""
     try:
         convert(value, wanted)
     except ValidationError:
@@ -140,7 +140,7 @@ def _kinds(schema: Schema) -> set[str]:
 
 
 def with_usual_numbers(value: Any, schema: Schema) -> Any:
-    """The same value, with 5 for 5.0 and 1e30 for 10**30 where the schema wants it. Looks no deeper than the schema."""
+    """The same value, with 5 for 5.0 and 1e30 for 10**30 where the schema wants it. Goes no deeper than the schema."""
     if isinstance(value, dict) and (fields := schema.get("properties")):
         return {name: with_usual_numbers(item, fields.get(name, {})) for name, item in value.items()}
     if isinstance(value, list) and isinstance(items := schema.get("items"), dict):

@@ -1,4 +1,4 @@
-"""Reads spec.yaml: what the user may configure, and which of it is secret."""
+"""Reads spec.yaml: the options of a config, and which of them are secret."""
 
 import importlib.util
 from collections.abc import Iterator, Mapping
@@ -7,14 +7,14 @@ from typing import Any
 
 import yaml
 
-# The C parser, where there is one, takes a tenth of the time.
+# The C parser, if available, takes a tenth of the time.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_spec(package: str) -> dict[str, Any]:
     """The content of a connector's spec.yaml: documentationUrl and connectionSpecification.
 
-    The built package carries the file; a checkout has it one folder up. `package` itself is not imported.
+    The built package contains the file; in a checkout it is one folder up. `package` itself is not imported.
     """
     found = importlib.util.find_spec(package)
     folder = Path(str(found.origin)).parent if found else Path(package)
@@ -26,7 +26,7 @@ def read_spec(package: str) -> dict[str, Any]:
 
 
 def secrets(value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
-    """The values that the spec marks as airbyte_secret, at any depth, whatever else is wrong with the config."""
+    """The values that the spec marks as airbyte_secret, at any depth, even if the config is invalid."""
     is_secret = schema.get("airbyte_secret", False)
     for variant in (*schema.get("oneOf", ()), *schema.get("anyOf", ()), *schema.get("allOf", ())):
         yield from secrets(value, variant)

@@ -1,14 +1,14 @@
-"""Reads the state file: where each stream stopped, out of all the shapes that such a file can have.
+"""Reads the state file: where each stream stopped, in any of the formats that such a file can have.
 
     [{"type": "STREAM", "stream": {"stream_descriptor": {"name": N}, "stream_state": {..}}}, ..]
                                                             what the platform passes
-    {"type": "STATE", "state": {..one of those..}}          a line of an earlier read; of several the last counts
-    {"stream_descriptor": {"name": N}, "stream_state": {..}}    the inside of a STREAM state, by itself
-    {"type": "GLOBAL", "global": {"stream_states": [..]}}   written by older platforms
-    {"data": {N: {..}}}  and  {N: {..}}                     LEGACY, older still: one of our streams is in it
+    {"type": "STATE", "state": {..one of those..}}          a line of an earlier read; the last one counts
+    {"stream_descriptor": {"name": N}, "stream_state": {..}}    the content of a STREAM state
+    {"type": "GLOBAL", "global": {"stream_states": [..]}}   from older platforms
+    {"data": {N: {..}}}  and  {N: {..}}                     LEGACY, even older: contains one of our streams
     [], {}, null                                            nothing yet
 
-(Protocol: AirbyteStateMessage. We write STREAM only.)
+(Protocol: AirbyteStateMessage. We write only STREAM.)
 """
 
 import json
@@ -19,21 +19,21 @@ from ..errors import ConfigError
 from .files import is_deep
 
 SavedStates = dict[tuple[str, str | None], dict[str, Any]]  # by stream name and namespace
-OTHER_LINES = ("RECORD", "LOG", "TRACE", "CONTROL")  # what a read writes beside its STATEs
+OTHER_LINES = ("RECORD", "LOG", "TRACE", "CONTROL")  # what a read writes besides its STATEs
 
 
 def saved_states(text: str, ours: Collection[str]) -> SavedStates:
-    """Each stream's saved state out of a state file's text. Raises ConfigError when it holds something else.
+    """Each stream's saved state, from the text of a state file. Raises ConfigError for any other text.
 
-    A file that cannot be understood is refused: taking it for "no state" would read everything again, unasked.
-    ours: the names of the source's streams. Any JSON object could be a LEGACY state, so one without any of them is
-    somebody else's. Other states may name streams that the source once had: those are not for us to refuse.
+    An unreadable file is rejected: treating it as "no state" would silently read everything again. ours: the names of
+    the source's streams. Any JSON object could be a LEGACY state, so one without our streams is rejected. Other states
+    can name streams that the source once had; those are accepted.
     """
     if not text.strip():
-        raise ConfigError("state: the file is empty; pass what an earlier read wrote, or [] for nothing yet.")
+        raise ConfigError("state: the file is empty; pass the output of an earlier read, or [] for no state.")
     messages = _messages(text)
     if is_deep(messages):
-        raise ConfigError("state: the file is nested too deeply; pass what an earlier read wrote.")
+        raise ConfigError("state: the file is nested too deeply; pass the output of an earlier read.")
     states: SavedStates = {}
     for message in messages:
         states.update(_states_of(message, ours))
@@ -45,13 +45,13 @@ def _messages(text: str) -> list[Any]:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         if not (content := _lines(text)):
-            raise ConfigError(f"state: the file is not JSON ({error}); pass what an earlier read wrote.") from None
+            raise ConfigError(f"state: the file is not JSON ({error}); pass the output of an earlier read.") from None
     found = content if isinstance(content, list) else [] if content is None else [content]
     return [one for one in found if not (isinstance(one, dict) and one.get("type") in OTHER_LINES)]
 
 
 def _lines(text: str) -> list[dict[str, Any]]:
-    """The messages of a read's output, or of some lines of it; none if it is something else."""
+    """The messages in a read's output, or in some lines of it; none if the text is something else."""
     try:
         lines = [json.loads(line) for line in text.split("\n") if line.strip()]
     except (ValueError, RecursionError):
@@ -63,7 +63,7 @@ def _states_of(message: Any, ours: Collection[str]) -> SavedStates:
     if isinstance(message, dict) and message.get("type") == "STATE":
         message = message.get("state")
     if not isinstance(message, dict):
-        raise ConfigError("state: the file must hold a list of state messages, for example [].")
+        raise ConfigError("state: the file must contain a list of state messages, for example [].")
     if "stream_descriptor" in message:
         return dict([_stream_state(message)])
     kind = message.get("type") or next((key.upper() for key in ("stream", "global") if key in message), "LEGACY")
@@ -77,7 +77,7 @@ def _states_of(message: Any, ours: Collection[str]) -> SavedStates:
 def _global_states(shared: Any) -> SavedStates:
     streams = shared.get("stream_states") if isinstance(shared, dict) else None
     if not isinstance(streams, list):
-        raise ConfigError('state: a GLOBAL state without its list "stream_states".')
+        raise ConfigError('state: a GLOBAL state must have a list "stream_states".')
     return dict(map(_stream_state, streams))
 
 
@@ -85,8 +85,7 @@ def _legacy_states(by_name: Any, ours: Collection[str]) -> SavedStates:
     legacy = isinstance(by_name, dict) and all(isinstance(state, dict | None) for state in by_name.values())
     if not legacy or (by_name and by_name.keys().isdisjoint(ours)):
         raise ConfigError(
-            "state: the file holds no state that this source has written; "
-            "pass what an earlier read wrote, or [] for nothing yet."
+            "state: the file contains no state of this source; pass the output of an earlier read, or [] for no state."
         )
     return {(name, None): state or {} for name, state in by_name.items()}
 
@@ -94,8 +93,8 @@ def _legacy_states(by_name: Any, ours: Collection[str]) -> SavedStates:
 def _stream_state(stream: Any) -> tuple[tuple[str, str | None], dict[str, Any]]:
     descriptor = stream.get("stream_descriptor") if isinstance(stream, dict) else None
     if not isinstance(descriptor, dict) or not isinstance(name := descriptor.get("name"), str):
-        raise ConfigError('state: a stream\'s state without the "stream_descriptor" that names the stream.')
+        raise ConfigError('state: the state of a stream must have a "stream_descriptor" with its name.')
     namespace, state = descriptor.get("namespace") or None, stream.get("stream_state")
     if not isinstance(state, dict | None) or not isinstance(namespace, str | None):
-        raise ConfigError(f"state: the stream_state of {name} must be an object, and its namespace a text.")
+        raise ConfigError(f"state: the stream_state of {name} must be an object, and its namespace a string.")
     return (name, namespace), state or {}

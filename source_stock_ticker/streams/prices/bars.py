@@ -1,11 +1,11 @@
-"""Makes rows out of the API's bars, without network or state. The hot path of a sync.
+"""Turns the API's bars into rows, without network or state. The hot path of a sync.
 
-Every bar, whichever endpoint gave it, becomes the same row:
+A bar becomes the same row, whichever endpoint it comes from:
 
     {"stock_ticker": "AAPL", "date": "2005-02-28", "timestamp": "2005-02-28T05:00:00Z", "open": 44.68, ...}
 
-msgspec decodes a page's bars and checks their types in one pass; bars and rows are its Structs, which are made and
-encoded faster than dicts.
+msgspec decodes a page's bars and checks their types in one pass. Bars and rows are its Structs, which are faster to
+create and encode than dicts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,13 +27,13 @@ from ...trading_days import BarSize, new_york_date, start_of_day
 
 HOUR, MINUTE = 3_600_000, 60_000  # ms
 MINUTES = [f"{minute:02d}:00Z" for minute in range(60)]
-# ms: the beginning of 1971, for a stamp that falls in 1970 is in seconds, and of 2100
+# ms: the beginning of 1971 (a timestamp in 1970 would be in seconds) and of 2100
 EARLIEST, LATEST = 31_536_000_000, 4_102_444_800_000
 Number = NUMBER | None
 
 
 class Bar(Struct, gc=False):
-    """A bar as the API sends it: start, open, high, low, close, volume, average price, trades, over the counter."""
+    """A bar from the API: start, open, high, low, close, volume, average price, trades, over the counter."""
 
     t: Annotated[int, Meta(ge=EARLIEST, lt=LATEST)]  # ms since 1970
     o: Number = None
@@ -47,14 +47,14 @@ class Bar(Struct, gc=False):
 
 
 class LooseBar(Bar, gc=False):
-    """A bar whose average price and trades may be anything, for what does not fit becomes null: see `_nulled`."""
+    """A bar whose average price and trades can be anything; a value that does not fit becomes null, see `_nulled`."""
 
     vw: Any = None
     n: Any = None
 
 
 class Price(Struct, gc=False):
-    """A row. Its fields are those of schemas/stock_prices.json."""
+    """A row, with the fields of schemas/stock_prices.json."""
 
     stock_ticker: str
     date: str
@@ -71,7 +71,7 @@ class Price(Struct, gc=False):
 
 
 class NulledPrice(Price, Nulled, gc=True, dict=True):
-    """A row that was made of a LooseBar."""
+    """A row from a LooseBar."""
 
 
 BARS: Decoder[Body[list[Bar]]] = Decoder(Body[list[Bar]])
@@ -79,14 +79,14 @@ LOOSE_BARS: Decoder[Body[list[Bar]]] = Decoder(Body[list[LooseBar]])
 RAW_BARS: Decoder[Body[list[Raw]]] = Decoder(Body[list[Raw]])
 RAW_BAR: Decoder[dict[str, Raw]] = Decoder(dict[str, Raw])
 KNOWN_KEYS = {*Bar.__struct_fields__, "T"}  # T: the ticker of a grouped bar
-# Which numbers are whole, though some JSON writers spell 5 as 5.0; see row_type.py.
+# Which numbers are integers, although some JSON writers spell 5 as 5.0; see row_type.py.
 BAR_SCHEMA: Mapping[str, Any] = {
     "properties": {
         **{field: {"type": "integer"} for field in ("t", "n")},
         **{field: {"type": "number"} for field in ("o", "h", "l", "c", "v", "vw")},
     }
 }
-# What may be null in a row, as schemas/stock_prices.json has it, but for the prices and the volume.
+# The fields that can be null according to schemas/stock_prices.json, except the prices and the volume.
 OPTIONAL = RowType(
     {"properties": {"vwap": {"type": ["null", "number"]}, "transactions": {"type": ["null", "integer"]}}}
 )
@@ -94,7 +94,7 @@ BARS_SCHEMA: Mapping[str, Any] = {"properties": {"results": {"items": BAR_SCHEMA
 
 
 def read_bars(response: Response) -> Body[list[Bar]]:
-    """The body of a response with custom bars; LooseBars if need be. Raises UnexpectedResponse."""
+    """The body of a response with custom bars; LooseBars if necessary. Raises UnexpectedResponse."""
     try:
         return read_body(response, BARS, BARS_SCHEMA)
     except UnexpectedResponse:
@@ -102,28 +102,28 @@ def read_bars(response: Response) -> Body[list[Bar]]:
 
 
 def unknown_keys(response: Response) -> set[str]:
-    """What the first bar of a good response has and no row does."""
+    """The keys of a good response's first bar that no row has."""
     bars = RAW_BARS.decode(response.body).results
     return RAW_BAR.decode(bars[0]).keys() - KNOWN_KEYS if bars else set()
 
 
 def rows(ticker: str, bars: list[Bar], size: BarSize, adjusted: bool) -> list[Price]:
-    """The bars of one ticker as rows, oldest first, each moment once."""
+    """One ticker's bars as rows, oldest first, each moment once."""
     starts = list(map(_intraday if size.is_intraday else _day, [bar.t for bar in bars]))
     if not all(map(lt, starts, starts[1:])):
-        # Not as documented: put in order, and of a start that comes twice the later bar stands.
+        # Not as documented: sort the bars; if a start is repeated, the later bar wins.
         by_start = dict(sorted(zip(starts, bars, strict=True), key=itemgetter(0)))
         starts, bars = list(by_start), list(by_start.values())
     return _rows(repeat(ticker), starts, bars, adjusted)
 
 
 def rows_of_day(day: str, bars: Mapping[str, Mapping[str, Any]], adjusted: bool) -> list[Price]:
-    """Grouped daily bars by ticker, as rows: the same as `rows` makes of custom bars. Raises UnexpectedResponse."""
+    """Grouped daily bars by ticker, as the same rows that `rows` makes from custom bars. Raises UnexpectedResponse."""
     whole = [with_usual_numbers(bar, BAR_SCHEMA) for bar in bars.values()]
     try:
         checked = _checked(whole)
     except ValidationError as error:
-        raise UnexpectedResponse(f"The API sent bars of {day} that are not as documented: {error}.") from None
+        raise UnexpectedResponse(f"The API sent bars for {day} that are not as documented: {error}.") from None
     return _rows(bars, repeat((day, start_of_day(day))), checked, adjusted)
 
 
@@ -153,13 +153,13 @@ def _nulled(row: Price) -> Price:
 
 @cache  # as many as there are days with bars: a few thousand
 def _day(moment: int) -> tuple[str, str]:
-    """New York date of a bar of a day or more, and that date's midnight: when the bar begins, whatever its stamp."""
+    """New York date of a bar of a day or more, and that date's midnight, when the bar begins."""
     day = new_york_date(moment)
     return day, start_of_day(day)
 
 
 def _intraday(moment: int) -> tuple[str, str]:
-    """New York date and timestamp (start in UTC) of a bar of minutes or hours."""
+    """New York date and timestamp (start in UTC) of a minute or hour bar."""
     hour, rest = divmod(moment, HOUR)
     day, prefix = _hour(hour)
     minute, ms = divmod(rest, MINUTE)
@@ -168,6 +168,6 @@ def _intraday(moment: int) -> tuple[str, str]:
 
 @cache
 def _hour(hours: int) -> tuple[str, str]:
-    """New York date of an hour (since 1970), and how its timestamps begin: 2005-02-28T14:"""
+    """New York date of an hour (since 1970), and the start of its timestamps: 2005-02-28T14:"""
     start = datetime.fromtimestamp(hours * 3600, timezone.utc)
     return new_york_date(hours * HOUR), start.strftime("%Y-%m-%dT%H:")

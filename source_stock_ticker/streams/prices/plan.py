@@ -1,7 +1,7 @@
-"""Finds the fewest requests that read the prices: a pure function.
+"""Finds the fewest requests to read the prices, with a pure function.
 
-A request is the scarce thing: a free key has 5 a minute. Custom bars bring one ticker's whole
-history by one request, grouped daily bars bring one day of every ticker.
+Requests are scarce: a free key has 5 per minute. One request for custom bars returns one ticker's whole
+history; one request for grouped daily bars returns one day of every ticker.
 """
 
 from collections import Counter
@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from ...trading_days import weekdays_between
 
-# With no rate limit time counts: a grouped day has a megabyte, a ticker's bars a tenth of it.
+# Without a rate limit, time matters: a grouped day has a megabyte, a ticker's bars a tenth of that.
 DAY_COST_WITHOUT_LIMIT = 10
 
 
 class Plan(NamedTuple):
-    """by_ticker: tickers read by custom bars up to the last day. from_day: the others by grouped days from it on."""
+    """by_ticker: tickers to read with custom bars. from_day: the first grouped day, for the other tickers."""
 
     by_ticker: list[str]
     from_day: date | None
@@ -24,11 +24,11 @@ class Plan(NamedTuple):
 
 
 def plan(first_days: Mapping[str, date], last_day: date, requests_per_minute: int) -> Plan:
-    """The cheapest way to read each ticker from its first day to `last_day` (all days included).
+    """The cheapest way to read each ticker from its first day to `last_day`, both included.
 
-    Tickers that begin before the cut day cost a request each, weekdays from the cut on one each (with no limit as much
-    as DAY_COST_WITHOUT_LIMIT). The best cut is some ticker's first day, or there is none; of equals the one with fewer
-    grouped days, which are larger.
+    Each ticker that begins before the cut day costs one request, and so does each weekday from the cut on (without a
+    limit, DAY_COST_WITHOUT_LIMIT). The best cut is the first day of some ticker, or none. If two cuts cost the same,
+    the one with fewer grouped days wins, because these are larger.
     """
     day_cost = 1 if requests_per_minute else DAY_COST_WITHOUT_LIMIT
     best_cost, cut = len(first_days), None

@@ -1,4 +1,4 @@
-"""The pieces in which the prices are read: immutable values, in the order in which they come."""
+"""Defines the slices of the prices: immutable values, in the order in which they are read."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -8,7 +8,7 @@ from .splits import Compared
 
 
 class SplitsSlice(NamedTuple):
-    """The first slice: asks for nothing, notes which splits are known and what they mean for the tickers."""
+    """The first slice: makes no request, records the known splits and what they mean for the tickers."""
 
     splits: Compared
 
@@ -17,7 +17,7 @@ class SplitsSlice(NamedTuple):
 
 
 class TickerSlice(NamedTuple):
-    """Custom bars of one ticker from `first` up to the last day. reread: its rows have been read before."""
+    """Custom bars of one ticker from `first` to the last day. reread: its rows have been read before."""
 
     ticker: str
     first: date
@@ -28,7 +28,7 @@ class TickerSlice(NamedTuple):
 
 
 class HeldBackSlice(NamedTuple):
-    """A ticker with an unreadable split. Nothing of it is read: the slice fails, so that the error names the ticker."""
+    """A ticker with an unreadable split. It is not read: the slice fails, so the error names the ticker."""
 
     ticker: str
 
@@ -37,11 +37,11 @@ class HeldBackSlice(NamedTuple):
 
 
 class DaySlice(NamedTuple):
-    """Grouped daily bars of one day. first_days: the tickers wanted from it, each from which day on; MARKET is all."""
+    """Grouped daily bars of one day. first_days: the wanted tickers with their first days; MARKET means all."""
 
     day: date
     first_days: Mapping[str, date]
-    others: frozenset[str]  # tickers of the market that have slices of their own
+    others: frozenset[str]  # tickers of the market that have separate slices
     is_last: bool
 
     def __str__(self) -> str:
@@ -49,16 +49,16 @@ class DaySlice(NamedTuple):
 
 
 class DayNote(NamedTuple):
-    """What a day's response says beside the rows: does the API have the day, and which of the wanted tickers has it."""
+    """What a day's response says besides the rows: whether the API has the day, and which wanted tickers have bars."""
 
     has_bars: bool
     tickers: frozenset[str]
 
 
 class EndSlice(NamedTuple):
-    """The last slice: asks for nothing, notes what only the whole of the sync can tell.
+    """The last slice: makes no request, records what only the complete sync shows.
 
-    expected: tickers of which weeks were asked for, so that they should have bars.
+    expected: tickers for which several weeks were requested, so they should have bars.
     """
 
     expected: frozenset[str]

@@ -1,8 +1,8 @@
-"""Finds the splits that make prices read before wrong.
+"""Finds the splits that make previously read prices wrong.
 
-The API adjusts bars when it is asked, by all splits up to today: after a split every earlier bar of that ticker is
-another one. So the list of splits is read before any price, and a ticker whose list is not the one that its rows were
-made with is read again from its start.
+The API adjusts bars at request time, by all splits up to today: a split changes every earlier bar of its ticker. So
+the list of splits is read before any price. If a ticker's splits differ from those that its rows were made with, the
+ticker is read again from its start.
 """
 
 import logging
@@ -20,24 +20,24 @@ from ...settings import MARKET, Settings, is_ticker
 from ...trading_days import is_day
 
 PATH = "/stocks/v1/splits"
-SPLITS_A_YEAR = 1_500  # of the whole market, about
+SPLITS_A_YEAR = 1_500  # of the whole market, roughly
 SPLITS_A_PAGE = 5_000
-SETTLING = timedelta(days=5)  # so long after a split the API's bars may still be on the old basis
-FRESH = "?"  # after a split whose bars may not have moved yet
-UNREADABLE = "unreadable"  # in the place of a ratio that makes no sense; is never saved
+SETTLING = timedelta(days=5)  # for this long after a split, the API's bars may still be on the old basis
+FRESH = "?"  # marks a split that the API may not have applied to its bars yet
+UNREADABLE = "unreadable"  # replaces an invalid ratio; never saved
 SplitsByTicker = dict[str, list[str]]  # ticker -> its splits, each as "2005-02-28 1:2", sorted
 Shares = Annotated[float, Meta(gt=0, lt=1e12)]
 
 
 class Named(Struct):
-    """What a row of the list must have to be of any use: who it is about. The day may be wrong."""
+    """The part that makes a row of the list useful: its ticker. The day may be wrong."""
 
     ticker: Any = None
     execution_date: Any = None
 
 
 class Split(Struct):
-    """What we need of a good row: so many shares became so many."""
+    """What we need from a good row: `split_from` shares became `split_to` shares."""
 
     execution_date: date
     split_from: Shares
@@ -50,8 +50,8 @@ NAMED, SPLIT = Decoder(Named), Decoder(Split)
 class Compared(NamedTuple):
     """What the list of splits means for the prices.
 
-    stale: tickers whose rows a split has made wrong. held_back: tickers with an unreadable split: whether their
-    rows are wrong is unknown. known: the splits that all rows know once those of the stale tickers are read again.
+    stale: tickers whose rows a split has made wrong. held_back: tickers with an unreadable split, whose rows may be
+    wrong. known: the splits applied to all rows after the stale tickers have been read again.
     """
 
     stale: tuple[str, ...]
@@ -60,7 +60,7 @@ class Compared(NamedTuple):
 
 
 def listed_splits(api: StockApi, settings: Settings, from_day: str, logger: logging.Logger) -> SplitsByTicker:
-    """The splits from `from_day` (not included) to today, of the tickers of this sync or of all, by fewer requests."""
+    """The splits after `from_day` up to today, for this sync's tickers or for all, whichever takes fewer requests."""
     query = {
         "execution_date.gt": from_day,
         "execution_date.lte": settings.today,
@@ -78,7 +78,7 @@ def listed_splits(api: StockApi, settings: Settings, from_day: str, logger: logg
 
 
 def pages_of_the_market(from_day: date, today: date) -> int:
-    """How many pages the list of all stocks' splits has, about."""
+    """The approximate number of pages in the list of all stocks' splits."""
     return 1 + int((today - from_day).days / 365 * SPLITS_A_YEAR / SPLITS_A_PAGE)
 
 
@@ -89,16 +89,16 @@ def compared(
     settings: Settings,
     full_refresh: bool = False,
 ) -> Compared:
-    """Compare the splits that the rows were made with to those that the API lists now.
+    """Compare the splits that the rows were made with to the splits that the API lists now.
 
-    listed: by the API now. saved: those that the rows were made with. read: the days of each ticker, see coverage.py.
-    full_refresh: only splits that are new count; a fresh one is left to the increments that follow.
+    listed: the API's list now. saved: the splits that the rows were made with. read: the days of each ticker, see
+    coverage.py. full_refresh: only new splits count; a fresh one is left to the next incremental sync.
     """
     stale, held_back, known = [], [], {}
     for ticker in {**listed, **saved}:
         days = read.get(ticker) or read.get(MARKET)
         if days is None:
-            continue  # not a ticker of ours
+            continue  # not one of our tickers
         from_day, through = days
         now = known_splits(listed.get(ticker, []), from_day, settings.today, settings.last_day)
         before = [split for split in saved.get(ticker, []) if split[:10] > from_day]
@@ -115,7 +115,7 @@ def compared(
 
 
 def splits_by_ticker(rows: Iterable[tuple[Any, str]], logger: logging.Logger) -> SplitsByTicker:
-    """The splits that `read_row` has read, as we keep them in the state."""
+    """The splits from `read_row`, in the format of the state."""
     found: dict[str, set[str]] = {}
     unnamed = 0
     for ticker, split in rows:
@@ -124,15 +124,15 @@ def splits_by_ticker(rows: Iterable[tuple[Any, str]], logger: logging.Logger) ->
         else:
             unnamed += 1
     if unnamed:
-        logger.warning("stock_prices: the list of splits has %d without a ticker; left out.", unnamed)
+        logger.warning("stock_prices: ignored %d in the list of splits without a ticker.", unnamed)
     return {ticker: sorted(splits) for ticker, splits in found.items()}
 
 
 def read_row(row: Raw) -> tuple[Any, str]:
-    """A row of the list as ticker and split, the same split always as the same string: "2005-02-28 1:2".
+    """A row of the list as ticker and split; equal splits give equal strings: "2005-02-28 1:2".
 
-    Each row is decoded by itself, so that a bad one spoils no other. One that is UNREADABLE stands on its day; if that
-    is unreadable too, after all others. https://massive.com/docs/rest/stocks/corporate-actions/splits
+    Each row is decoded separately, so a bad one does not affect the others. An UNREADABLE split keeps its day; if the
+    day is unreadable too, it sorts last. https://massive.com/docs/rest/stocks/corporate-actions/splits
     """
     ticker, day = None, None
     with suppress(ValidationError):
@@ -144,10 +144,10 @@ def read_row(row: Raw) -> tuple[Any, str]:
 
 
 def known_splits(splits: Iterable[str], from_day: str, today: date, last_day: date) -> list[str]:
-    """Those of a ticker's splits that restate bars from `from_day` on, the fresh ones marked: a split changes the bars
-    before its execution date, but for some days the API's bars may still be on the old basis.
+    """A ticker's splits that restate bars from `from_day` on, with fresh ones marked: a split changes the bars before
+    its execution date, but for some days the API's bars may still be on the old basis.
 
-    A split near `last_day` counts as fresh too: whoever reads a past year day by day moves last_day, not the clock.
+    A split near `last_day` counts as fresh too: a read of a past year day by day moves last_day, not the clock.
     """
     return [
         split + FRESH if today - day <= SETTLING or abs(day - last_day) <= SETTLING else split
@@ -158,14 +158,14 @@ def known_splits(splits: Iterable[str], from_day: str, today: date, last_day: da
 
 
 def settled(splits: Iterable[str]) -> list[str]:
-    """The same splits without the marks of the fresh ones."""
+    """The same splits without the mark of fresh ones."""
     return [split.removesuffix(FRESH) for split in splits]
 
 
 def are_stale(saved: list[str], now: list[str]) -> bool:
-    """Whether rows made when the splits were `saved` are wrong by the splits of now (both from `known_splits`).
+    """Whether rows made with the splits `saved` are wrong given the splits `now` (both from `known_splits`).
 
-    Rows made when a split was fresh are never to be trusted: the API's bars may not have moved yet, and the split may
-    still be withdrawn.
+    Rows made while a split was fresh are never trusted: the API may not have applied the split to its bars yet, and the
+    split may still be withdrawn.
     """
     return saved != now or any(split.endswith(FRESH) for split in saved)

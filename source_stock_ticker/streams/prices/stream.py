@@ -1,6 +1,6 @@
-"""The stream stock_prices: what to read, and how a response becomes a page of rows.
+"""Reads stock_prices: decides what to read, and turns a response into a page of rows.
 
-What has been read, and so where to resume, is kept in coverage.py.
+coverage.py tracks what has been read, and so where to resume.
 """
 
 import logging
@@ -24,22 +24,22 @@ from .plan import Plan, plan
 from .slices import DayNote, DaySlice, EndSlice, HeldBackSlice, PriceSlice, SplitsSlice, TickerSlice
 from .splits import Compared, compared, listed_splits, pages_of_the_market
 
-SUBSCRIPTIONS = (10, 5, 2)  # years of history that the API's subscriptions have
-WEEKS = timedelta(days=14)  # of which a ticker should have some bar
-BARS_A_WEEKDAY = {"day": 252 / 261, "week": 1 / 5, "month": 12 / 261}  # about: some weekdays are holidays
-NEAR = 1.1  # times the requests: a whole market that costs no more is worth a hint
+SUBSCRIPTIONS = (10, 5, 2)  # years of history in the API's subscriptions
+WEEKS = timedelta(days=14)  # in such a period, a ticker should have a bar
+BARS_A_WEEKDAY = {"day": 252 / 261, "week": 1 / 5, "month": 12 / 261}  # approximate: some weekdays are holidays
+NEAR = 1.1  # times the requests: if the whole market costs at most this, it is worth a hint
 OLD_BASIS = (
-    "stock_prices: %s must be read again because of a split, but your plan has nothing before %s any more: "
+    "stock_prices: %s must be read again because of a split, but your plan no longer has data before %s: "
     "rows before that day keep the old prices."
 )
 HELD_BACK = (
-    "The API lists a split of {} without a readable day or ratio, so its prices may be wrong; "
-    "it is not read until the API corrects the split."
+    "The API lists a split of {} without a valid day or ratio, so its prices may be wrong; "
+    "the ticker is not read until the API corrects the split."
 )
 
 
 class StockPrices(TableStream[PriceSlice]):
-    """Bars (open, high, low, close, volume). Pattern: slices per parent or per day, and what has changed read again."""
+    """Bars (open, high, low, close, volume). Pattern: slices per parent or per day; what has changed is read again."""
 
     name = "stock_prices"
     primary_key = ("stock_ticker", "timestamp")
@@ -48,7 +48,7 @@ class StockPrices(TableStream[PriceSlice]):
     def __init__(self, api: StockApi, settings: Settings, logger: logging.Logger) -> None:
         super().__init__(api, settings, logger)
         self._coverage = Coverage(settings, logger)
-        self._slices: list[PriceSlice] = []  # found out by `forecast`
+        self._slices: list[PriceSlice] = []  # made by `forecast`
         self._has_seen_a_bar = False
 
     def resume(self, saved: State) -> State:
@@ -65,20 +65,20 @@ class StockPrices(TableStream[PriceSlice]):
     # What to read
 
     def forecast(self, state: State) -> Forecast:
-        """Makes the slices already: their number depends on the splits."""
+        """Makes the slices, because their number depends on the splits."""
         size, last_day, made = self._settings.bar_size, self._settings.last_day, self.request_stats().requests
         self._slices = list(self._planned_slices(state))
         firsts = {piece.ticker: piece.first for piece in self._slices if isinstance(piece, TickerSlice)}
         days = [piece for piece in self._slices if isinstance(piece, DaySlice)]
         requests = self.request_stats().requests - made + len(firsts) + len(days)
         firsts |= days[0].first_days if days else {}
-        if size.is_intraday or MARKET in firsts:  # nobody knows how many bars that is, nor, of minutes, how many pages
+        if size.is_intraday or MARKET in firsts:  # the number of bars is unknown, for minutes also of pages
             return Forecast(requests, exact=not size.is_intraday)
         weekdays = sum(weekdays_between(first, last_day) for first in firsts.values())
         return Forecast(requests, True, round(weekdays * BARS_A_WEEKDAY[size.timespan]), self._hint(state, requests))
 
     def _hint(self, state: State, requests: int) -> str:
-        """That the whole market would hardly cost more than the first read of these tickers, where that is so."""
+        """A hint if the whole market would hardly cost more than the first read of these tickers."""
         settings, is_first = self._settings, all(through is None for _, through in state["read"].values())
         market = weekdays_between(settings.start_date, settings.last_day)
         market += pages_of_the_market(settings.start_date, settings.today) if settings.adjusted else 0
@@ -91,7 +91,7 @@ class StockPrices(TableStream[PriceSlice]):
         return iter(self._slices or self._planned_slices(state))
 
     def _planned_slices(self, state: State) -> Iterator[PriceSlice]:
-        """First what the splits have changed, then the plan's tickers and days."""
+        """First what the splits change, then the plan's tickers and days."""
         read, last_day = state["read"], self._settings.last_day
         lookback = 0 if self.full_refresh else self._settings.lookback_days
         first_days = {ticker: self._coverage.first_day(days, lookback) for ticker, days in read.items()}
@@ -101,7 +101,7 @@ class StockPrices(TableStream[PriceSlice]):
             splits = self._splits(state)
             yield SplitsSlice(splits)
             for ticker in splits.held_back:
-                first_days.pop(ticker, None)  # it lies on the market's days if it has no entry of its own
+                first_days.pop(ticker, None)  # without its own entry, it belongs to the market's days
                 yield HeldBackSlice(ticker)
             first_days |= {t: weekday_from(date.fromisoformat((read.get(t) or read[MARKET])[0])) for t in splits.stale}
         yield from self._planned(state, {t: day for t, day in first_days.items() if day <= last_day}, splits)
@@ -110,7 +110,7 @@ class StockPrices(TableStream[PriceSlice]):
     def _planned(self, state: State, first_days: dict[str, date], splits: Compared) -> Iterator[PriceSlice]:
         by_ticker, day, _ = self._plan(first_days)
         if self._settings.start_date > self._settings.last_day:
-            text = "stock_prices: no day from start_date (%s) on is over yet: nothing to read."
+            text = "stock_prices: nothing to read yet: no trading day since start_date (%s) is complete."
             self._logger.info(text, self._settings.start_date)
         for ticker in by_ticker:
             reread = ticker in splits.stale or ticker in state["splits"] or MARKET in state["read"]
@@ -122,7 +122,7 @@ class StockPrices(TableStream[PriceSlice]):
             day = following
 
     def group(self, stream_slice: PriceSlice) -> str | None:
-        # All days share one "through"; a ticker has its own.
+        # All days share one "through"; each ticker has its own.
         return "days" if isinstance(stream_slice, DaySlice) else None
 
     def _plan(self, first_days: dict[str, date]) -> Plan:
@@ -136,18 +136,18 @@ class StockPrices(TableStream[PriceSlice]):
         return plan(first_days, settings.last_day, settings.requests_per_minute)
 
     def _splits_matter(self, read: dict[str, Any], first_days: dict[str, date]) -> bool:
-        # Also when no day is new: a split can be announced late.
+        # Even without a new day: a split can be announced late.
         return bool(self._coverage.read_before(read)) or min(first_days.values()) <= self._settings.last_day
 
     def _splits(self, state: State) -> Compared:
-        """What the splits that the API lists now mean for the prices."""
+        """What the API's current list of splits means for the prices."""
         read, saved = state["read"], state["splits"]
         try:
             listed = listed_splits(self._api, self._settings, min(days[0] for days in read.values()), self._logger)
         except CredentialsError:
             raise
         except (ConfigError, NotFound) as refused:
-            self._logger.warning("stock_prices: splits are not looked for. %s", refused.message)
+            self._logger.warning("stock_prices: splits are not checked. %s", refused.message)
             return Compared((), (), saved)
         return compared(listed, saved, read, self._settings, self.full_refresh)
 
@@ -166,8 +166,8 @@ class StockPrices(TableStream[PriceSlice]):
         return None
 
     def _fetch_ticker(self, stream_slice: TickerSlice) -> Response | None:
-        # Meanwhile the subscription may no longer cover the first days. Then try start_date and, for a ticker that was
-        # read before, where the history of each subscription begins today, oldest first.
+        # The subscription may no longer cover the first days. Then try start_date and, for a ticker that was read
+        # before, the current beginning of each subscription's history, oldest first.
         settings, (ticker, first, reread) = self._settings, stream_slice
         edges = [years_before(settings.today, years) + ONE_DAY for years in SUBSCRIPTIONS if reread]
         edges = sorted({*edges, settings.start_date})
@@ -198,16 +198,16 @@ class StockPrices(TableStream[PriceSlice]):
         body = read_bars(response)
         self._refuse_another_basis(body, response)
         if body.ticker is not UNSET and body.ticker != stream_slice.ticker:
-            raise UnexpectedResponse(f"The API answered with the bars of another ticker for {response.path}.")
+            raise UnexpectedResponse(f"The API sent bars of another ticker for {response.path}.")
         found = rows(stream_slice.ticker, body.results or [], self._settings.bar_size, adjusted)
         next_page_token = self._api.next_path(body)
         if next_page_token and "adjusted=" not in next_page_token:
-            # The API's links leave it out, and all pages must be on one basis.
+            # The API's links omit it, and all pages must be on one basis.
             next_page_token += f"{'&' if '?' in next_page_token else '?'}adjusted={lower(adjusted)}"
         return Page(self._asked_for(stream_slice, found, response), next_page_token)
 
     def _asked_for(self, stream_slice: TickerSlice, found: list[Price], response: Response) -> list[Price]:
-        """The rows of the days that were asked for. Raises UnexpectedResponse if most are of other days."""
+        """The rows of the requested days. Raises UnexpectedResponse if most rows are of other days."""
         size, last_day = self._settings.bar_size, self._last_day
         low, asked_for = size.first_day(stream_slice.first).isoformat(), self._settings.last_day.isoformat()
 
@@ -216,12 +216,12 @@ class StockPrices(TableStream[PriceSlice]):
 
         if not found or (found[0].date >= low and is_over(found[-1])):
             return found
-        # Some may lap over at the ends (weeks, months). If most do, it is the response to another request.
+        # Some bars can overlap the ends (weeks, months). If most do, it is the response to another request.
         others = sum(not low <= row.date <= asked_for for row in found)
         if 2 * others > len(found):
-            raise UnexpectedResponse(f"The API sent bars of other days than were asked for, for {response.path}.")
+            raise UnexpectedResponse(f"The API sent bars of other days than requested, for {response.path}.")
         if others:
-            text = "stock_prices: left out %s of %s, of days that were not asked for."
+            text = "stock_prices: ignored %s of %s for days that were not requested."
             self._logger.warning(text, counted(others, "bar"), stream_slice.ticker)
         return [row for row in found if low <= row.date and is_over(row)]
 
@@ -232,10 +232,10 @@ class StockPrices(TableStream[PriceSlice]):
         results = body.results or []
         named = [bar for bar in results if is_ticker(bar.get("T"))]
         if len(named) < len(results):
-            # Users saw such rows come: they are nobody's, and the others are good.
+            # Users have seen such rows: they belong to no ticker, and the others are good.
             unnamed = counted(len(results) - len(named), "bar")
-            self._logger.warning("stock_prices: left out %s of %s, without a ticker.", unnamed, day)
-        bars = {bar["T"]: bar for bar in reversed(named)}  # of a ticker that the API repeats the first bar is kept
+            self._logger.warning("stock_prices: ignored %s of %s without a ticker.", unnamed, day)
+        bars = {bar["T"]: bar for bar in reversed(named)}  # if the API repeats a ticker, its first bar is kept
         if MARKET in first_days:
             wanted = sorted(bars.keys() - others)
         else:
@@ -246,4 +246,5 @@ class StockPrices(TableStream[PriceSlice]):
     def _refuse_another_basis(self, body: Body[Any], response: Response) -> None:
         adjusted = self._settings.adjusted
         if body.adjusted is not UNSET and body.adjusted is not adjusted:
-            raise UnexpectedResponse(f"The API answered with adjusted={body.adjusted}, unasked, for {response.path}.")
+            text = f"The API sent bars with adjusted={body.adjusted}, which was not requested, for {response.path}."
+            raise UnexpectedResponse(text)

@@ -1,4 +1,4 @@
-"""What the integration tests share: a sandbox, and the connector that runs against it as a process of its own."""
+"""What the integration tests share: a sandbox, and the connector that runs against it as a separate process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from source_river_levels.runtime.protocol.spec import secrets
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = (ROOT / "sample_files" / "config_sandbox.json").read_text("utf-8")
-ADDRESS = re.compile(r"http://localhost:\d+")  # of the sandbox, as CONFIG has it
+ADDRESS = re.compile(r"http://localhost:\d+")  # of the sandbox, in CONFIG
 SCHEMA = yaml.safe_load((ROOT / "spec.yaml").read_text("utf-8"))["connectionSpecification"]
 
 
@@ -30,11 +30,11 @@ class Run(NamedTuple):
     messages: list[dict[str, Any]]
 
     def of(self, kind: str, key: str) -> list[Any]:
-        """What the messages of a type hold under `key`: of("STATE", "state")."""
+        """The values of the messages of a type under `key`: of("STATE", "state")."""
         return [message[key] for message in self.messages if message["type"] == kind]
 
     def rows(self, stream: str) -> list[dict[str, Any]]:
-        """The stream's rows, in the order in which they came."""
+        """The stream's rows, in order."""
         return [record["data"] for record in self.of("RECORD", "record") if record["stream"] == stream]
 
 
@@ -46,7 +46,7 @@ def api() -> Iterator[SandboxApi]:
 
 @pytest.fixture
 def run(api: SandboxApi, tmp_path: Path) -> Callable[..., Run]:
-    """A function: a command, its catalog and state, and words of the config -> its Run against the sandbox `api`."""
+    """A function: a command, its catalog and state, and config options -> its Run against the sandbox `api`."""
 
     def run(command: str, catalog: Any = None, state: Any = None, **config: Any) -> Run:
         configured = json.loads(ADDRESS.sub(api.url, CONFIG)) | config
@@ -62,11 +62,11 @@ def run(api: SandboxApi, tmp_path: Path) -> Callable[..., Run]:
         assert done.stderr == ""
         lines = done.stdout.splitlines()
         messages = [json.loads(line) for line in lines]
-        # A CONTROL message hands the config back to the platform, which saves it; nothing else shows a secret.
+        # A CONTROL message passes the config to the platform, which saves it; nothing else shows a secret.
         shown = "".join(line for line, message in zip(lines, messages, strict=True) if message["type"] != "CONTROL")
         assert [secret for secret in secrets(configured, SCHEMA) if str(secret) in shown] == []
         for message in messages:
-            AirbyteMessage.parse_obj(message)  # raises if it is not as the protocol has it
+            AirbyteMessage.parse_obj(message)  # raises if it does not fit the protocol
         return Run(done.returncode, messages)
 
     return run

@@ -1,9 +1,9 @@
-"""Answers like the API, from the rows in sandbox_data.json, on this machine.
+"""Responds like the API, with the rows in sandbox_data.json, on this machine.
 
     python integration_tests/sandbox_api.py     for a person: http://localhost:8080, prints each request
     with SandboxApi() as api:                   for a test: api.url, on any free port, in a thread
 
-How the API speaks is here; the server under it, with its faults on demand, is in sandbox_server.py.
+This file simulates the API; sandbox_server.py has the server below it, with faults on demand.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ DATA = Path(__file__).parent / "sandbox_data.json"
 
 @dataclass(kw_only=True)
 class SandboxApi(Sandbox):
-    """The sandbox. Each attribute may be given at the start or set while it runs."""
+    """The sandbox. You can pass each attribute at the start or set it while the sandbox runs."""
 
     key: str = "sandbox-key"
-    page_size: int = 2  # small, so that there are pages
+    page_size: int = 2  # small, to get several pages
     data: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: json.loads(DATA.read_text("utf-8")))
 
     def response(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:

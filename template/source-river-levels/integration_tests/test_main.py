@@ -1,4 +1,4 @@
-"""The four commands as Airbyte runs them, judged by stdout and exit code."""
+"""Runs the four commands as Airbyte does, and checks stdout and the exit code."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CATALOG = json.loads((ROOT / "sample_files" / "configured_catalog.json").read_text("utf-8"))
 
 
-def test_spec_tells_the_options(run):
+def test_spec_lists_the_options(run):
     (spec,) = run("spec").of("SPEC", "spec")
     assert "api_key" in spec["connectionSpecification"]["properties"]
 
@@ -39,7 +39,7 @@ def test_a_full_read_has_every_row_of_every_page(api, run):
     assert read.rows("readings") == [row for row in api.data["readings"] if row["measured_at"] >= "2024-03-01"]
 
 
-def test_the_second_sync_reads_on_from_the_state(api, run):
+def test_the_second_sync_resumes_from_the_state(api, run):
     first = run("read", CATALOG)
     new = {"station_id": "old-ferry", "measured_at": "2024-03-06T08:00:00Z", "level_cm": 12.0, "corrected": False}
     api.data["readings"].append(new)

@@ -14,12 +14,12 @@ __all__ = ["SourceRiverLevels", "main"]
 
 
 def main() -> int:
-    """Run the command that the process's arguments name. -> exit code."""
+    """Run the command given on the command line. -> exit code."""
     return launch(f"{__name__}.source:SourceRiverLevels", __version__)
 
 
 def __getattr__(name: str) -> Any:
-    """SourceRiverLevels, imported when somebody asks for it (PEP 562): `spec` does not need it."""
+    """SourceRiverLevels, imported on first use (PEP 562): `spec` does not need it."""
     if name == "SourceRiverLevels":
         return importlib.import_module(".source", __name__).SourceRiverLevels
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

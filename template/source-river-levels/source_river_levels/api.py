@@ -1,6 +1,6 @@
-"""The remote API: its address, its key, its pages, and what its refusals mean. Nothing of Airbyte.
+"""Calls the remote API: its address, its key, its pages, and what its refusals mean. Knows nothing about Airbyte.
 
-This one is invented, and the sandbox plays it:
+This API is invented; the sandbox simulates it:
 
     GET /stations                                   {"stations": [...], "next_page": "2"}
     GET /stations/{id}/readings?since=...&page=2    {"readings": [...], "next_page": null}, oldest first
@@ -19,9 +19,9 @@ from .runtime.http.response import Response
 
 
 class RiverLevelsApi:
-    """Asks the API. `base_url` without a slash at its end; only it ever gets the key.
+    """Sends requests to the API. base_url: without a trailing slash; only this host ever gets the key.
 
-    Every request raises ConfigError (key, plan), TransientError (network, rate limit) or UnexpectedResponse.
+    Every request can raise ConfigError (key, plan), TransientError (network, rate limit) or UnexpectedResponse.
     """
 
     def __init__(
@@ -31,12 +31,12 @@ class RiverLevelsApi:
         self.client = HttpClient(bearer(key), logger, requests_per_minute, 5 if patient else 1, meaning)
 
     def get(self, path: str, **query: str | None) -> Response:
-        """The response to GET path?query; what is None is left out of the query."""
+        """The response to GET path?query, without query parameters that are None."""
         return self.client.send(Request(self._base + path, query))
 
 
 def page_of(response: Response, name: str) -> tuple[list[Any], str | None]:
-    """The rows that a response has under `name`, and which page comes next, if one does. Raises UnexpectedResponse."""
+    """The rows of a response under `name`, and the number of the next page, if any. Raises UnexpectedResponse."""
     body = response.json()
     rows = body.get(name) if isinstance(body, dict) else None
     if not isinstance(rows, list):
@@ -46,17 +46,17 @@ def page_of(response: Response, name: str) -> tuple[list[Any], str | None]:
 
 
 def meaning(response: Response) -> Meaning:
-    """What a response means; the API says what is wrong under `error`."""
+    """What a response means; the API puts the reason under `error`."""
     if response.status == 200:
         return None
     quoted, path = "", response.path
-    with suppress(UnexpectedResponse, KeyError, TypeError):  # it may be a proxy that answers
+    with suppress(UnexpectedResponse, KeyError, TypeError):  # a proxy may have responded
         quoted = f' The API says: "{start_of(str(response.json()["error"]))}"'
     match response.status:
         case 401:
-            return CredentialsError(f"api_key: the API does not know this key (HTTP 401).{quoted}")
+            return CredentialsError(f"api_key: the API does not accept this key (HTTP 401).{quoted}")
         case 403:
-            return ConfigError(f"Your key may not read this (HTTP 403).{quoted}")
+            return ConfigError(f"Your key has no permission to read this (HTTP 403).{quoted}")
         case 404:
-            return UnexpectedResponse(f"The API does not know {path} (HTTP 404); is api_url right?{quoted}")
+            return UnexpectedResponse(f"The API does not know {path} (HTTP 404); check api_url.{quoted}")
     return usual_meaning(response)

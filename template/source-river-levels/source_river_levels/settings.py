@@ -1,4 +1,4 @@
-"""The user's config as typed values; the checks that a JSON Schema cannot make, each with its sentence."""
+"""Turns the user's config into typed values, and makes the checks that a JSON Schema cannot."""
 
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from .runtime.errors import ConfigError
 
-FIRST_YEAR = 1970  # no reading is as old
+FIRST_YEAR = 1970  # no reading is older
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}  # plain http only to these
 
 
@@ -15,7 +15,7 @@ class Settings(NamedTuple):
     """Moments are in UTC."""
 
     api_key: str
-    api_url: str  # without a slash at its end
+    api_url: str  # without a trailing slash
     start: datetime
     now: datetime
     lookback_days: int
@@ -23,7 +23,7 @@ class Settings(NamedTuple):
 
 
 def read_settings(config: Mapping[str, Any], now: datetime | None = None) -> Settings:
-    """The settings of a config that fits spec.yaml. now: by default the clock's. Raises ConfigError."""
+    """The settings of a config that fits spec.yaml. now: the current time by default. Raises ConfigError."""
     return Settings(
         api_key=_key(config["api_key"]),
         api_url=_address(config.get("api_url", "https://api.river-levels.example")),
@@ -47,8 +47,8 @@ def _midnight(config: Mapping[str, Any], field: str) -> datetime:
 def _key(key: str) -> str:
     key = key.strip()
     if not key or not key.isascii() or not key.isprintable() or " " in key:
-        # The value is a secret, so the sentence says only what is wrong with it.
-        raise ConfigError("api_key: it holds spaces or characters that no key has; copy it anew.")
+        # The value is a secret, so the sentence does not quote it.
+        raise ConfigError("api_key: it contains spaces or invalid characters; copy it again.")
     return key
 
 
@@ -59,7 +59,7 @@ def _address(url: str) -> str:
     except ValueError:
         host, parts = None, urlsplit("")
     if not host or parts.scheme not in ("http", "https") or set(url) & set("?#@"):
-        raise ConfigError("api_url: it must be an address like https://api.example.com, without user name, ? or #.")
+        raise ConfigError("api_url: use an address like https://api.example.com, without a user name, ? or #.")
     if parts.scheme == "http" and host not in LOCAL_HOSTS:
-        raise ConfigError("api_url: only https keeps your key secret on the way; http is for this machine alone.")
+        raise ConfigError("api_url: use https, which protects your key; http works only for this machine.")
     return url.strip().rstrip("/")

@@ -1,4 +1,4 @@
-"""The connector: checks the connection, and says which streams there are."""
+"""The connector: checks the connection and lists the streams."""
 
 import logging
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ class SourceRiverLevels(Source):
     """The tables of River Levels."""
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> None:
-        """Ask for the first page of stations: this proves address and key by one request."""
-        # Impatient: a check answers, it does not sit out a rate limit or an outage.
+        """Request the first page of stations: this proves address and key with one request."""
+        # Not patient: a check answers quickly, without waiting for a rate limit or an outage.
         api = _api(read_settings(config), logger, patient=False)
         page_of(api.get("/stations"), "stations")
 
     def streams(self, logger: logging.Logger, config: Mapping[str, Any]) -> list[Stream[Any]]:
         settings = read_settings(config)
-        api = _api(settings, logger)  # one for all: they share a rate limit
+        api = _api(settings, logger)  # all streams share it and its rate limit
         return [table(api, settings, logger) for table in TABLES]
 
     def workers(self, config: Mapping[str, Any]) -> int:

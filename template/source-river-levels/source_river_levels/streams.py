@@ -1,6 +1,6 @@
-"""The tables. Each class says which pattern it is.
+"""Defines the tables. Each class names its pattern.
 
-TableStream   what the two below share: the API, the settings, how a response becomes rows
+TableStream   what both tables share: the API, the settings, how a response becomes rows
 Stations      a list with pages, read in full each time
 Readings      incremental: a cursor, one slice per parent, resumed from a checkpoint with a lookback
 """
@@ -20,12 +20,12 @@ from .runtime.parents import Parents
 from .runtime.stream import Page, Stream, Unread
 from .settings import Settings
 
-WORKERS = 4  # requests that may be under way at once; rows come out in the same order whatever the number
+WORKERS = 4  # requests that can run at the same time; the number does not change the order of the rows
 S = TypeVar("S")
 
 
 class TableStream(Stream[S]):
-    """Rows as the API has them, under its own field names. The responses hold them under the stream's name."""
+    """Rows with the API's own field names. A response has them under the stream's name."""
 
     schema_folder = Path(__file__).parent / "schemas"
 
@@ -54,10 +54,10 @@ class Readings(CursorStream, TableStream[Window]):
     """What the stations measured. Pattern: a cursor, one slice per parent, resumed from a checkpoint with a lookback.
 
     state = {"read": {"elm-bridge": ["2024-03-01T00:00:00Z", "2024-03-04T06:00:00Z"]}}
-                                      all is read from here .. to the newest reading written
+                                      everything is read from here .. to the newest reading written
 
-    A station's readings come and are corrected for some days, so a sync begins `lookback_days` before the newest. This
-    is right because the API gives them oldest first: what is written when a read breaks off is all up to its last row.
+    Readings arrive late and are corrected for some days, so a sync begins `lookback_days` before the newest. This is
+    safe because the API sends them oldest first: if a read stops early, everything up to its last row has been written.
     """
 
     name = "readings"

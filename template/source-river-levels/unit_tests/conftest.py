@@ -1,4 +1,4 @@
-"""What the tests of the connector share: the API as the network shows it, a stream made from a config, a read."""
+"""What the connector's tests share: a mock of the API, a stream made from a config, a read."""
 
 import logging
 import time
@@ -18,7 +18,7 @@ NOW = datetime(2024, 3, 15, 12, tzinfo=timezone.utc)
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[responses.RequestsMock]:
-    """The API: tests put its responses in. A request without one fails. No sleep really passes."""
+    """A mock of the API: tests add its responses. A request without one fails. No sleep takes time."""
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         yield mock
@@ -26,7 +26,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[responses.RequestsMock]:
 
 @pytest.fixture
 def connect() -> Callable[..., Any]:
-    """A function: a class of streams, and words of the config -> that stream."""
+    """A function: a stream class and config options -> that stream."""
 
     def connect(table: type, **config: Any) -> Any:
         settings = read_settings({"api_key": "a-key", "start_date": "2024-03-01", **config}, NOW)

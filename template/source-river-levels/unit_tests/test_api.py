@@ -1,4 +1,4 @@
-"""What is asked of the API, and what its responses mean."""
+"""Tests the requests to the API, and what its responses mean."""
 
 import json
 import logging
@@ -36,7 +36,7 @@ def test_a_page_has_its_rows_and_the_number_of_the_next(link):
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"stations": {}}', b'{"stations": null}'])
-def test_a_response_without_a_list_of_rows_is_not_taken_for_an_empty_one(body):
+def test_a_response_without_a_list_of_rows_is_not_mistaken_for_an_empty_one(body):
     with pytest.raises(UnexpectedResponse):
         page_of(Response(200, body, "/stations", {}), "stations")
 
@@ -45,7 +45,7 @@ def test_a_response_without_a_list_of_rows_is_not_taken_for_an_empty_one(body):
     ("status", "error", "word"),
     [
         (401, CredentialsError, "api_key"),
-        (403, ConfigError, "may not read"),
+        (403, ConfigError, "no permission"),
         (404, UnexpectedResponse, "api_url"),
         (400, UnexpectedResponse, "HTTP 400 for /stations"),
         (429, TransientError, "rate limit"),

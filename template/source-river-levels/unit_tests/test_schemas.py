@@ -1,4 +1,4 @@
-"""What discover shows: each field is described, and the sample catalog has every stream."""
+"""Tests what discover shows: each field has a description, and the sample catalog has every stream."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Each config becomes typed values, or the sentence that says what to change."""
+"""Tests that each config becomes typed values, or a sentence that says what to change."""
 
 from datetime import datetime, timezone
 
@@ -10,7 +10,7 @@ from source_river_levels.settings import read_settings
 CONFIG = {"api_key": "my-key", "start_date": "2024-03-01"}
 
 
-def test_the_defaults_are_those_of_spec_yaml():
+def test_the_defaults_equal_those_in_spec_yaml():
     settings = read_settings(CONFIG)
     assert (settings.lookback_days, settings.requests_per_minute) == (2, 60)
     assert settings.api_url == "https://api.river-levels.example"

@@ -1,4 +1,4 @@
-"""The connector as a whole: what check answers, and what discover shows."""
+"""Tests the connector as a whole: what check answers, and what discover shows."""
 
 import logging
 
@@ -33,5 +33,5 @@ def test_a_check_answers_at_once_while_the_api_is_out_of_order(server):
     assert len(server.calls) == 1
 
 
-def test_several_requests_may_be_under_way():
+def test_several_requests_can_run_at_once():
     assert SourceRiverLevels().workers(CONFIG) > 1

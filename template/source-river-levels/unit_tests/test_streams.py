@@ -1,4 +1,4 @@
-"""The tables: how a response becomes rows, and where a read resumes."""
+"""Tests the tables: how a response becomes rows, and where a read resumes."""
 
 import json
 import re
@@ -23,7 +23,7 @@ def measurement(station: str, day: int, hour: int = 6) -> dict[str, Any]:
 
 @pytest.fixture
 def measured(server) -> list[dict[str, Any]]:
-    """The readings of the stations a and b, as the API serves them: one on a page, from `since` on. Tests change it."""
+    """The readings of stations a and b, as the API sends them: one per page, from `since` on. Tests can change them."""
     rows = [measurement(station, day) for station in "ab" for day in (2, 3, 4, 5)]
 
     def respond(request):
@@ -38,7 +38,7 @@ def measured(server) -> list[dict[str, Any]]:
 
 
 class Contract(StreamContract):
-    """What every stream must keep, on the API of `measured`."""
+    """The contract of every stream, against the API of `measured`."""
 
     table: type[Stream[Any]]
     config: ClassVar[dict[str, Any]] = {}
@@ -74,7 +74,7 @@ def test_stations_are_read_page_by_page(connect, read, server):
 
 @pytest.mark.parametrize("row", [1, None, {}, {"id": None, "name": "A"}, {"id": 7, "name": "A"}])
 def test_a_row_that_does_not_fit_its_schema_is_refused(row, connect):
-    with pytest.raises(UnexpectedResponse, match="stations that do not fit their schema"):
+    with pytest.raises(UnexpectedResponse, match="stations that do not fit the schema"):
         connect(Stations).parse("stations", Response(200, json.dumps({"stations": [row]}).encode(), "/stations", {}))
 
 
@@ -99,13 +99,13 @@ def test_the_readings_have_a_slice_for_each_station_of_every_page(connect, serve
     assert list(map(str, connect(Readings).slices({"read": {}}))) == ["a", "b"]
 
 
-def test_an_id_may_hold_any_character(connect, server):
+def test_an_id_can_contain_any_character(connect, server):
     server.get(re.compile(URL), json={"readings": []})
     connect(Readings).fetch(Window("a/b?", "2024-03-01T00:00:00Z", "", ""), None)
     assert server.calls[0].request.url.startswith(f"{URL}/stations/a%2Fb%3F/readings?since=2024-03-01")
 
 
-def test_a_station_that_cannot_be_read_holds_back_no_other(connect, read, measured, server):
+def test_a_station_that_cannot_be_read_does_not_hold_back_others(connect, read, measured, server):
     server.replace("GET", f"{URL}/stations", json={"stations": [{"id": i, "name": i} for i in ("a", "gone", "b")]})
     server.get(f"{URL}/stations/gone/readings", status=404)
     reading = read(connect(Readings))

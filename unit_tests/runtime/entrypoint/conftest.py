@@ -1,4 +1,4 @@
-"""The tiny connector in a folder of its own, and functions that run it."""
+"""Provides the tiny connector in its own folder, and functions that run it."""
 
 import json
 import os
@@ -80,5 +80,5 @@ def config(tmp_path):
 
 @pytest.fixture
 def read_of(folder, config):
-    """A function: the arguments of a read by a connector that does so."""
+    """A function: what a connector does -> the arguments of a read by it."""
     return lambda does="well": ("read", "--config", config(does=does), "--catalog", str(folder / "catalog.json"))

@@ -1,4 +1,4 @@
-"""The command line of a whole process: its four commands, its options and its help."""
+"""Tests the command line of a whole process: its four commands, its options and its help."""
 
 import json
 import re
@@ -49,7 +49,7 @@ def test_read_writes_the_rows(run, read_of):
     assert (found.stderr, found.exit_code) == ("", 0)
 
 
-def test_read_goes_on_from_the_output_of_an_earlier_read(run, read_of, tmp_path):
+def test_read_resumes_from_the_output_of_an_earlier_read(run, read_of, tmp_path):
     first = run(*read_of("fail"))
     saved = tmp_path / "output.jsonl"
     saved.write_text("\n".join(map(json.dumps, first.messages)), "utf-8")
@@ -60,7 +60,7 @@ def test_a_plan_reads_nothing(run, read_of):
     found = run(*read_of(), "--plan")
     assert [log["message"] for log in found.of_type("log")] == [
         "numbers: at least 1 request.",
-        "In all: at least 1 request.",
+        "Total: at least 1 request.",
     ]
     assert len(found.messages) == 2
     assert (found.stderr, found.exit_code) == ("", 0)
@@ -70,7 +70,7 @@ def test_a_plan_of_what_cannot_be_read_fails(run, config, tmp_path):
     catalog = tmp_path / "catalog.json"
     catalog.write_text(json.dumps({"streams": [{"stream": {"name": "letters"}, "sync_mode": "full_refresh"}]}), "utf-8")
     found = run("read", "--plan", "--config", config(), "--catalog", str(catalog))
-    assert found.error["message"] == "catalog: there is no stream letters; this source has numbers."
+    assert found.error["message"] == "catalog: there is no stream letters; choose from numbers."
     assert found.exit_code == 1
 
 
@@ -87,7 +87,7 @@ def test_files_are_looked_for_in_the_folder_of_the_caller(run, config):
 
 @pytest.mark.parametrize("option", ["--config", "--catalog", "--state"])
 @pytest.mark.parametrize("name", ["-", "/dev/stdin"])
-def test_each_file_may_come_from_stdin(start, finish, folder, config, tmp_path, option, name):
+def test_each_file_can_come_from_stdin(start, finish, folder, config, tmp_path, option, name):
     (tmp_path / "state.json").write_text("[]", "utf-8")
     files = {"--config": Path(config()), "--catalog": folder / "catalog.json", "--state": tmp_path / "state.json"}
     with files[option].open("rb") as stdin:
@@ -119,13 +119,13 @@ def test_a_wrong_command_line_has_exit_code_2_and_no_message(run, arguments):
 @pytest.mark.parametrize(
     ("arguments", "told", "example"),
     [
-        ([], "which command? Choose spec, check, discover or read.", "spec"),
+        ([], "no command given; choose spec, check, discover or read.", "spec"),
         (["sync"], "invalid choice: 'sync'", "spec"),
         (["spec", "--nonsense"], "main.py spec: there is no option --nonsense.", "spec"),
-        (["read", "--config", "-", "--catalog", "/dev/stdin"], "one file only can be stdin.", "read --config secrets/"),
+        (["read", "--config", "-", "--catalog", "/dev/stdin"], "only one file can be stdin.", "read --config secrets/"),
         (
             ["read", "--config", "x", "--catalog", "-", "--state=-"],
-            "one file only can be stdin.",
+            "only one file can be stdin.",
             "read --config secrets/",
         ),
         (["check"], "required: --config", "check --config secrets/config.json"),
@@ -133,7 +133,7 @@ def test_a_wrong_command_line_has_exit_code_2_and_no_message(run, arguments):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_a_wrong_command_line_is_told_how_a_right_one_looks(run, arguments, told, example):
+def test_a_wrong_command_line_gets_an_example_of_a_right_one(run, arguments, told, example):
     usage, *_, sentence, right, more = run(*arguments).stderr.splitlines()
     assert usage.startswith("usage: main.py")
     assert told in sentence
@@ -155,7 +155,7 @@ def help_of(folder):
 @pytest.mark.parametrize("command", [[], ["spec"], ["check"], ["discover"], ["read"]], ids=" ".join)
 def test_help_says_the_exit_codes_and_which_files(help_of, command):
     text = "\n".join(help_of(*command))
-    assert "0 done (a check that answers FAILED too), 1 failed, 2 the command line is wrong" in text
+    assert "0 success (also for a check that reports FAILED), 1 failure, 2 wrong command line" in text
     for option in re.findall(r"^  --\w+ FILE +(.*)", text, re.MULTILINE):
         assert option, "a file of which nothing is said"
 
@@ -184,5 +184,5 @@ def test_an_installed_command_is_called_by_its_name_in_the_examples(folder, tmp_
     assert "For example: source-tiny spec\nMore: source-tiny --help\n" in done.stderr
 
 
-def test_the_version_can_be_asked_for(start):
+def test_version_shows_the_version(start):
     assert start("--version").communicate()[0] == b"1.2.3\n"

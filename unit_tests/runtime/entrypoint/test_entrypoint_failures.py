@@ -1,4 +1,4 @@
-"""What a whole process says when something fails: a check, a read, a file, the connector itself."""
+"""Tests what a whole process reports when something fails: a check, a read, a file, the connector itself."""
 
 import json
 
@@ -68,7 +68,7 @@ def test_without_a_good_config_nothing_is_read(run, folder, config):
 
 
 def test_a_key_with_half_a_character_is_a_secret_too(start, config):
-    # JSON can spell it (\\ud800), UTF-8 cannot: whoever tries fails, and must not tell of the key.
+    # JSON can spell it (\\ud800), UTF-8 cannot: the attempt fails, and must not show the key.
     file = config(b'{"key": "%s\\ud800"}' % KEY.encode())
     stdout, stderr = start("discover", "--debug", "--config", file).communicate(timeout=20)
     assert KEY[:6].encode() not in stdout + stderr
@@ -80,7 +80,7 @@ def test_a_config_that_is_not_there_is_named(run):
     assert status["message"] == "config: missing.json cannot be read (No such file or directory)."
 
 
-def test_a_config_may_begin_with_a_byte_order_mark(run, config):
+def test_a_config_can_begin_with_a_byte_order_mark(run, config):
     found = run("check", "--config", config(b"\xef\xbb\xbf" + json.dumps({"key": KEY}).encode()))
     assert found.of_type("connectionStatus") == [{"status": "SUCCEEDED"}]
 
@@ -90,7 +90,7 @@ def test_unknown_fields_of_a_config_do_no_harm(run, config):
     assert found.of_type("connectionStatus") == [{"status": "SUCCEEDED"}]
 
 
-def test_a_misspelt_option_is_refused(run, config):
+def test_a_misspelled_option_is_refused(run, config):
     found = run("check", "--config", config(doess="well"))
     told = "config: there is no option doess; did you mean does?"
     assert found.of_type("connectionStatus") == [{"status": "FAILED", "message": told}]
@@ -114,7 +114,7 @@ def test_a_broken_catalog_or_state_is_an_error_and_nothing_is_read(run, read_of,
     assert (found.stderr, found.exit_code) == ("", 1)
 
 
-def test_an_empty_name_of_a_state_file_is_not_taken_for_none(run, read_of):
+def test_an_empty_name_of_a_state_file_is_not_mistaken_for_none(run, read_of):
     found = run(*read_of(), "--state", "")  # --state "$UNSET": to read everything again would be a surprise
     assert found.of_type("record") == []
     assert found.error["message"].startswith("state: ")

@@ -1,4 +1,4 @@
-"""What a command loads: `spec`, which Airbyte asks for first and often, next to nothing."""
+"""Tests what a command imports: `spec`, which Airbyte runs first and often, imports almost nothing."""
 
 import json
 import subprocess
@@ -47,7 +47,7 @@ def test_another_command_loads_the_class_that_is_named(launched):
     assert modules >= {"tiny", "tiny.source", "jsonschema"}
 
 
-def test_spec_can_be_shown_though_the_connector_cannot_be_loaded(launched):
+def test_spec_can_be_shown_although_the_connector_cannot_be_loaded(launched):
     (message,), _, exit_code = launched("tiny.no_such_module:Tiny", "spec")
     assert (message["type"], exit_code) == ("SPEC", 0)
 

@@ -1,4 +1,4 @@
-"""What belongs on stdout, and what never does: the key, what a connector prints, what Python warns of."""
+"""Tests what belongs on stdout, and what never does: the key, a connector's prints, Python's warnings."""
 
 import pytest
 from tiny_connector import KEY

@@ -1,4 +1,4 @@
-"""The end of a process that is not its own idea: signals, a lost reader, a full disk; what a terminal shows of it."""
+"""Tests how a process is stopped: signals, a lost reader, a full disk; and what a terminal shows then."""
 
 import os
 import pty
@@ -76,7 +76,7 @@ def test_a_reader_that_goes_away_ends_the_process_quietly(start, read_of):
     assert process.stderr.read() == b""
 
 
-def test_a_full_disk_is_told_in_one_line(start):
+def test_a_full_disk_is_reported_in_one_line(start):
     with open("/dev/full", "wb") as full:  # noqa: PTH123
         process = start("spec", stdout=full)
         assert process.wait(timeout=10) == 1
@@ -94,7 +94,7 @@ def test_a_reader_that_was_never_there_ends_the_process_quietly(start):
 
 
 def shown_at(ours, terminal):
-    """All that was written to a terminal, when nobody else has it open any more."""
+    """Everything written to a terminal, after all others have closed it."""
     os.close(terminal)
     shown = b""
     with suppress(OSError):  # so Linux says that it is the end
@@ -104,7 +104,7 @@ def shown_at(ours, terminal):
     return shown
 
 
-def test_a_person_at_a_terminal_sees_how_the_read_goes_on(start, finish, read_of):
+def test_a_person_at_a_terminal_sees_the_progress(start, finish, read_of):
     ours, terminal = pty.openpty()
     found = finish(start(*read_of(), stderr=terminal))
     assert b"numbers: 3 rows" in shown_at(ours, terminal)
@@ -119,12 +119,12 @@ def test_a_person_at_a_terminal_sees_why_a_read_fails(start, finish, read_of):
     assert "{" not in shown
 
 
-def test_a_person_who_stops_a_read_is_told_so_though_the_output_goes_into_a_file(start, finish, read_of):
+def test_a_person_who_stops_a_read_sees_that_even_if_the_output_goes_to_a_file(start, finish, read_of):
     ours, terminal = pty.openpty()
     process = start(*read_of("wait"), stderr=terminal)
     lines = lines_until(process, b'{"type":"RECORD","record":{"stream":"numbers","data":{"id":2,')
     process.send_signal(signal.SIGINT)
     finish(process, lines)
-    assert b"\n\x1b[KStopped by SIGINT; a read goes on from its last STATE" in shown_at(ours, terminal).replace(
+    assert b"\n\x1b[KStopped by SIGINT; the next read resumes from the last STATE" in shown_at(ours, terminal).replace(
         b"\r", b""
     )

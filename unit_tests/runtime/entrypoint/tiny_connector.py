@@ -1,4 +1,4 @@
-"""A tiny connector, whose process the tests judge from outside: stdout, stderr and the exit code."""
+"""A tiny connector, which the tests check from outside: stdout, stderr and the exit code."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from source_stock_ticker.runtime.source import Source
 from source_stock_ticker.runtime.stream import Page, Stream
 
 class Numbers(Stream[int]):
-    """Rows 1, 2, 3; or something that the config asks for."""
+    """Rows 1, 2, 3; or what the config requests."""
     name, primary_key, cursor_field = "numbers", ("id",), "id"
     schema_folder = Path(__file__).parent
 
@@ -78,7 +78,7 @@ SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}, "text": {"
 
 
 class Run:
-    """What came of a run: its messages, what it wrote to stderr, its exit code."""
+    """The result of a run: its messages, its stderr, its exit code."""
 
     def __init__(self, messages, stderr, exit_code):
         self.messages, self.stderr, self.exit_code = messages, stderr, exit_code
@@ -101,7 +101,7 @@ class Run:
 
 
 def lines_until(process, start_of_line, count=1):
-    """Reads the output up to the line, the count-th of those that start so."""
+    """Reads the output up to the count-th line that starts like this."""
     lines = b""
     while count:
         line = process.stdout.readline()

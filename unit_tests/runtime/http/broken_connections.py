@@ -1,4 +1,4 @@
-"""What requests raises when a request gets no response, and the words for it."""
+"""Lists what requests raises when a request gets no response, and the words for it."""
 
 import socket
 import ssl
@@ -12,7 +12,7 @@ POOL = requests.adapters.PoolManager().connection_from_url(HOST)
 
 
 def refused_connection(reason):
-    """What requests raises when no connection comes about."""
+    """What requests raises when no connection can be made."""
     return requests.ConnectionError(MaxRetryError(POOL, "/v1/letters?after=b", reason))
 
 
@@ -33,7 +33,7 @@ CONNECTION = HTTPSConnection("api.example.com")
 BROKEN = {
     "no such host": (
         refused_connection(NameResolutionError("api.example.com", CONNECTION, socket.gaierror(-2, "Name not known"))),
-        "there is no such host, or no network",
+        "the host does not exist, or there is no network",
     ),
     "refused": (
         refused_connection(NewConnectionError(CONNECTION, "[Errno 111] Connection refused")),
@@ -41,15 +41,15 @@ BROKEN = {
     ),
     "no secure connection": (
         requests.exceptions.SSLError("[SSL: WRONG_VERSION_NUMBER]"),
-        "no secure connection (TLS) could be made (is https:// right for this address?)",
+        "the secure connection (TLS) failed (is https:// right for this address?)",
     ),
     "no TLS in the middle": (
         requests.exceptions.SSLError("EOF occurred in violation of protocol"),
-        "no secure connection (TLS) could be made (is https:// right for this address?)",
+        "the secure connection (TLS) failed (is https:// right for this address?)",
     ),
     "no such host, as the system says it": (
         OSError("[Errno 11001] getaddrinfo failed"),
-        "there is no such host, or no network",
+        "the host does not exist, or there is no network",
     ),
     "proxy": (
         requests.exceptions.ProxyError("Cannot connect to proxy: Connection refused, timed out"),
@@ -64,17 +64,15 @@ BROKEN = {
     "stalled": (TimeoutError("timed out"), "it did not answer in time"),
     "packed in an unknown way": (
         requests.exceptions.ContentDecodingError("Received response with content-encoding: gzip, but failed"),
-        "it sent a body that cannot be unpacked",
+        "it sent a body that cannot be decompressed",
     ),
     "something new": (OSError("Something else."), "the connection broke"),
 }
-UNTRUSTED = (
-    "no authority that this machine trusts signed its certificate (REQUESTS_CA_BUNDLE can name a file of others)"
-)
+UNTRUSTED = "this machine does not trust the issuer of its certificate (REQUESTS_CA_BUNDLE can name a file with more)"
 FOR_THE_USER = {
     "certificate of an unknown authority": (unverified("unable to get local issuer certificate"), UNTRUSTED),
-    "certificate of its own": (unverified("self-signed certificate"), UNTRUSTED),
-    "certificate of its own, in older words": (unverified("self signed certificate in certificate chain"), UNTRUSTED),
+    "self-signed certificate": (unverified("self-signed certificate"), UNTRUSTED),
+    "self-signed certificate, in older words": (unverified("self signed certificate in certificate chain"), UNTRUSTED),
     "certificate of the past": (
         unverified("certificate has expired"),
         "its certificate has expired, or the clock of this machine is ahead",
@@ -85,11 +83,11 @@ FOR_THE_USER = {
     ),
     "certificate of another host": (
         unverified("Hostname mismatch, certificate is not valid for 'api.example.com'."),
-        "its certificate is that of another host",
+        "its certificate belongs to another host",
     ),
     "certificate of another host, without OpenSSL's word": (
         requests.exceptions.SSLError("CertificateError: hostname 'api.example.com' doesn't match 'example.com'"),
-        "its certificate is that of another host",
+        "its certificate belongs to another host",
     ),
     "certificate with another fault": (
         unverified("CA cert does not include key usage extension"),
@@ -97,8 +95,8 @@ FOR_THE_USER = {
     ),
     "proxy that wants a login": (
         no_tunnel("407 Proxy Authentication Required"),
-        "the proxy asks for a user name and a password (HTTP 407); "
-        "put them into its address, HTTPS_PROXY=http://user:password@host:port",
+        "the proxy requires a user name and a password (HTTP 407); "
+        "add them to its address, HTTPS_PROXY=http://user:password@host:port",
     ),
     "proxy that forbids": (
         no_tunnel("403 Forbidden"),

@@ -1,4 +1,4 @@
-"""A client whose clock does not really sleep, the network it sees, and no proxies of this machine."""
+"""Provides a client without real sleeps, a mock of the network, and no proxies of this machine."""
 
 import logging
 
@@ -24,7 +24,7 @@ def http():
 
 @pytest.fixture
 def client(clock):
-    """A function that makes a client with these options, whose time is the fake clock's."""
+    """A function that makes a client with these options and the fake clock."""
 
     def authenticate(request):
         request.headers["Authorization"] = f"Bearer {KEY}"

@@ -1,4 +1,4 @@
-"""The server that the tests of the HTTP client ask, and what comes of asking it."""
+"""Provides the server for the tests of the HTTP client, and the results of requests to it."""
 
 import io
 
@@ -34,7 +34,7 @@ class Body(io.RawIOBase):
 
 
 def responds(http, *statuses, **options):
-    """Let the server send these responses one after the other, the last one for ever."""
+    """Let the server send these responses one after another, and repeat the last one."""
     for status in statuses:
         http.get(URL, status=status, **options)
 

@@ -1,4 +1,4 @@
-"""A server on this machine that answers byte for byte what a test says, over real sockets."""
+"""Runs a server on this machine that sends exactly the bytes that a test says, over real sockets."""
 
 import socket
 import ssl
@@ -20,7 +20,7 @@ class RawServer:
 
 @contextmanager
 def serving(answer, certificate=None):
-    """A RawServer. answer(connection) runs in a thread of its own; certificate: a file of CERTIFICATES, for TLS."""
+    """A RawServer. answer(connection) runs in a separate thread; certificate: a file of CERTIFICATES, for TLS."""
 
     def serve(connection):
         with suppress(OSError), connection:

@@ -1,4 +1,4 @@
-"""Where each kind of credentials goes."""
+"""Tests where each kind of credentials goes."""
 
 import logging
 
@@ -28,10 +28,10 @@ def test_it_is_in_a_header(http, authenticate, header, value):
     assert (request.headers[header], request.url) == (value, URL)
 
 
-def test_it_is_in_a_parameter_beside_the_others(http):
+def test_it_is_in_a_parameter_next_to_the_others(http):
     http.get(f"{URL}&key=a%26b")
     assert sent(http, auth.in_parameter("key", "a&b")).url == f"{URL}&key=a%26b"
 
 
-def test_nobody_says_nothing(http):
+def test_nobody_adds_no_credentials(http):
     assert "Authorization" not in sent(http, auth.nobody).headers

@@ -1,4 +1,4 @@
-"""A response has so long in all, over a real connection whose single waits are all short."""
+"""Tests the deadline of a whole response, over a real connection with only short single waits."""
 
 import time
 

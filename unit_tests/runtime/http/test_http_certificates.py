@@ -1,4 +1,4 @@
-"""Certificates, over real TLS: which are trusted, and what is said of the others and of a file of authorities."""
+"""Tests certificates over real TLS: which are trusted, and the messages about others and about files of authorities."""
 
 import ssl
 
@@ -8,7 +8,7 @@ from raw_server import AUTHORITY, GOOD, answering, serving
 
 from source_stock_ticker.runtime.errors import ConfigError, TransientError
 
-UNTRUSTED = "no authority that this machine trusts signed its certificate"
+UNTRUSTED = "this machine does not trust the issuer of its certificate"
 
 
 @pytest.mark.parametrize("variable", CA_VARIABLES)
@@ -23,10 +23,10 @@ def test_who_is_signed_by_an_authority_of_the_environment_is_trusted(client, mon
     [
         ("expired.pem", "its certificate has expired, or the clock of this machine is ahead"),
         ("not_yet_valid.pem", "its certificate is not yet valid, or the clock of this machine is behind"),
-        ("of_another_host.pem", "its certificate is that of another host"),
+        ("of_another_host.pem", "its certificate belongs to another host"),
     ],
 )
-def test_what_is_wrong_with_a_certificate_is_told_and_not_tried_again(client, monkeypatch, certificate, meaning):
+def test_what_is_wrong_with_a_certificate_is_reported_and_not_retried(client, monkeypatch, certificate, meaning):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(AUTHORITY))
     with serving(answering(GOOD), certificate) as server:
         error = failure(client(), f"https://{server.address}/")
@@ -36,7 +36,7 @@ def test_what_is_wrong_with_a_certificate_is_told_and_not_tried_again(client, mo
 
 
 @pytest.mark.parametrize("folder", [False, True], ids=["the usual authorities", "an empty folder of authorities"])
-def test_who_is_signed_by_nobody_we_know_is_told_so(client, monkeypatch, tmp_path, folder):
+def test_a_certificate_from_an_unknown_authority_is_reported(client, monkeypatch, tmp_path, folder):
     if folder:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
     with serving(answering(GOOD), "good.pem") as server:
@@ -46,7 +46,7 @@ def test_who_is_signed_by_nobody_we_know_is_told_so(client, monkeypatch, tmp_pat
     assert server.connections == 1
 
 
-def test_a_handshake_that_breaks_off_is_tried_again(client):
+def test_a_handshake_that_breaks_off_is_retried(client):
     with serving(lambda connection: connection.recv(10_000)) as server:
         assert isinstance(failure(client(tries=3), f"https://{server.address}/"), TransientError)
     assert server.connections == 3
@@ -67,18 +67,17 @@ NO_FILES_OF_AUTHORITIES = {
 
 @pytest.mark.parametrize("variable", CA_VARIABLES)
 @pytest.mark.parametrize("kind", NO_FILES_OF_AUTHORITIES)
-def test_a_file_that_holds_no_authorities_is_told_by_its_variable(client, monkeypatch, tmp_path, kind, variable):
+def test_a_file_without_authorities_is_reported_by_its_variable(client, monkeypatch, tmp_path, kind, variable):
     (tmp_path / "ca.pem").write_bytes(NO_FILES_OF_AUTHORITIES[kind])
     monkeypatch.setenv(variable, str(tmp_path / "ca.pem"))
     error = failure(client(), "https://127.0.0.1:9/")
     assert isinstance(error, ConfigError)
     assert error.message == (
-        f"{variable} names a file that holds no certificates, or broken ones; "
-        "they must be in PEM form (-----BEGIN CERTIFICATE-----)."
+        f"{variable} names a file without valid certificates; they must be in PEM format (-----BEGIN CERTIFICATE-----)."
     )
 
 
-def test_a_file_of_authorities_that_there_is_not_is_told_by_its_variable(client, monkeypatch, tmp_path):
+def test_a_missing_file_of_authorities_is_reported_by_its_variable(client, monkeypatch, tmp_path):
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nope.pem"))
     error = failure(client(), "https://127.0.0.1:9/")
     assert isinstance(error, ConfigError)

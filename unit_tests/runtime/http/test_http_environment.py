@@ -1,4 +1,4 @@
-"""Which proxy the environment chooses. Over real sockets: test_http_proxies, test_http_certificates."""
+"""Tests which proxy the environment selects. Over real sockets: test_http_proxies, test_http_certificates."""
 
 import pytest
 from letters_server import URL, responds

@@ -1,4 +1,4 @@
-"""Failures of server and network: what is tried again, how long that takes, and what is said at the end."""
+"""Tests failures of server and network: what is retried, how long that takes, and the final message."""
 
 import re
 
@@ -8,7 +8,7 @@ from letters_server import HOST, MEGABYTE, URL, Body, failure, responds
 
 from source_stock_ticker.runtime.errors import ConfigError, TransientError, UnexpectedResponse
 
-# Failures that another try may fix
+# Failures that another attempt may fix
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 599])
@@ -49,35 +49,35 @@ def test_a_server_that_keeps_failing_is_given_up(http, client):
     responds(http, 503, body=b"<html>out of order</html>")
     error = failure(client(tries=3))
     assert isinstance(error, TransientError)
-    assert error.message == f"{HOST} did not serve us, tried 3 times: it answered HTTP 503."
+    assert error.message == f"No usable response from {HOST} after 3 attempts: it answered HTTP 503."
     assert error.detail == "<html>out of order</html>"
     assert len(http.calls) == 3
 
 
 def test_who_has_one_try_hears_of_a_failure_at_once(http, client, clock):
     responds(http, 503)
-    assert failure(client(tries=1)).message == f"{HOST} did not serve us, tried once: it answered HTTP 503."
+    assert failure(client(tries=1)).message == f"No usable response from {HOST} after 1 attempt: it answered HTTP 503."
     assert clock.slept == []
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_connection_is_told_by_its_reason_and_host_alone(http, client, kind):
+def test_a_broken_connection_is_reported_by_its_reason_and_host_alone(http, client, kind):
     error, reason = BROKEN[kind]
     http.get(URL, body=error)
     told = failure(client(tries=2))
     assert isinstance(told, TransientError)
-    assert told.message == f"{HOST} did not serve us, tried 2 times: {reason}."
+    assert told.message == f"No usable response from {HOST} after 2 attempts: {reason}."
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_after_a_broken_connection_it_is_tried_again(http, client, kind):
+def test_after_a_broken_connection_it_is_retried(http, client, kind):
     http.get(URL, body=BROKEN[kind][0])
     responds(http, 200)
     assert client().get(URL).status == 200
 
 
 @pytest.mark.parametrize("kind", FOR_THE_USER)
-def test_what_only_the_user_can_mend_is_told_at_once_and_not_tried_again(http, client, clock, kind):
+def test_what_only_the_user_can_fix_is_reported_at_once_and_not_retried(http, client, clock, kind):
     error, reason = FOR_THE_USER[kind]
     http.get(URL, body=error)
     told = failure(client())
@@ -101,9 +101,9 @@ def broken_body(error):
     ],
     ids=["reset", "stalled"],
 )
-def test_a_body_that_breaks_off_is_no_response(http, client, error, reason):
+def test_a_body_that_breaks_off_is_not_a_response(http, client, error, reason):
     responds(http, 200, body=Body(broken_body(error)).buffered())
-    assert failure(client(tries=1)).message == f"{HOST} did not serve us, tried once: {reason}."
+    assert failure(client(tries=1)).message == f"No usable response from {HOST} after 1 attempt: {reason}."
 
 
 def test_after_a_body_that_broke_off_all_of_it_is_fetched_again(http, client):
@@ -112,10 +112,11 @@ def test_after_a_body_that_broke_off_all_of_it_is_fetched_again(http, client):
     assert client().get(URL).body == b"letters"
 
 
-def test_a_body_that_cannot_be_unpacked_is_no_response(http, client):
+def test_a_body_that_cannot_be_decompressed_is_not_a_response(http, client):
     responds(http, 200, body=b"not packed at all", headers={"Content-Encoding": "gzip"})
     error = failure(client(tries=2))
-    assert error.message == f"{HOST} did not serve us, tried 2 times: it sent a body that cannot be unpacked."
+    reason = "it sent a body that cannot be decompressed"
+    assert error.message == f"No usable response from {HOST} after 2 attempts: {reason}."
 
 
 def test_a_body_without_end_is_given_up_before_it_fills_the_memory(http, client):
@@ -136,7 +137,7 @@ def test_every_request_has_timeouts(http, client):
 
 
 @pytest.mark.parametrize("url", [f"http://{'a' * 64}.com/v1", "http://a..com/v1", "http://a b/v1"])
-def test_an_address_that_cannot_exist_is_told_as_one_that_does_not(client, url):
+def test_an_impossible_address_is_reported_like_a_missing_one(client, url):
     assert isinstance(failure(client(tries=1), url), TransientError)
 
 

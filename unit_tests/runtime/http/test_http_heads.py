@@ -1,4 +1,4 @@
-"""What stands before a body, over real sockets: informational responses, status lines and headers."""
+"""Tests what comes before a body, over real sockets: informational responses, status lines and headers."""
 
 import pytest
 from letters_server import failure
@@ -72,17 +72,17 @@ def head(line=b"HTTP/1.1 200 OK", more=b""):
 @pytest.mark.parametrize(
     ("sent", "meaning"),
     [
-        (head(more=b"X-Debug: v\r\n" * 150), "its response has over 100 header lines"),
-        (head(more=b"X-Debug: " + b"v" * 65_536 + b"\r\n"), "a header line of its response has over 65536 bytes"),
-        (head(b"HTTP/1.1 200 " + b"K" * 65_536), "a header line of its response has over 65536 bytes"),
-        (head(b"HTTP/1.1 2OO OK"), "the answer is not HTTP"),
-        (head(b"HTTP/1.1 99 Bottles"), "the answer is not HTTP"),
-        (head(b"HTTP/1.1"), "the answer is not HTTP"),
-        (head(b"HTTP/2 200 OK"), "the answer is not HTTP"),
-        (head(b"letters"), "the answer is not HTTP"),
-        (head(b"connection refused, timed out, CERTIFICATE_VERIFY_FAILED"), "the answer is not HTTP"),
-        (b"\r\n\r\n", "the answer is not HTTP"),
-        (b"\x15\x03\x03\x00\x02\x02\x50\r\n", "the answer is not HTTP"),
+        (head(more=b"X-Debug: v\r\n" * 150), "its response has more than 100 header lines"),
+        (head(more=b"X-Debug: " + b"v" * 65_536 + b"\r\n"), "a header line of its response has more than 65536 bytes"),
+        (head(b"HTTP/1.1 200 " + b"K" * 65_536), "a header line of its response has more than 65536 bytes"),
+        (head(b"HTTP/1.1 2OO OK"), "the response is not HTTP"),
+        (head(b"HTTP/1.1 99 Bottles"), "the response is not HTTP"),
+        (head(b"HTTP/1.1"), "the response is not HTTP"),
+        (head(b"HTTP/2 200 OK"), "the response is not HTTP"),
+        (head(b"letters"), "the response is not HTTP"),
+        (head(b"connection refused, timed out, CERTIFICATE_VERIFY_FAILED"), "the response is not HTTP"),
+        (b"\r\n\r\n", "the response is not HTTP"),
+        (b"\x15\x03\x03\x00\x02\x02\x50\r\n", "the response is not HTTP"),
     ],
     ids=[
         "150 headers",
@@ -98,11 +98,11 @@ def head(line=b"HTTP/1.1 200 OK", more=b""):
         "TLS",
     ],
 )
-def test_a_head_that_cannot_be_read_is_told_by_what_is_wrong_with_it(client, sent, meaning):
+def test_a_head_that_cannot_be_read_is_reported_by_what_is_wrong_with_it(client, sent, meaning):
     with serving(answering(sent)) as server:
         error = failure(client(tries=2), f"http://{server.address}/")
     assert isinstance(error, TransientError)
-    assert error.message == f"http://{server.address} did not serve us, tried 2 times: {meaning}."
+    assert error.message == f"No usable response from http://{server.address} after 2 attempts: {meaning}."
 
 
 @pytest.mark.parametrize(

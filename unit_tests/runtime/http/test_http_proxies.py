@@ -1,4 +1,4 @@
-"""Proxies, over real sockets: how one is gone through, what is said of one that says no, and of what is none."""
+"""Tests proxies over real sockets: how to use one, and the messages about one that refuses or is not a proxy."""
 
 import pytest
 from letters_server import HOST, KEY, URL, failure
@@ -31,13 +31,13 @@ def test_a_proxy_is_gone_through_and_does_not_see_the_key(client, monkeypatch, f
     [
         (
             "407 Proxy Authentication Required",
-            "the proxy asks for a user name and a password (HTTP 407); "
-            "put them into its address, HTTPS_PROXY=http://user:password@host:port",
+            "the proxy requires a user name and a password (HTTP 407); "
+            "add them to its address, HTTPS_PROXY=http://user:password@host:port",
         ),
         ("403 Forbidden", "the proxy refuses to connect to this host (HTTP 403)"),
     ],
 )
-def test_a_proxy_that_says_no_is_told_by_what_it_wants_and_not_asked_again(client, monkeypatch, status, meaning):
+def test_a_proxy_that_refuses_is_reported_with_the_reason_and_not_retried(client, monkeypatch, status, meaning):
     with serving(answering(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:{PASSWORD}@{proxy.address}")
         error = failure(client(), URL)
@@ -51,32 +51,32 @@ def test_a_proxy_that_says_no_is_told_by_what_it_wants_and_not_asked_again(clien
     ("sent", "meaning"),
     [
         (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "the proxy answered HTTP 502"),
-        (b"SSH-2.0-OpenSSH_9.6\r\n", "the answer is not HTTP"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "the response is not HTTP"),
     ],
     ids=["502", "SSH"],
 )
-def test_a_proxy_that_cannot_now_is_told_by_what_it_answered_and_asked_again(client, monkeypatch, sent, meaning):
+def test_a_proxy_that_fails_is_reported_with_its_status_and_retried(client, monkeypatch, sent, meaning):
     with serving(answering(sent)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:{PASSWORD}@{proxy.address}")
         error = failure(client(tries=3), URL)
     assert isinstance(error, TransientError)
-    assert error.message == f"{HOST} did not serve us, tried 3 times: {meaning}."
+    assert error.message == f"No usable response from {HOST} after 3 attempts: {meaning}."
     assert PASSWORD not in error.detail
     assert proxy.connections == 3
 
 
 @pytest.mark.parametrize("certificate", ["good.pem", None], ids=["TLS, but unknown", "no TLS"])
-def test_a_proxy_that_cannot_be_reached_by_https_is_told_as_one_for_http(client, monkeypatch, certificate):
+def test_a_proxy_that_rejects_https_is_reported_as_one_for_http(client, monkeypatch, certificate):
     with serving(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n"), certificate) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"https://{proxy.address}")
         error = failure(client(), URL)
     assert isinstance(error, ConfigError)
     assert error.message == (
-        f"{HOST} cannot be reached: no secure connection to the proxy could be made (write its address with http://)."
+        f"{HOST} cannot be reached: the proxy accepts no secure connection (write its address with http://)."
     )
 
 
-# What is no proxy
+# Not a proxy
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
@@ -86,7 +86,7 @@ def test_a_socks_proxy_is_refused(client, monkeypatch, variable, scheme):
     error = failure(client(), URL)
     assert isinstance(error, ConfigError)
     assert error.message == (
-        f"{variable.upper()} names a SOCKS proxy, which is not supported; name an HTTP proxy (http://...)."
+        f"{variable.upper()} names a SOCKS proxy, which is not supported; use an HTTP proxy (http://...)."
     )
 
 
@@ -116,13 +116,13 @@ def test_a_socks_proxy_is_refused(client, monkeypatch, variable, scheme):
         "http://proxy.example.com/proxy.pac",
     ],
 )
-def test_an_address_that_is_no_proxys_is_refused_and_not_shown(client, monkeypatch, address):
+def test_an_address_that_is_not_a_proxys_is_refused_and_not_shown(client, monkeypatch, address):
     monkeypatch.setenv("HTTPS_PROXY", address)
     error = failure(client(), URL)
     assert isinstance(error, ConfigError)
     assert error.message == (
         "HTTPS_PROXY is not the address of a proxy; write it as http://host:port or "
-        "http://user:password@host:port, where @ : / ? # % in a password are %40 %3A %2F %3F %23 %25."
+        "http://user:password@host:port. In a password, write @ : / ? # % as %40 %3A %2F %3F %23 %25."
     )
     assert error.detail == ""
 
@@ -139,12 +139,13 @@ def test_an_address_that_is_no_proxys_is_refused_and_not_shown(client, monkeypat
         "http://[::1]:9",
     ],
 )
-def test_an_address_that_may_be_a_proxys_is_tried(client, monkeypatch, address):
+def test_an_address_that_can_be_a_proxys_is_tried(client, monkeypatch, address):
     monkeypatch.setenv("HTTPS_PROXY", address)
-    assert failure(client(tries=1), URL).message == (f"{HOST} did not serve us, tried once: the proxy did not answer.")
+    text = f"No usable response from {HOST} after 1 attempt: the proxy did not answer."
+    assert failure(client(tries=1), URL).message == text
 
 
-def test_what_is_no_proxy_is_told_each_time_without_waiting_for_a_turn(client, clock, monkeypatch):
+def test_what_is_not_a_proxy_is_reported_each_time_without_waiting_for_a_turn(client, clock, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:9")
     one = client(requests_per_minute=1)
     for _ in range(3):
@@ -152,7 +153,7 @@ def test_what_is_no_proxy_is_told_each_time_without_waiting_for_a_turn(client, c
     assert clock.slept == []
 
 
-def test_what_is_no_proxy_does_not_matter_to_a_host_that_is_reached_without(http, client, monkeypatch):
+def test_what_is_not_a_proxy_does_not_matter_to_a_host_that_is_reached_without(http, client, monkeypatch):
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "api.example.com")
     http.get(URL, body=b"letters")

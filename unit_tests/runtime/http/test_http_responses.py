@@ -1,4 +1,4 @@
-"""What a response holds, and where the key goes: into a header, and to no other host."""
+"""Tests what a response contains, and where the key goes: into a header, and to no other host."""
 
 import gzip
 
@@ -15,12 +15,12 @@ def test_a_response_has_its_status_and_body_and_path(http, client):
     assert client().get(URL)[:3] == (200, b'{"letters": []}', "/v1/letters")
 
 
-def test_a_response_has_its_headers_which_may_name_the_next_page(http, client):
+def test_a_response_has_its_headers_which_can_name_the_next_page(http, client):
     responds(http, 200, headers={"Link": f'<{URL}?page=2>; rel="next"'})
     assert client().get(URL).headers["link"] == f'<{URL}?page=2>; rel="next"'
 
 
-def test_a_packed_body_is_unpacked(http, client):
+def test_a_packed_body_is_decompressed(http, client):
     responds(http, 200, body=gzip.compress(b"letters"), headers={"Content-Encoding": "gzip"})
     assert client().get(URL).body == b"letters"
 

@@ -1,4 +1,4 @@
-"""Too many requests: how long a 429 is waited for, whom it holds back, and our own rate limit."""
+"""Tests too many requests: how long the client waits after a 429, what it holds back, and our own rate limit."""
 
 import threading
 import time
@@ -64,7 +64,7 @@ def test_a_429_that_wants_an_absurd_silence_ends_at_once_with_what_to_do(http, c
 
 @pytest.mark.parametrize(
     ("headers", "asked"),
-    [({}, "a minute"), ({"Retry-After": "3600"}, "3600 s, as it asks for,")],
+    [({}, "a minute"), ({"Retry-After": "3600"}, "3600 s, as the API asks,")],
     ids=["silent", "says"],
 )
 @pytest.mark.parametrize(
@@ -88,12 +88,12 @@ def test_an_api_that_always_says_429_is_given_up(http, client, clock):
     assert len(http.calls) == QUOTA_TRIES
 
 
-def test_a_429_is_no_failure_that_uses_up_the_tries(http, client):
+def test_a_429_is_not_a_failure_that_uses_up_the_tries(http, client):
     responds(http, 429, 429, 429, 503, 200)
     assert client(tries=2).get(URL).status == 200
 
 
-def test_an_api_may_say_too_many_requests_in_its_own_way(http, client, clock):
+def test_an_api_can_say_too_many_requests_in_its_own_way(http, client, clock):
     responds(http, 200, body=b"slow down")
     responds(http, 200, body=b"letters")
 
@@ -134,5 +134,5 @@ def test_every_try_takes_a_turn_of_the_rate_limit(http, client, clock):
     one = client(requests_per_minute=2)
     one.get(URL)
     one.get(URL)
-    # A little more than 60 s: two requests that set out so far apart may arrive closer to each other.
+    # A little more than 60 s: two requests sent 60 s apart can arrive closer together.
     assert clock.monotonic() - start == pytest.approx(60.6)

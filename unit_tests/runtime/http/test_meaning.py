@@ -1,4 +1,4 @@
-"""What a response means, in a connector's own words, and what the client does then."""
+"""Tests a connector's meaning function, and what the client does with its results."""
 
 import time
 from email.utils import formatdate
@@ -21,7 +21,7 @@ def of(headers):
 
 
 def always(meaning):
-    """A meaning function: that one for 418, the usual one for the others."""
+    """A meaning function: a special one for 418, the usual one for other statuses."""
     return lambda response: meaning if response.status == 418 else usual_meaning(response)
 
 
@@ -57,7 +57,7 @@ def test_a_rate_limit_that_ends_at_a_moment_is_over_then():
 
 @pytest.mark.parametrize(("ahead", "seconds"), [(600, 690), (-60, 30)])
 def test_it_is_the_clock_of_the_api_that_counts(ahead, seconds):
-    now = formatdate(time.time() - ahead, usegmt=True)  # ours is so much ahead
+    now = formatdate(time.time() - ahead, usegmt=True)  # our clock is this much ahead
     assert Wait.until(time.time() + 90, of({"Date": now})).seconds == pytest.approx(seconds, abs=2)
 
 
@@ -77,7 +77,7 @@ def test_a_meaning_that_breaks_over_a_response_is_the_usual_one(http, client, ca
     responds(http, 404, body=b"[]")
     with pytest.raises(UnexpectedResponse, match="HTTP 404"):
         client(meaning=lambda response: response.json()["error"]).get(URL)
-    assert "its meaning cannot be told" in caplog.text
+    assert "the connector cannot interpret the response" in caplog.text
 
 
 def test_a_wait_of_400_digits_is_too_long(http, client):
@@ -86,9 +86,9 @@ def test_a_wait_of_400_digits_is_too_long(http, client):
         client(meaning=always(Wait(10**400))).get(URL)
 
 
-def test_a_failure_is_tried_again_and_told_in_its_own_words(http, client, clock):
+def test_a_failure_is_retried_and_reported_in_its_own_words(http, client, clock):
     responds(http, 418)
-    with pytest.raises(TransientError, match="tried 5 times: it is out of tea"):
+    with pytest.raises(TransientError, match="after 5 attempts: it is out of tea"):
         client(meaning=always(Again("it is out of tea", seconds=20))).get(URL)
     assert min(clock.slept) >= 20
 

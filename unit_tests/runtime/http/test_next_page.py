@@ -1,4 +1,4 @@
-"""Which page comes next, as the usual kinds of APIs say it."""
+"""Tests how to find the next page in the usual kinds of APIs."""
 
 import pytest
 from letters_server import HOST
@@ -37,7 +37,7 @@ def test_the_next_number_follows_a_full_page(query, rows, token):
         ({"offset": "10"}, 10, 20, None),
     ],
 )
-def test_the_next_offset_is_behind_the_page(query, rows, total, token):
+def test_the_next_offset_is_after_the_page(query, rows, total, token):
     assert next_offset(response(query), rows, 10, total=total) == token
 
 
@@ -61,7 +61,7 @@ def test_more_without_a_cursor_is_refused(cursor):
         next_cursor(True, cursor)
 
 
-def test_what_was_sent_may_have_been_in_the_body_under_another_name():
+def test_what_was_sent_can_have_been_in_the_body_under_another_name():
     assert next_offset(response(json={"start": 10}), 10, 10, "start") == "20"
 
 
@@ -110,7 +110,7 @@ def test_without_a_link_header_it_was_the_last_page():
         ("https://old.example/proxy/x", f"{HOST}/proxy", "/proxy/x"),
     ],
 )
-def test_a_link_to_our_own_host_is_a_path_behind_our_address(url, base, path):
+def test_a_link_to_our_own_host_is_a_path_after_our_address(url, base, path):
     assert own_path(url, base, {"old.example"}) == path
 
 

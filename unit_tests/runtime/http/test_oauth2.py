@@ -1,4 +1,4 @@
-"""OAuth 2: when a token is made, how often, and that a refresh token that was replaced is never lost."""
+"""Tests OAuth 2: when and how often a token is requested, and that a new refresh token is never lost."""
 
 import json
 import logging
@@ -27,7 +27,7 @@ REFRESH = {"grant_type": "refresh_token", "client_id": "me", "refresh_token": "r
 
 
 class Account:
-    """The API: gives the tokens t1, t2, ...; only the newest is good. With `rotate` it replaces refresh tokens too."""
+    """The API: issues the tokens t1, t2, ...; only the newest is valid. `rotate`: it replaces refresh tokens too."""
 
     def __init__(self, http, lifetime=3600, rotate=False):
         self.made = 0
@@ -86,7 +86,7 @@ def test_a_token_is_replaced_before_it_ends(http, monkeypatch):
 
 
 @pytest.mark.parametrize("lifetime", [None, 0, "0", -1, "", "soon", True, [], "3600", "3600.5", 3600.5])
-def test_the_lifetime_may_be_missing_or_written_oddly(http, lifetime):
+def test_the_lifetime_can_be_missing_or_written_oddly(http, lifetime):
     account = Account(http, lifetime=lifetime)
     client = account.client()
     client.get(URL)
@@ -134,7 +134,7 @@ def test_a_new_refresh_token_is_saved_before_anything_else_happens(http):
     assert account.told == [("hidden", "t1"), ("hidden", "r1"), ("saved", "r1"), ("used", "Bearer t1")]
 
 
-def test_the_next_token_is_asked_for_with_the_new_refresh_token(http):
+def test_the_next_token_is_requested_with_the_new_refresh_token(http):
     account = Account(http, rotate=True)
     client = account.client(REFRESH)
     client.get(URL)
@@ -152,7 +152,7 @@ def test_a_refresh_token_that_stays_is_not_saved_again(http):
     assert saved == []
 
 
-def test_a_spent_refresh_token_is_refused_in_a_sentence_and_not_tried_again(http):
+def test_a_spent_refresh_token_is_refused_in_a_sentence_and_not_retried(http):
     account = Account(http, rotate=True)
     client = account.client({**REFRESH, "refresh_token": "old"}, tries=5)
     for _ in range(2):
@@ -167,7 +167,7 @@ def test_a_refresh_token_whose_response_is_lost_is_not_sent_twice(http):
     logger = logging.getLogger("airbyte")
     client = HttpClient(OAuth2(TOKENS, REFRESH, logger, print), logger)
     for _ in range(2):
-        with pytest.raises(TransientError, match="tried once"):
+        with pytest.raises(TransientError, match="after 1 attempt"):
             client.get(URL)
     assert len(http.calls) == 1
 
@@ -193,7 +193,7 @@ def test_a_new_refresh_token_is_saved_whatever_else_is_odd(http, odd):
         {"status": 302, "headers": {"Location": "/?access_token=t0k3n"}},
     ],
 )
-def test_an_answer_that_is_refused_is_not_quoted_for_it_may_hold_a_token(http, answer):
+def test_an_answer_that_is_refused_is_not_quoted_for_it_can_contain_a_token(http, answer):
     http.post(TOKENS, **answer)
     logger = logging.getLogger("airbyte")
     with pytest.raises(ConnectorError) as refused:
@@ -201,7 +201,7 @@ def test_an_answer_that_is_refused_is_not_quoted_for_it_may_hold_a_token(http, a
     assert "t0k3n" not in refused.value.message + refused.value.detail
 
 
-def test_id_and_secret_may_go_by_basic(http):
+def test_id_and_secret_can_go_by_basic(http):
     Account(http)
     authenticate = OAuth2(TOKENS, CLIENT, logging.getLogger("airbyte"), print, authenticate=auth.basic("me", "s3cret"))
     authenticate(requests.Request("GET", URL).prepare())
@@ -212,7 +212,7 @@ def test_id_and_secret_may_go_by_basic(http):
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
-def test_wrong_credentials_are_told_in_the_apis_words(http, status):
+def test_wrong_credentials_are_reported_in_the_apis_words(http, status):
     account = Account(http)
     answer = {"error": "invalid_client", "error_description": "no such client"}
     http.replace("POST", TOKENS, status=status, json=answer)

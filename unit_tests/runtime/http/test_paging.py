@@ -1,4 +1,4 @@
-"""The pages of a list: to its end, and never without end."""
+"""Tests the pages of a list: up to the end, and never endlessly."""
 
 import logging
 from typing import NamedTuple
@@ -21,7 +21,7 @@ class Page(NamedTuple):
 
 
 class Pages:
-    """Serves these pages, numbered from 0. An exception is raised, by `parse` unless it is said of `fetch`."""
+    """Returns these pages, numbered from 0. An exception is raised, by `parse` unless it is for `fetch`."""
 
     def __init__(self, *pages, raised_by="parse"):
         self.pages, self.raised_by = pages, raised_by
@@ -57,13 +57,13 @@ def test_each_page_names_the_next_one_until_one_does_not():
     assert letters.asked == [None, "1", "2"]
 
 
-def test_a_page_is_given_before_the_next_one_is_asked_for():
+def test_a_page_is_given_before_the_next_one_is_requested():
     letters = Pages(Page("a", "1"), Page("b"))
     next(letters.follow())
     assert letters.asked == [None]
 
 
-def test_pages_without_rows_may_stand_between_others():
+def test_pages_without_rows_can_come_between_others():
     letters = Pages(Page(None, "1"), Page("a", "2"), Page(None, "3"), Page("b", "4"), Page(None))
     assert list(letters.follow()) == list(letters.pages)
 
@@ -75,7 +75,7 @@ def test_pages_without_rows_may_stand_between_others():
 def test_pages_that_lead_in_a_circle_are_refused_before_one_comes_twice(back_to):
     letters = Pages(Page("a", "1"), Page("b", "2"), Page("c", back_to))
     error = refusal(letters.follow())
-    assert (error.message, error.detail) == ("The pages of letters lead in a circle.", f"again {back_to}")
+    assert (error.message, error.detail) == ("The pages of letters form a loop.", f"again {back_to}")
     assert letters.asked == [None, "1", "2"]
 
 
@@ -84,10 +84,10 @@ def test_the_page_just_read_comes_without_its_rows_and_its_link_is_followed(betw
     rows = ["a", "b", *between, "b", *between, "b", "c"]
     letters = Pages(*(Page(row, str(number)) for number, row in enumerate(rows, 1)), Page("d"))
     assert [page.last for page in letters.follow()] == ["a", "b", *between, None, *between, None, "c", "d"]
-    assert caplog.messages == ["letters: a link leads to the page just read; its rows are not read twice."] * 2
+    assert caplog.messages == ["letters: a link leads to the page just read; its rows are skipped."] * 2
 
 
-def test_a_page_that_a_cache_has_served_again_is_asked_for_once_more():
+def test_a_page_that_a_cache_has_served_again_is_requested_once_more():
     letters = Pages(Page("a", "1"), Page("b", "2"), Page("c"))
     given = letters._given
     stale = iter([Page("a", "2")])
@@ -100,7 +100,7 @@ def test_a_page_that_a_cache_has_served_again_is_asked_for_once_more():
     assert letters.asked == [None, "1", "1", "2"]
 
 
-def test_the_page_just_read_may_be_the_last():
+def test_the_page_just_read_can_be_the_last():
     letters = Pages(Page("a", "1"), Page("a"))
     assert list(letters.follow()) == [Page("a", "1"), Page(None, None, None)]
 
@@ -114,16 +114,16 @@ def test_a_page_that_shares_one_row_with_the_page_before_is_another(other):
 @pytest.mark.parametrize(
     "lasts", [[None, None], ["a", "a"], [None, "a"]], ids=["without rows", "with the same row", "with either"]
 )
-def test_pages_that_bring_nothing_new_are_refused_though_each_names_another(lasts):
+def test_pages_that_bring_nothing_new_are_refused_although_each_names_another(lasts):
     letters = Pages(Page("a", "1"), *(Page(lasts[number % 2], str(number)) for number in range(2, 1000)))
     given = []
     assert refusal(given.append(page.last) for page in letters.follow()).message == (
-        f"The last {MAX_UNCHANGED_PAGES + 1} pages of letters brought nothing new."
+        f"The last {MAX_UNCHANGED_PAGES + 1} pages of letters contain nothing new."
     )
     assert given == ["a", *[None] * (MAX_UNCHANGED_PAGES + 1)]
 
 
-def test_fewer_pages_that_bring_nothing_new_are_put_up_with_and_counted_anew_after_one_that_does():
+def test_fewer_pages_with_nothing_new_are_accepted_and_counted_from_zero_after_one_with_news():
     unchanged = [None] * MAX_UNCHANGED_PAGES
     rows = ["a", *unchanged, "b", *unchanged, "c"]
     letters = Pages(*(Page(row, str(number)) for number, row in enumerate(rows, 1)), Page("d"))
@@ -132,16 +132,16 @@ def test_fewer_pages_that_bring_nothing_new_are_put_up_with_and_counted_anew_aft
 
 def test_pages_without_end_are_refused():
     letters = Pages(*(Page(number, str(number + 1)) for number in range(2000)))
-    assert refusal(letters.follow(max_pages=1000)).message == "letters has over 1,000 pages."
+    assert refusal(letters.follow(max_pages=1000)).message == "letters has more than 1,000 pages."
     assert len(letters.asked) == 1001
 
 
-def test_the_last_page_that_is_allowed_may_be_the_last():
+def test_the_last_page_that_is_allowed_can_be_the_last():
     letters = Pages(Page("a", "1"), Page("b", "2"), Page("c"))
     assert list(letters.follow(max_pages=2)) == list(letters.pages)
 
 
-# Pages that make no sense
+# Invalid pages
 
 
 def test_a_page_that_makes_no_sense_is_fetched_again(caplog):
@@ -158,7 +158,7 @@ def test_a_page_that_makes_no_sense_is_fetched_again(caplog):
     assert caplog.messages == ["letters: Cut off. Fetching it again."] * (PARSE_TRIES - 1)
 
 
-def test_a_page_that_never_makes_sense_is_refused_behind_those_before_it():
+def test_a_page_that_never_makes_sense_is_refused_after_those_before_it():
     letters = Pages(Page("a", "1"), UnexpectedResponse("Cut off."))
     pages = letters.follow()
     assert next(pages) == Page("a", "1")
@@ -175,7 +175,7 @@ def test_a_page_that_never_makes_sense_is_refused_behind_those_before_it():
         (KeyError("a bug"), "parse"),
     ],
 )
-def test_another_failure_is_not_tried_again_here(error, raised_by):
+def test_another_failure_is_not_retried_here(error, raised_by):
     letters = Pages(error, raised_by=raised_by)
     with pytest.raises(type(error)):
         list(letters.follow())

@@ -1,4 +1,4 @@
-"""Waiting for what the API makes meanwhile."""
+"""Tests waiting for something that the API prepares."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from source_stock_ticker.runtime.errors import TransientError
 from source_stock_ticker.runtime.http.polling import poll
 
 
-def test_it_is_asked_for_until_it_is_ready(clock):
+def test_it_is_requested_until_it_is_ready(clock):
     answers = iter([None, None, "report"])
     assert poll(lambda: next(answers), "the report", every=5, clock=clock) == "report"
     assert clock.slept == [5, 5]

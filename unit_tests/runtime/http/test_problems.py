@@ -1,4 +1,4 @@
-"""What went wrong between a request and its response, in words for people."""
+"""Tests the explanations of what went wrong between a request and its response."""
 
 import pytest
 from broken_connections import BROKEN, FOR_THE_USER

@@ -1,4 +1,4 @@
-"""The rate limit: turns are spaced over all threads together, and a hold keeps every thread back."""
+"""Tests the rate limit: turns are spaced over all threads together, and a hold stops every thread."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ from source_stock_ticker.runtime.http.rate_limit import RateLimit, RequestStats
 
 
 def times_of_requests(rate_limit, clock, threads, requests_each):
-    """The moments (seconds from the start) at which so many threads may send their requests."""
+    """The moments (seconds from the start) at which this many threads can send their requests."""
     start, times = clock.monotonic(), []
     clock.threads = threads
 
@@ -35,7 +35,7 @@ def test_requests_of_all_threads_together_are_spaced_evenly(clock, threads):
     assert sorted(times) == pytest.approx([12 * turn for turn in range(4 * threads)])
 
 
-def test_without_a_limit_nobody_waits(clock):
+def test_without_a_limit_no_thread_waits(clock):
     rate_limit = RateLimit(0, clock)
     for _ in range(100):
         rate_limit.wait()
@@ -84,7 +84,7 @@ def test_a_hold_keeps_back_those_who_wait_already(clock):
     rate_limit = RateLimit(5, clock)
     start = clock.monotonic()
     rate_limit.wait()
-    clock.threads = 2  # a second one waits for its turn, in 12 seconds, while this one is told to hold for 60
+    clock.threads = 2  # a second one waits for its turn, in 12 seconds, while this one gets a hold of 60
     times = []
 
     def send():
@@ -102,7 +102,7 @@ def test_a_hold_keeps_back_those_who_wait_already(clock):
     assert times == [pytest.approx(60)]
 
 
-def test_while_nobody_waits_there_is_nothing_left_to_wait(clock):
+def test_without_waiting_threads_there_is_nothing_left_to_wait(clock):
     rate_limit = RateLimit(5, clock)
     rate_limit.wait()
     rate_limit.hold(30)
@@ -113,7 +113,7 @@ def test_while_somebody_waits_it_says_how_long():
     left = []
 
     class Clock:
-        """Asks, in the middle of a sleep, how long it will still take."""
+        """Asks, during a sleep, how long it will still take."""
 
         now = 0.0
 

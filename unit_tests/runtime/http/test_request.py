@@ -1,4 +1,4 @@
-"""What is sent: address, method, body, and which requests may be sent twice."""
+"""Tests what is sent: URL, method, body, and which requests can be sent twice."""
 
 import io
 import json
@@ -59,7 +59,7 @@ def test_a_post_sends_a_form(http, client):
     assert http.calls[0].request.body == "letter=b+%26+c"
 
 
-def test_a_request_has_headers_of_its_own(http, client):
+def test_a_request_has_its_own_headers(http, client):
     http.get(URL)
     client().send(Request(URL, headers={"If-None-Match": '"a1"', "Accept": "text/csv", "If-Modified-Since": None}))
     sent = http.calls[0].request.headers
@@ -67,22 +67,22 @@ def test_a_request_has_headers_of_its_own(http, client):
     assert "If-Modified-Since" not in sent
 
 
-# What may be sent twice
+# What can be sent twice
 
 
 @pytest.mark.parametrize("request_", [SEARCH, Request(SEARCH.url, method="DELETE"), Request(SEARCH.url, method="PUT")])
 @pytest.mark.parametrize("failure", [{"status": 503}, {"body": requests.ConnectionError("reset")}])
-def test_what_may_be_repeated_is_tried_again(http, client, request_, failure):
+def test_what_can_be_repeated_is_retried(http, client, request_, failure):
     http.add(request_.method, SEARCH.url, **failure)
     http.add(request_.method, SEARCH.url, body=b"letters")
     assert client().send(request_).body == b"letters"
 
 
 @pytest.mark.parametrize("failure", [{"status": 503}, {"body": requests.ConnectionError("reset")}])
-def test_a_post_that_makes_something_is_not_sent_twice_when_nobody_knows_what_became_of_it(http, client, failure):
+def test_a_post_that_creates_something_is_not_sent_twice_if_its_outcome_is_unknown(http, client, failure):
     http.post(ORDER.url, **failure)
     http.post(ORDER.url)
-    with pytest.raises(TransientError, match="tried once"):
+    with pytest.raises(TransientError, match="after 1 attempt"):
         client().send(ORDER)
     assert len(http.calls) == 1
 
@@ -98,7 +98,7 @@ def test_what_the_server_says_does_not_make_a_post_one_that_did_not_arrive(http,
     http.post(ORDER.url, body=requests.ConnectionError(f"BadStatusLine('{words}')"))
     http.post(ORDER.url, body=requests.exceptions.SSLError(f"{words} after the request"))
     for _ in range(2):
-        with pytest.raises(TransientError, match="tried once"):
+        with pytest.raises(TransientError, match="after 1 attempt"):
             client().send(ORDER)
     assert len(http.calls) == 2
 
@@ -169,7 +169,7 @@ def test_what_an_earlier_try_has_left_in_the_file_is_gone(http, client):
     assert file.getvalue() == b"letters"
 
 
-def test_a_file_that_cannot_hold_it_is_told_and_not_tried_again(http, client):
+def test_a_file_that_cannot_hold_it_is_reported_and_not_retried(http, client):
     class Full(io.BytesIO):
         def write(self, part):
             raise OSError(28, "No space left on device")
@@ -187,13 +187,13 @@ def test_what_is_no_success_does_not_go_into_the_file(http, client):
     assert file.getvalue() == b""
 
 
-def test_the_largest_body_may_be_set(http, client):
+def test_the_largest_body_can_be_set(http, client):
     http.get(URL, body=bytes(2 << 20))
     with pytest.raises(UnexpectedResponse, match="over 1 MB"):
         client(limits=Limits(max_body=1 << 20)).get(URL)
 
 
-def test_the_longest_wait_may_be_set(http, client, clock):
+def test_the_longest_wait_can_be_set(http, client, clock):
     http.get(URL, status=429, headers={"Retry-After": "500"})
     http.get(URL)
     client(limits=Limits(max_wait=600)).get(URL)

@@ -1,4 +1,4 @@
-"""The JSON of a response: what it holds, and how one that holds none is told."""
+"""Tests the JSON of a response: its content, and the message about invalid JSON."""
 
 import msgspec
 import pytest
@@ -44,7 +44,7 @@ def test_a_body_can_be_had_as_a_type():
 
 
 @pytest.mark.parametrize("body", [b'{"letter": 1}', b"{}", b"[]", b"null"])
-def test_a_body_of_another_type_is_told_by_the_path(body):
+def test_a_body_of_another_type_is_reported_by_the_path(body):
     message = refusal(lambda: response(body).json_as(Letter)).message
     assert message.startswith("The API sent something unexpected for /v1/letters: ")
 
@@ -63,18 +63,18 @@ def test_a_body_of_another_type_is_told_by_the_path(body):
     ],
     ids=["HTML", "cut", "two values", "NaN", "Latin-1", "UTF-16", "cut and deep", "deep"],
 )
-def test_what_is_not_json_is_told_by_the_path(body):
+def test_what_is_not_json_is_reported_by_the_path(body):
     assert refusal(response(body).json).message == "The API sent something that is not JSON for /v1/letters."
 
 
 @pytest.mark.parametrize("body", [b"<html>", b'[{"letter": "a"}, {"letter"', b'[{"letter": "\xff"}]'])
-def test_what_is_not_json_is_told_so_too_where_a_type_is_expected(body):
+def test_what_is_not_json_is_reported_too_where_a_type_is_expected(body):
     message = refusal(lambda: response(body).decoded(LETTERS)).message
     assert message == "The API sent something that is not JSON for /v1/letters."
 
 
 @pytest.mark.parametrize("body", [b"", b" \r\n"])
-def test_an_empty_body_is_told_as_one(body):
+def test_an_empty_body_is_reported_as_empty(body):
     assert refusal(response(body).json).message == "The API sent an empty body for /v1/letters."
 
 
@@ -84,14 +84,14 @@ def test_the_start_of_what_is_not_json_is_in_the_detail():
     assert len(detail) < 1000
 
 
-def test_a_number_that_no_computer_can_hold_is_no_number():
+def test_a_number_that_no_computer_can_hold_is_not_a_number():
     assert refusal(response(b'{"size": 1e999}').json).message == "The API sent a number out of range for /v1/letters."
 
 
 def test_so_many_tiny_values_that_they_would_fill_the_memory_are_refused():
     message = refusal(response(b"[" + b"0," * MAX_VALUES + b"0,0]").json).message
-    assert message == "The API sent over 750,000 values for /v1/letters."
+    assert message == "The API sent more than 750,000 values for /v1/letters."
 
 
-def test_as_many_values_as_an_honest_response_may_have_are_read():
+def test_as_many_values_as_an_honest_response_can_have_are_read():
     assert len(response(b"[" + b"0," * MAX_VALUES + b"0]").json()) == MAX_VALUES + 1

@@ -1,4 +1,4 @@
-"""How long to wait before the next try; what the client does with it is in test_http_failures."""
+"""Tests how long to wait before the next attempt; test_http_failures tests what the client does with it."""
 
 import time
 from email.utils import formatdate
@@ -14,7 +14,7 @@ def test_each_wait_is_twice_as_long_as_the_last_and_no_longer_than_a_minute(fail
 
 
 @pytest.mark.parametrize(("asked", "seconds"), [(0, 4), (3, 4), (20, 20), (10_000, 300)])
-def test_a_server_may_ask_for_a_longer_wait_and_for_no_shorter_one(asked, seconds):
+def test_a_server_can_ask_for_a_longer_wait_and_for_no_shorter_one(asked, seconds):
     assert retries.seconds_before_next_try(3, asked, 300) == pytest.approx(seconds, abs=0.3)
 
 

@@ -1,4 +1,4 @@
-"""What the tests of reading ahead share: slices, their pages, and a prefetcher that reads them."""
+"""What the tests of prefetching share: slices, their pages, and a prefetcher that reads them."""
 
 import time
 
@@ -8,7 +8,7 @@ SLICES = ["a", "b", "c", "d", "e", "f", "g", "h"]
 
 
 class Sized:
-    """A page of so many bytes, without the bytes."""
+    """A page with this size, without the bytes."""
 
     def __init__(self, size):
         self._size = size
@@ -42,12 +42,12 @@ def prefetcher(slices, work=pages_of, group=alone, workers=2):
 
 
 def arrived(prefetched):
-    """What comes, without the signs that there is nothing yet."""
+    """What arrives, without the signs that there is nothing yet."""
     return ((stream_slice, page) for stream_slice, page in prefetched if (stream_slice, page) != (None, None))
 
 
 def collected(slices, work=pages_of, group=alone, workers=2):
-    """All that comes, in the order in which it comes; an error by its type."""
+    """Everything that arrives, in order; an error by its type."""
     with prefetcher(slices, work, group, workers) as prefetched:
         return [
             (stream_slice, type(page) if isinstance(page, Exception) else page)
@@ -60,7 +60,7 @@ def all_end(new_threads):
 
 
 def until(reached):
-    """Whether it comes about within some seconds."""
+    """Whether it becomes true within some seconds."""
     deadline = time.monotonic() + 5
     while not reached() and time.monotonic() < deadline:
         time.sleep(0.005)

@@ -1,4 +1,4 @@
-"""Logging as everywhere in Python; what comes out are LOG messages."""
+"""Tests that standard Python logging produces LOG messages."""
 
 import logging
 import os
@@ -26,7 +26,7 @@ def _logging_is_as_before(monkeypatch):
 
 @pytest.fixture
 def logged(messages_in):
-    """A function: what `log` logs with the connector's logger -> the LOG messages that come out."""
+    """A function: what `log` logs with the connector's logger -> the resulting LOG messages."""
 
     def logged(log, debug=False):
         reader, writer = os.pipe()
@@ -60,7 +60,7 @@ def test_a_level_between_two_is_one_of_the_protocol_too(logged, level):
     assert message["level"] in LEVELS
 
 
-def test_that_a_header_cannot_be_read_is_no_news(logged):
+def test_an_unreadable_header_is_not_reported(logged):
     name = "urllib3.connection"
     assert logged(lambda _: logging.getLogger(name).warning("Failed to parse headers", exc_info=ValueError())) == []
 
@@ -70,7 +70,7 @@ def test_what_is_logged_is_filled_in(logged):
     assert message["message"] == "Reading letters, 3 rows."
 
 
-def test_fields_stand_behind_the_text(logged):
+def test_fields_follow_the_text(logged):
     (message,) = logged(lambda logger: logger.info("Got a page.", extra={"rows": 120, "of": "ü"}))
     assert message["message"] == 'Got a page. {"rows": 120, "of": "\\u00fc"}'
 
@@ -80,7 +80,7 @@ def test_a_field_that_json_cannot_hold_is_shown_as_text(logged):
     assert message["message"].startswith('Got a page. {"file": "<module')
 
 
-def test_an_exception_has_its_stack_beside_the_text(logged):
+def test_an_exception_has_its_stack_and_the_text(logged):
     def log(logger):
         try:
             raise KeyError("oops")
@@ -93,16 +93,16 @@ def test_an_exception_has_its_stack_beside_the_text(logged):
     assert "KeyError: 'oops'" in message["stack_trace"]
 
 
-def test_debug_is_silent_unless_asked_for(logged):
+def test_debug_is_silent_unless_enabled(logged):
     assert logged(lambda logger: logger.debug("text")) == []
 
 
-def test_debug_can_be_asked_for_on_the_command_line(logged):
+def test_debug_can_be_enabled_on_the_command_line(logged):
     assert len(logged(lambda logger: logger.debug("text"), debug=True)) == 1
 
 
 @pytest.mark.parametrize("level", ["debug", "DEBUG"])
-def test_debug_can_be_asked_for_by_the_environment(logged, monkeypatch, level):
+def test_debug_can_be_enabled_by_the_environment(logged, monkeypatch, level):
     monkeypatch.setenv("LOG_LEVEL", level)
     assert len(logged(lambda logger: logger.debug("text"))) == 1
 

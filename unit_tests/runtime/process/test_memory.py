@@ -1,4 +1,4 @@
-"""What is set for the memory of a long read."""
+"""Tests the memory settings for a long read."""
 
 import subprocess
 import sys
@@ -16,6 +16,6 @@ print(gc.isenabled(), gc.get_threshold()[0] > 10 * usual)
 
 
 def test_garbage_is_still_looked_for_and_seldom():
-    # In a process of its own: this one keeps its settings.
+    # In a separate process: this one keeps its settings.
     run = [sys.executable, "-c", SCRIPT]
     assert subprocess.check_output(run, env={"PYTHONPATH": str(ROOT)}, encoding="utf-8") == "True True\n"

@@ -1,4 +1,4 @@
-"""The writer of stdout: whole lines in order, a buffer that does not hold back what matters, and what ends it."""
+"""Tests the writer of stdout: whole lines in order, a buffer that does not delay what matters, and its end."""
 
 import contextlib
 import json
@@ -17,11 +17,11 @@ from source_stock_ticker.runtime.protocol.records import records
 
 RECORD = records("letters", [{"letter": "a"}])
 LOG = messages.log("INFO", "text")
-LONG_LOG = messages.log("INFO", "x" * 1_000_000)  # more than any pipe holds: whoever writes it must wait for a reader
+LONG_LOG = messages.log("INFO", "x" * 1_000_000)  # more than any pipe can hold: the writer must wait for a reader
 
 
 class Pipe:
-    """What stands in for stdout: `written` says what has come out so far, `drain` reads on until the end."""
+    """A replacement for stdout: `written` returns the output so far, `drain` reads to the end."""
 
     def __init__(self) -> None:
         self.reader, self.writer = os.pipe()
@@ -73,7 +73,7 @@ def output(pipe) -> Output:
 # The buffer
 
 
-def test_a_message_that_is_no_record_goes_out_at_once(pipe, output):
+def test_a_message_that_is_not_a_record_goes_out_at_once(pipe, output):
     output.write(LOG)
     assert pipe.written() == LOG
 
@@ -119,7 +119,7 @@ def test_lines_of_several_threads_neither_mix_nor_get_lost(pipe, output):
             output.write(messages.log("INFO", letter * 100))
 
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)  # seconds that a thread runs at a stretch: as unlucky as can be
+    sys.setswitchinterval(1e-6)  # seconds between thread switches: the worst case
     try:
         threads = [threading.Thread(target=write, args=letter) for letter in "abcd"]
         for thread in threads:
@@ -163,7 +163,7 @@ def test_a_new_config_goes_out_at_once_and_as_it_is(pipe, output):
 
 
 def test_a_short_secret_does_not_spoil_rows_and_states(pipe, output):
-    # A key that a proxy does not look at may be "1": the next sync must still find its dates.
+    # A key that a proxy does not check can be "1": the next sync must still find its dates.
     output.hide(["1"])
     lines = records("letters", [{"day": "2024-01-02"}]) + messages.state("letters", {"day": "2024-01-02"}, 1)
     for line in lines.splitlines(keepends=True):
@@ -174,20 +174,20 @@ def test_a_short_secret_does_not_spoil_rows_and_states(pipe, output):
 # The end
 
 
-def test_a_reader_that_has_gone_away_is_told_to_the_caller(pipe, output):
+def test_a_reader_that_has_gone_away_is_reported_to_the_caller(pipe, output):
     os.close(pipe.reader)
     with pytest.raises(CannotWrite) as error:
         output.write(LOG)
     assert error.value.exit_code == 141
 
 
-def test_a_full_disk_is_told_to_the_caller():
+def test_a_full_disk_is_reported_to_the_caller():
     with Path("/dev/full").open("wb") as full, pytest.raises(CannotWrite, match="No space left") as error:
         Output(full.fileno()).write(LOG)
     assert error.value.exit_code == 1
 
 
-def test_a_worker_that_finds_the_reader_gone_goes_on_and_the_main_thread_is_told(pipe, output):
+def test_a_worker_that_finds_the_reader_gone_continues_and_the_main_thread_learns_of_it(pipe, output):
     os.close(pipe.reader)
     worker = threading.Thread(target=output.write, args=(LOG,))
     worker.start()

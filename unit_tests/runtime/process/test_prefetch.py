@@ -1,4 +1,4 @@
-"""Reading ahead: pages come in order, and no more of them than the bounds allow."""
+"""Tests prefetching: pages come in order, and no more of them than the limits allow."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ def test_pages_come_in_the_order_of_the_slices(workers):
     assert found == [(letter, f"{letter}{number}") for letter in SLICES for number in (1, 2, 3)]
 
 
-def test_pages_come_in_order_though_the_first_slice_is_the_slowest():
+def test_pages_come_in_order_although_the_first_slice_is_the_slowest():
     others_done = threading.Barrier(3)
 
     def work(stream_slice, parse_lock):
@@ -34,7 +34,7 @@ def test_without_slices_nothing_comes():
     assert collected([]) == []
 
 
-def test_a_slice_without_pages_does_not_hold_up_those_behind_it():
+def test_a_slice_without_pages_does_not_hold_up_those_after_it():
     def work(stream_slice, parse_lock):
         yield from () if stream_slice == "a" else stream_slice
 
@@ -46,7 +46,7 @@ def test_a_page_without_bytes_is_a_page_too():
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_all_workers_start_at_once_each_with_a_slice_of_its_own(workers):
+def test_all_workers_start_at_once_each_with_its_own_slice(workers):
     started = threading.Barrier(workers)
 
     def work(stream_slice, parse_lock):
@@ -56,7 +56,7 @@ def test_all_workers_start_at_once_each_with_a_slice_of_its_own(workers):
     assert collected(range(2 * workers), work, workers=workers) == [(n, str(n)) for n in range(2 * workers)]
 
 
-def test_there_are_no_more_workers_than_are_asked_for():
+def test_there_are_no_more_workers_than_are_requested():
     threads = set()
 
     def work(stream_slice, parse_lock):
@@ -96,7 +96,7 @@ def test_a_page_comes_out_before_the_next_one_is_there():
         assert next(pages) == ("a", "second")
 
 
-def test_a_reader_that_waits_is_told_again_and_again_that_there_is_nothing_yet(monkeypatch):
+def test_a_waiting_reader_learns_repeatedly_that_there_is_nothing_yet(monkeypatch):
     monkeypatch.setattr(prefetch, "TICK", 0.01)
     told = threading.Event()
 
@@ -138,8 +138,8 @@ def test_only_a_few_pages_are_read_ahead_however_many_there_are(workers):
         pages = arrived(prefetched)
         for _ in range(100):
             next(pages)
-        time.sleep(0.1)  # whoever reads too far has the time for it
-    # Of each slice begun a few pages wait to be taken, and a worker may have the next one in hand.
+        time.sleep(0.1)  # a reader that goes too far has time to do so
+    # A few pages of each slice begun wait to be taken, and a worker can have the next one ready.
     assert len({stream_slice for stream_slice, _ in read}) <= 2 * workers
     assert len(read) <= 100 + 2 * workers * (prefetch.MAX_WAITING_PAGES + 1)
 
@@ -164,14 +164,14 @@ def test_only_so_many_bytes_are_read_ahead_however_many_workers_there_are():
 
     def work(stream_slice, parse_lock):
         with parse_lock():
-            time.sleep(0.005)  # so that the others stand in line behind
+            time.sleep(0.005)  # so the others queue up
             made.append(page)
         yield page
 
     with prefetcher(range(1000), work, workers=16) as prefetched:
         next(arrived(prefetched))
         time.sleep(0.2)
-    # A page may reach over the limit, one is of the slice that the reader is at, one or two are on their way.
+    # One page can exceed the limit, one is of the reader's slice, one or two are on their way.
     assert sum(map(len, made)) <= prefetch.MAX_WAITING_BYTES + 4 * len(page)
 
 

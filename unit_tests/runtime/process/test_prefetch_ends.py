@@ -1,4 +1,4 @@
-"""Reading ahead, and how it ends: by an error, by what is left out, when all is read."""
+"""Tests how prefetching ends: by an error, by skipped slices, or when everything is read."""
 
 import threading
 import time
@@ -25,7 +25,7 @@ from source_stock_ticker.runtime.process import prefetch
 
 @pytest.fixture
 def new_threads():
-    """A function that gives the threads begun since the test did and not yet ended."""
+    """A function that returns the running threads started since the test began."""
     before = set(threading.enumerate())
     return lambda: set(threading.enumerate()) - before
 
@@ -33,7 +33,7 @@ def new_threads():
 # Errors
 
 
-def test_an_error_comes_behind_the_pages_before_it_and_the_other_slices_go_on():
+def test_an_error_comes_after_the_pages_before_it_and_the_other_slices_continue():
     def work(stream_slice, parse_lock):
         yield from pages_of(stream_slice, parse_lock)
         if stream_slice == "b":
@@ -66,7 +66,7 @@ def test_an_error_of_the_slices_comes_last_and_with_no_slice(workers):
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("workers", [1, 3])
-def test_an_error_of_the_grouping_is_told_as_one_of_the_slices(workers, monkeypatch):
+def test_an_error_in_group_is_reported_as_an_error_of_the_slices(workers, monkeypatch):
     monkeypatch.setattr(prefetch, "TICK", 0.01)
 
     def group(stream_slice):
@@ -91,7 +91,7 @@ def test_a_failure_does_not_keep_the_response_that_it_was_about_in_memory():
     assert (error.__traceback__, error.__context__) == (None, None)
 
 
-def test_a_bug_keeps_the_stack_that_tells_where_it_is():
+def test_a_bug_keeps_the_stack_that_shows_where_it_is():
     def work(stream_slice, parse_lock):
         yield 1 / 0
 
@@ -100,10 +100,10 @@ def test_a_bug_keeps_the_stack_that_tells_where_it_is():
     assert error.__traceback__ is not None
 
 
-# What is left out
+# Skipped slices
 
 
-def test_a_slice_that_is_left_out_gives_no_more_pages_and_the_others_go_on():
+def test_a_skipped_slice_gives_no_more_pages_and_the_others_continue():
     found = []
     with prefetcher("abc", workers=1) as prefetched:
         for stream_slice, page in arrived(prefetched):
@@ -113,12 +113,12 @@ def test_a_slice_that_is_left_out_gives_no_more_pages_and_the_others_go_on():
     assert found == ["a1", "b1", "b2", "b3", "c1", "c2", "c3"]
 
 
-def test_nothing_of_the_slices_behind_it_in_its_group_comes_though_it_is_read_already():
+def test_nothing_of_the_slices_after_it_in_its_group_comes_although_it_is_read_already():
     found = []
     with prefetcher("aAbBcC", one_page, str.islower, workers=6) as prefetched:
         for stream_slice, page in arrived(prefetched):
             found.append(page)
-            time.sleep(0.05)  # so that all six are read
+            time.sleep(0.05)  # so all six are read
             if page == "A":
                 prefetched.leave_out(stream_slice)
     assert found == ["a", "A", "b", "c"]
@@ -148,7 +148,7 @@ def test_of_slices_without_a_group_only_the_one_is_left_out():
 
 def test_a_slice_that_is_being_begun_while_its_group_is_left_out_is_left_out_too():
     class Slow(Sized):
-        """To take it lasts so long that meanwhile a worker has found the next slice and wants to note it down."""
+        """Taking it lasts so long that a worker has found the next slice and wants to record it."""
 
         def __len__(self):
             if threading.current_thread() is threading.main_thread():

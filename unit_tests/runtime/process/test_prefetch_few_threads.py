@@ -1,4 +1,4 @@
-"""Reading ahead where the system lets only some threads start, or none: the same pages, only later."""
+"""Tests prefetching where the system allows only some threads, or none: the same pages, only later."""
 
 import threading
 
@@ -10,7 +10,7 @@ from source_stock_ticker.runtime.process import prefetch
 
 @pytest.fixture(params=[0, 1, 2])
 def startable(request, monkeypatch):
-    """So many threads can be started, and no more."""
+    """Only this many threads can start."""
     start, places = threading.Thread.start, iter(range(request.param))
 
     def start_if_there_is_a_place(thread):
@@ -38,7 +38,7 @@ def test_the_threads_that_run_do_the_work_and_without_any_the_reader_does(starta
     assert len(threads) <= max(1, startable)
 
 
-def test_a_slice_may_have_more_and_larger_pages_than_may_wait(startable):
+def test_a_slice_can_have_more_and_larger_pages_than_can_wait(startable):
     page = Sized(prefetch.MAX_WAITING_BYTES * 2)
 
     def work(stream_slice, parse_lock):
@@ -50,7 +50,7 @@ def test_a_slice_may_have_more_and_larger_pages_than_may_wait(startable):
     assert len(collected("ab", work, workers=4)) == 6 * prefetch.MAX_WAITING_PAGES
 
 
-def test_slices_without_pages_do_not_hold_up_those_behind_them(startable):
+def test_slices_without_pages_do_not_hold_up_those_after_them(startable):
     found = collected(range(30), lambda number, parse_lock: iter(["page"] if number == 29 else []), workers=4)
     assert found == [(29, "page")]
 
@@ -79,13 +79,13 @@ def test_what_is_left_out_does_not_come(startable, group, expected):
     assert found == expected
 
 
-def test_leaving_early_is_no_trouble(startable):
+def test_leaving_early_is_safe(startable):
     with prefetcher(range(1000), one_page, workers=4) as prefetched:
         assert next(arrived(prefetched)) == (0, "0")
 
 
 @pytest.mark.parametrize("startable", [0], indirect=True)
-def test_without_threads_the_reader_is_told_before_each_step_that_nothing_has_come_yet(startable):
-    # So it can write out what it has before the step waits for the network.
+def test_without_threads_the_reader_learns_before_each_step_that_nothing_has_come_yet(startable):
+    # So it can write what it has before the step waits for the network.
     with prefetcher("a", pages_of) as prefetched:
         assert list(prefetched)[:6] == [(None, None), ("a", "a1"), (None, None), ("a", "a2"), (None, None), ("a", "a3")]

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees of a read: a line, and what goes wrong; nobody else sees it."""
+"""Tests what a person at a terminal sees of a read: a line, and problems; others see nothing."""
 
 import fcntl
 import os
@@ -33,7 +33,7 @@ END = "progress.end(3, RequestStats(2))"
 
 
 def shown(script, stdout=subprocess.DEVNULL, width=0):
-    """All that a script writes to its terminal, of so many columns (0: it does not say how many)."""
+    """Everything a script writes to its terminal with this many columns (0: unknown)."""
     ours, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 25, width, 0, 0))
     stdout = terminal if stdout == "terminal" else stdout
@@ -50,7 +50,7 @@ def shown(script, stdout=subprocess.DEVNULL, width=0):
 
 
 def looks(text):
-    """The looks of the line, one after the other."""
+    """The states of the line, one after another."""
     return [look for look in re.split(r"(?:\r|\n|\x1b\[K)+", text) if look.strip()]
 
 
@@ -63,7 +63,7 @@ def looks(text):
         (3, "requests=2, seconds_to_wait=11.6", "numbers: 3 rows, 2 requests, waiting 12 s for the rate limit"),
     ],
 )
-def test_the_line_tells_rows_and_requests_and_how_long_it_takes(rows, stats, line):
+def test_the_line_shows_rows_requests_and_the_time_left(rows, stats, line):
     first = looks(shown(f"progress.show({rows}, RequestStats({stats}))"))[0]
     assert first.split(" [")[0].rstrip() == line
 
@@ -80,7 +80,7 @@ def test_the_line_tells_rows_and_requests_and_how_long_it_takes(rows, stats, lin
         ("2, False", "3, interval=1", "numbers: 3 rows, 3 requests"),
     ],
 )
-def test_where_it_is_known_the_line_tells_of_how_many_requests_and_how_long_they_take(forecast, stats, line):
+def test_where_they_are_known_the_line_shows_the_total_and_the_time_left(forecast, stats, line):
     text = shown(f"progress.forecast = Forecast({forecast}); progress.show(3, RequestStats({stats}))\n" + END)
     assert looks(text) == [line, "numbers: 3 rows, 2 requests"]
 
@@ -90,7 +90,7 @@ def test_the_requests_are_those_of_the_stream():
     assert looks(text) == ["numbers: 3 rows, 2 requests", "numbers: 3 rows, 3 requests"]
 
 
-def test_at_the_end_a_last_line_stays_without_what_is_no_longer_true():
+def test_at_the_end_a_last_line_stays_without_outdated_parts():
     text = shown("progress.end(3, RequestStats(2, seconds_to_wait=12, interval=60))")
     assert looks(text)[-1].split(" [")[0].rstrip() == "numbers: 3 rows, 2 requests"
     assert text.endswith("\n")
@@ -134,7 +134,7 @@ list(read([Numbers()], [ConfiguredStream("numbers", None, False)], {}, 1, loggin
 
 
 def test_a_line_is_not_longer_than_the_terminal_is_wide():
-    """A terminal would go on in its next line, which is not wiped out."""
+    """A terminal would continue on its next line, which is not erased."""
     text = shown("progress.show(3, RequestStats(2, seconds_to_wait=12)); progress.end(3, RequestStats(2))", width=30)
     assert looks(text)[0] == "numbers: 3 rows, 2 requests, "
 
@@ -169,13 +169,13 @@ def test_what_goes_well_is_not_said(told):
     assert shown(told) == ""
 
 
-def test_what_goes_wrong_stands_above_the_line_which_comes_again():
+def test_problems_appear_above_the_line_which_is_shown_again():
     text = shown('progress.show(3, RequestStats(2)); logger.warning("It is late.")\n' + END)
     line = "numbers: 3 rows, 2 requests"
     assert text.replace("\r", "") == f"\x1b[K{line}\x1b[Kwarning: It is late.\n{line}\x1b[K{line}\n"
 
 
-def test_behind_the_last_line_only_what_goes_wrong_stands():
+def test_only_problems_follow_the_last_line():
     text = shown("progress.show(3, RequestStats(2))\n" + END + '; logger.warning("It is late.")')
     assert text.replace("\r", "").endswith("numbers: 3 rows, 2 requests\n\x1b[Kwarning: It is late.\n")
 
@@ -198,7 +198,7 @@ def test_what_goes_wrong_is_said_once_where_the_messages_go_to_the_terminal_too(
     assert text.count("\n") == 1
 
 
-def test_where_the_rows_go_to_the_terminal_too_nothing_stands_between_them():
+def test_where_the_rows_go_to_the_terminal_too_nothing_else_appears():
     assert shown("progress.show(3, RequestStats(2))\n" + END, stdout="terminal") == ""
 
 

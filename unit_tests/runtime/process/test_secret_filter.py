@@ -1,4 +1,4 @@
-"""No secret goes out, however it is spelled; and nothing but secrets is changed."""
+"""Tests that no secret gets out, however it is spelled, and that only secrets are changed."""
 
 import base64
 import html
@@ -21,12 +21,12 @@ QUOTED_KEY = "k3y'of'12345678"
 
 
 def in_lower_case(text):
-    """A text in a URL with the codes as some write them: %2f for %2F."""
+    """A string in a URL with lower-case codes: %2f for %2F."""
     return re.sub("%..", lambda code: code[0].lower(), text)
 
 
 def in_go(text):
-    """JSON as Go writes it."""
+    """JSON in Go's spelling."""
     return text.translate({ord(char): f"\\u{ord(char):04x}" for char in "<>&"})
 
 
@@ -87,7 +87,7 @@ def test_a_secret_inside_a_text_in_base64_is_taken_out(before, after, length, al
     spelled = base64.b64encode(f"{before}{key}{after}".encode(), alphabet).decode()
     text = json.loads(SecretFilter([key]).lines(messages.log("ERROR", spelled)))["log"]["message"]
     assert "****" in text
-    assert len(text.replace("****", "")) <= around + 4  # of the key itself no more than its ends
+    assert len(text.replace("****", "")) <= around + 4  # only the ends of the key itself
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,8 @@ def test_a_short_secret_is_taken_out_of_messages():
     assert json.loads(line)["log"]["message"] == "The key is ****."
 
 
-def test_a_secret_that_is_no_valid_text_is_taken_out():
-    # JSON can spell half of a character (\ud800); such a key is wrong, and still a secret.
+def test_a_secret_that_is_not_valid_unicode_is_masked():
+    # JSON can spell half a character (\ud800); such a key is invalid, but still a secret.
     key = "k3y-of-\ud800-12345678"
     assert "12345678" not in SecretFilter([key]).lines(messages.log("INFO", f"The key is {key}.")).decode()
 

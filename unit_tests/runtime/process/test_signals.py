@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C end a process in good order. Each test sends them to a process of its own."""
+"""Tests that SIGTERM and Ctrl-C end a process cleanly. Each test sends them to a separate process."""
 
 import json
 import os
@@ -31,13 +31,13 @@ from source_stock_ticker.runtime.protocol.records import records
 
 output = Output()
 output.signals.listen()
-long = messages.log("INFO", "x" * 1_000_000)  # more than any pipe holds: whoever writes it must wait for a reader
+long = messages.log("INFO", "x" * 1_000_000)  # more than any pipe can hold: the writer must wait for a reader
 """
 
 
 @pytest.fixture
 def start():
-    """A function that starts a Python script and returns its process when it has said its first line, or at once."""
+    """A function that starts a Python script and returns its process after its first line, or at once."""
     started = []
 
     def start(script, says_ready=True):
@@ -192,7 +192,7 @@ stop.listen()
 signal.raise_signal(signal.SIGTERM)
 """
     process = start(STOP_SIGNALS + script)
-    process.send_signal(second)  # somebody pressed Ctrl-C, and once more
+    process.send_signal(second)  # Ctrl-C was pressed, and then again
     assert finish(process) == ("SIGTERM\n", -signal.SIGTERM)
 
 
@@ -218,7 +218,7 @@ def test_a_critical_section_that_hangs_is_cut_off_after_two_seconds(start):
 
 
 def test_a_process_that_survives_its_own_signal_exits_as_a_shell_would_report_it(start):
-    # As the first process of a container does, to which the system does not deliver it.
+    # Like the first process of a container, to which the system does not deliver the signal.
     script = """
 stop = StopSignals(lambda name: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]))
 stop.listen()
@@ -234,7 +234,7 @@ time.sleep(60)
 
 
 def messages_of(text):
-    """The type of each line; every one of them is whole."""
+    """The type of each line; every line is complete."""
     return [json.loads(line)["type"] for line in text.splitlines()]
 
 
@@ -249,7 +249,7 @@ def test_a_line_that_is_being_written_is_written_to_its_end_before_the_last_word
     assert first["log"]["message"] == "x" * 1_000_000
     assert last["log"] == {
         "level": "WARN",
-        "message": f"Stopped by {number.name}; a read goes on from its last STATE, if it has written one.",
+        "message": f"Stopped by {number.name}; the next read resumes from the last STATE, if there is one.",
     }
     assert exit_code == -number
 

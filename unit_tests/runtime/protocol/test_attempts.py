@@ -1,4 +1,4 @@
-"""Which saved state a full refresh goes on from: an attempt of the same job is told from the job before."""
+"""Tests from which saved state a full refresh resumes: from an attempt of the same job, not from an earlier job."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_a_state_of_a_full_refresh_is_gone_on_from_if_it_is_of_the_same_job(of_j
 
 
 @pytest.mark.parametrize("mark", [{}, {"full_refresh": None}, {"full_refresh": 9}, {"full_refresh": {"done": False}}])
-def test_a_state_that_is_not_of_a_full_refresh_is_begun_anew(mark):
+def test_a_state_that_is_not_of_a_full_refresh_is_not_resumed(mark):
     assert saved_attempt({**STATE, **mark}, 9) == ({}, False)
 
 

@@ -1,4 +1,4 @@
-"""The configured catalog: what of it counts, and the sentence for each way in which it can be wrong."""
+"""Tests the configured catalog: which parts count, and the sentence for each possible mistake."""
 
 import json
 
@@ -11,7 +11,7 @@ from source_stock_ticker.runtime.stream import Stream
 
 
 def entry(name="letters", sync_mode="full_refresh", **more):
-    """One stream of a configured catalog, as short as it may be."""
+    """One stream of a configured catalog, as short as possible."""
     return {"stream": {"name": name, **more.pop("stream", {})}, "sync_mode": sync_mode, **more}
 
 
@@ -30,7 +30,7 @@ def test_streams_come_in_the_order_of_the_catalog():
     ]
 
 
-def test_a_catalog_may_hold_no_stream():
+def test_a_catalog_can_contain_no_stream():
     assert configured_streams({"streams": []}) == []
 
 
@@ -56,7 +56,7 @@ def test_the_number_of_the_job_is_kept(written, meant):
     ]
 
 
-def test_keys_may_be_null():
+def test_keys_can_be_null():
     nulls = entry(
         cursor_field=None,
         primary_key=None,
@@ -83,7 +83,7 @@ def test_a_catalog_without_a_list_of_streams_is_refused(catalog):
     assert sentence(catalog) == 'catalog: it must be an object with a list "streams", as in sample_files/.'
 
 
-def test_what_discover_prints_is_told_to_be_that():
+def test_the_output_of_discover_is_recognized():
     class Letters(Stream):
         name = "letters"
 
@@ -92,7 +92,7 @@ def test_what_discover_prints_is_told_to_be_that():
 
     line = json.loads(messages.catalog([Letters().catalog_entry()]))
     wanted = (
-        "catalog: this is the output of discover, which lists what the source has. A configured catalog says what to "
+        "catalog: this is the output of discover, which lists all streams. A configured catalog selects what to "
         'read, and how: {"streams": [{"stream": {"name": ..}, "sync_mode": ..}, ..]}, as in sample_files/.'
     )
     assert sentence(line) == wanted
@@ -125,11 +125,11 @@ def test_an_unknown_sync_mode_is_refused(mode):
 
 
 @pytest.mark.parametrize("namespace", [5, ["eu"], {"eu": 1}, True])
-def test_a_namespace_that_is_no_string_is_refused(namespace):
-    wanted = "catalog: the namespace of letters must be text."
+def test_a_namespace_that_is_not_a_string_is_refused(namespace):
+    wanted = "catalog: the namespace of letters must be a string."
     assert sentence({"streams": [entry(stream={"namespace": namespace})]}) == wanted
 
 
-def test_a_stream_that_stands_in_it_twice_is_refused():
+def test_a_stream_listed_twice_is_refused():
     wanted = "catalog: the stream letters is listed more than once; keep one."
     assert sentence({"streams": [entry(), entry(sync_mode="incremental")]}) == wanted

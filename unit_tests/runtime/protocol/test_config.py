@@ -1,4 +1,4 @@
-"""The config held against the spec: every complaint is one sentence that names the field, without secrets."""
+"""Tests the config against the spec: every error is one sentence that names the field, without secrets."""
 
 import json
 
@@ -11,6 +11,7 @@ from source_stock_ticker.runtime.errors import ConfigError
 from source_stock_ticker.runtime.protocol.config import validated
 
 KEY = "k3y-of-0123456789-0123456789-0123456789-0123456789"
+DAY = 'since must be a day written as YYYY-MM-DD (for example "2024-01-02")'
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -64,41 +65,41 @@ def test_an_optional_field_left_blank_is_as_if_absent(blank):
     assert validated({**GOOD, "since": blank, "count": blank, "unknown": blank}, SCHEMA) == GOOD
 
 
-def test_a_whole_number_may_be_written_with_a_point():
+def test_a_whole_number_can_be_written_with_a_point():
     assert validated({**GOOD, "count": 2.0}, SCHEMA)["count"] == 2
 
 
 @pytest.mark.parametrize("config", [None, [], "text", 5, [GOOD]])
-def test_a_config_that_is_no_object_is_refused(config):
-    assert sentence(config) == "config: the file must hold a JSON object, like those in sample_files/."
+def test_a_config_that_is_not_an_object_is_refused(config):
+    assert sentence(config) == "config: the file must contain a JSON object, like those in sample_files/."
 
 
 @pytest.mark.parametrize(
     ("change", "wanted"),
     [
-        ({"key": None}, "key: is missing; it is: Your key."),
-        ({"size": None}, "size: is missing; it is: Size."),
-        ({"key": ""}, "key: must not be blank."),
-        ({"key": 5}, "key: the value must be a text."),
-        ({"size": "huge"}, 'size: "huge" must be one of small, large.'),
-        ({"size": ""}, 'size: "" must be one of small, large.'),
-        ({"since": "1/2/24"}, 'since: "1/2/24" must be a day, written as YYYY-MM-DD, for example 2024-01-02.'),
-        ({"since": "2024-02-30"}, 'since: "2024-02-30" must be a day, written as YYYY-MM-DD, for example 2024-01-02.'),
-        ({"code": "abc"}, 'code: "abc" must be written as a text that matches ^[A-Z]+$.'),
-        ({"count": 0}, "count: 0 must be 1 or more."),
-        ({"count": 11}, "count: 11 must be 10 or less."),
-        ({"count": 1.5}, "count: 1.5 must be a whole number."),
-        ({"count": True}, "count: true must be a whole number."),
-        ({"count": "5"}, 'count: "5" must be a whole number.'),
-        ({"share": "half"}, 'share: "half" must be a number.'),
-        ({"on": "yes"}, 'on: "yes" must be true or false.'),
-        ({"names": "a, b"}, 'names: "a, b" must be a list.'),
-        ({"names": ["a", 5]}, "names.1: 5 must be a text."),
-        ({"names": ["a", "b", "c"]}, "names: the value must have 2 or fewer entries."),
-        pytest.param({"more": "x"}, 'more: "x" must be an object.'),
-        ({"more": {"deep": 5}}, "more.deep: 5 must be a text."),
-        ({"more": {}}, "more.deep: is missing; it is: what the spec asks for."),
-        ({"version": 2}, "version: 2 does not fit the spec (const)."),
+        ({"key": None}, "key is missing. Your key."),
+        ({"size": None}, "size is missing. Size."),
+        ({"key": ""}, "key must not be blank."),
+        ({"key": 5}, "key must be a string."),
+        ({"size": "huge"}, 'size must be one of small, large; it is "huge".'),
+        ({"size": ""}, 'size must be one of small, large; it is "".'),
+        ({"since": "1/2/24"}, f'{DAY}; it is "1/2/24".'),
+        ({"since": "2024-02-30"}, f'{DAY}; it is "2024-02-30".'),
+        ({"code": "abc"}, 'code must match ^[A-Z]+$; it is "abc".'),
+        ({"count": 0}, "count must be 1 or more; it is 0."),
+        ({"count": 11}, "count must be 10 or less; it is 11."),
+        ({"count": 1.5}, "count must be a whole number; it is 1.5."),
+        ({"count": True}, "count must be a whole number; it is true."),
+        ({"count": "5"}, 'count must be a whole number; it is "5".'),
+        ({"share": "half"}, 'share must be a number; it is "half".'),
+        ({"on": "yes"}, 'on must be true or false; it is "yes".'),
+        ({"names": "a, b"}, 'names must be a list; it is "a, b".'),
+        ({"names": ["a", 5]}, "names.1 must be a string; it is 5."),
+        ({"names": ["a", "b", "c"]}, "names must have at most 2 entries."),
+        pytest.param({"more": "x"}, 'more must be an object; it is "x".'),
+        ({"more": {"deep": 5}}, "more.deep must be a string; it is 5."),
+        ({"more": {}}, "more.deep is missing. The spec requires it."),
+        ({"version": 2}, "version must fit the spec's rule const; it is 2."),
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
 )
@@ -106,24 +107,24 @@ def test_each_rule_has_its_sentence(change, wanted):
     assert sentence({**GOOD, **change}) == wanted
 
 
-def test_of_several_faults_what_is_missing_is_told_first():
-    assert sentence({"key": 5}) == "size: is missing; it is: Size."
+def test_of_several_faults_what_is_missing_is_reported_first():
+    assert sentence({"key": 5}) == "size is missing. Size."
 
 
-def test_of_several_faults_the_first_in_the_order_of_the_spec_is_told():
-    assert sentence({"count": 0, "since": "x", "size": "huge", "key": KEY}).startswith("size: ")
+def test_of_several_faults_the_first_in_the_order_of_the_spec_is_reported():
+    assert sentence({"count": 0, "since": "x", "size": "huge", "key": KEY}).startswith("size ")
 
 
-def test_an_unknown_field_may_have_a_rule_too():
-    assert sentence({"extra": 5}, {"additionalProperties": {"type": "string"}}) == "extra: 5 must be a text."
+def test_an_unknown_field_can_have_a_rule_too():
+    assert sentence({"extra": 5}, {"additionalProperties": {"type": "string"}}) == "extra must be a string; it is 5."
 
 
 def test_a_long_value_is_shown_by_its_first_words():
-    assert sentence({**GOOD, "names": "x " * 1000}) == f'names: "{" ".join("x" * 19)}... must be a list.'
+    assert sentence({**GOOD, "names": "x " * 1000}) == f'names must be a list; it is "{" ".join("x" * 19)}....'
 
 
 def test_a_word_is_never_cut_because_the_filter_must_see_a_secret_whole_to_know_it():
-    assert sentence({**GOOD, "names": "one " + "k" * 1000}) == 'names: "one... must be a list.'
+    assert sentence({**GOOD, "names": "one " + "k" * 1000}) == 'names must be a list; it is "one....'
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_a_word_is_never_cut_because_the_filter_must_see_a_secret_whole_to_know_
         ("Names", "names"),
     ],
 )
-def test_a_misspelt_option_is_refused_by_both_its_names(key, meant):
+def test_a_misspelled_option_is_refused_by_both_its_names(key, meant):
     assert sentence({**GOOD, key: 1}) == f"config: there is no option {key}; did you mean {meant}?"
 
 
@@ -146,7 +147,7 @@ def test_an_option_left_blank_is_not_given_so_that_its_misspelling_is_refused(bl
     assert sentence({**GOOD, "names": blank, "name": ["a"]}) == "config: there is no option name; did you mean names?"
 
 
-def test_a_misspelt_option_that_is_required_is_told_rather_than_missed():
+def test_a_misspelled_required_option_is_reported_as_misspelled_not_missing():
     assert sentence({"key": KEY, "sizes": "small"}) == "config: there is no option sizes; did you mean size?"
 
 
@@ -174,12 +175,12 @@ def test_unknown_keys_that_mean_no_option_are_left_alone(others):
     assert validated({**GOOD, **others}, SCHEMA).items() >= GOOD.items()
 
 
-# What somebody else should have filled in
+# Variables that are not filled in
 
 
 @pytest.mark.parametrize("value", ["${API_KEY}", "$API_KEY", " ${key}\n", "$K3Y"])
 @pytest.mark.parametrize("option", ["key", "since"])
-def test_the_name_of_a_variable_is_no_value(option, value):
+def test_the_name_of_a_variable_is_not_a_value(option, value):
     told = sentence({**GOOD, option: value})
     assert told.startswith(f"{option}: this is the name of a variable")
     assert "as a secret" in told
@@ -187,7 +188,7 @@ def test_the_name_of_a_variable_is_no_value(option, value):
     assert value.strip() not in told
 
 
-def test_the_name_of_a_variable_is_no_value_inside_an_object_or_a_choice_either():
+def test_the_name_of_a_variable_is_not_a_value_inside_an_object_or_a_choice_either():
     assert sentence({**GOOD, "more": {"deep": "${DEEP}"}}).startswith("deep: this is the name of a variable")
     credentials = {"kind": "oauth", "client_id": "1", "client_secret": "${SECRET}"}
     told = sentence({"credentials": credentials}, CHOICE)
@@ -201,7 +202,7 @@ def test_a_value_that_only_looks_a_bit_like_a_variable_is_a_value(value):
     assert validated({**GOOD, "key": value}, SCHEMA)["key"] == value
 
 
-def test_what_is_in_a_list_or_no_option_may_be_called_like_a_variable():
+def test_what_is_in_a_list_or_no_option_can_be_called_like_a_variable():
     config = {**GOOD, "names": ["$SPX", "${X}"], "_note": "$NOTE"}
     assert validated(config, SCHEMA) == config
 
@@ -214,7 +215,7 @@ SECRETS_OF_A_WRONG_TYPE = [[KEY], {"key": KEY}, {KEY: 1}, [[KEY]], 10**50]
 
 @pytest.mark.parametrize("value", SECRETS_OF_A_WRONG_TYPE)
 def test_a_secret_of_a_wrong_type_is_not_shown(value):
-    assert sentence({**GOOD, "key": value}) == "key: the value must be a text."
+    assert sentence({**GOOD, "key": value}) == "key must be a string."
 
 
 @pytest.mark.parametrize(
@@ -318,7 +319,7 @@ def test_no_complaint_about_any_config_shows_the_secret_or_a_second_line(config,
     assert "\n" not in refused
 
 
-# Choices: a oneOf whose variants are told apart by a constant
+# Choices: a oneOf whose variants differ by a constant
 
 CHOICE = {
     "type": "object",
@@ -349,17 +350,17 @@ CHOICE = {
 @pytest.mark.parametrize(
     ("credentials", "wanted"),
     [
-        ({"kind": "oauth", "client_secret": KEY}, "credentials.client_id: is missing; it is: The client's id."),
-        ({"kind": "token"}, "credentials.token: is missing; it is: what the spec asks for."),
-        ({"kind": "token", "token": 12345678}, "credentials.token: the value must be a text."),
-        ({"kind": "oauth", "client_id": 7, "client_secret": KEY}, "credentials.client_id: 7 must be a text."),
+        ({"kind": "oauth", "client_secret": KEY}, "credentials.client_id is missing. The client's id."),
+        ({"kind": "token"}, "credentials.token is missing. The spec requires it."),
+        ({"kind": "token", "token": 12345678}, "credentials.token must be a string."),
+        ({"kind": "oauth", "client_id": 7, "client_secret": KEY}, "credentials.client_id must be a string; it is 7."),
         (
             {"kind": "oauth", "client_id": "a", "client_secret": "k3y"},
-            "credentials.client_secret: must have at least 5 characters.",
+            "credentials.client_secret must have at least 5 characters.",
         ),
-        ({"kind": "key"}, "credentials: the value must have kind: one of oauth, token."),
-        ({}, "credentials: the value must have kind: one of oauth, token."),
-        ("text", "credentials: the value must be an object."),
+        ({"kind": "key"}, "credentials must set kind to one of oauth, token."),
+        ({}, "credentials must set kind to one of oauth, token."),
+        ("text", "credentials must be an object."),
     ],
 )
 def test_of_a_choice_the_variant_that_is_meant_says_what_is_wrong(credentials, wanted):

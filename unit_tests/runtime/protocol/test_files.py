@@ -1,4 +1,4 @@
-"""The user's files: read whatever program has written them, or refused with a sentence that shows nothing of them."""
+"""Tests the user's files: read, whatever program wrote them, or rejected with a sentence that does not quote them."""
 
 import os
 
@@ -41,7 +41,7 @@ def test_a_file_that_holds_no_json_is_refused(tmp_path, content, wanted):
 
 @pytest.fixture
 def stdin():
-    """A function: what stdin holds until the end of the test."""
+    """A function: sets the content of stdin until the end of the test."""
     ours = os.dup(0)
 
     def stdin(content: bytes):
@@ -57,7 +57,7 @@ def stdin():
 
 
 @pytest.mark.parametrize("path", ["-", "/dev/stdin"])
-def test_a_file_may_be_stdin(stdin, path):
+def test_a_file_can_be_stdin(stdin, path):
     stdin('\ufeff{"name": "ü"}'.encode())
     assert read_json(path, "config") == {"name": "ü"}
 
@@ -93,7 +93,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
     assert error.value.message == f"catalog: {file} cannot be read (No such file or directory)."
 
 
-def test_a_folder_is_no_file(tmp_path):
+def test_a_folder_is_not_a_file(tmp_path):
     with pytest.raises(ConfigError) as error:
         read_text(str(tmp_path), "state")
     assert error.value.message == f"state: {tmp_path} cannot be read (Is a directory)."
@@ -112,7 +112,7 @@ def test_a_broken_file_is_never_quoted(tmp_path, broken):
 
 
 @pytest.mark.parametrize("start", ["[", '{"a":'], ids=["lists", "objects"])
-def test_a_file_may_be_nested_as_deep_as_any_honest_one_and_no_deeper(tmp_path, start):
+def test_a_file_can_be_nested_as_deep_as_any_honest_one_and_no_deeper(tmp_path, start):
     def nested(depth):
         return (start * depth + "1" + start.replace('{"a":', "}").replace("[", "]") * depth).encode()
 

@@ -1,4 +1,4 @@
-"""Each message of the protocol: its exact shape, and that it stays one line whatever is put into it."""
+"""Tests each message of the protocol: its exact format, and that it stays one line, whatever its content."""
 
 import json
 import time
@@ -8,7 +8,7 @@ import pytest
 from source_stock_ticker.runtime.errors import ConfigError, TransientError
 from source_stock_ticker.runtime.protocol import messages
 
-# What a server or a file may bring: line ends of every kind, quotes, control characters, other alphabets.
+# What a server or a file can contain: line ends of every kind, quotes, control characters, other alphabets.
 HOSTILE = 'one\ntwo\r\nthree\u2028four\x85 "quoted" \\ \x00\x1b[31m ü 株'
 DESCRIBED = {"name": "letters", "json_schema": {"type": "object"}, "supported_sync_modes": ["full_refresh"]}
 EVERY_MESSAGE = {
@@ -116,7 +116,7 @@ def test_an_estimate_says_how_many_rows_of_a_stream_there_are(messages_in):
     assert trace["estimate"] == {"name": "letters", "namespace": "latin", "type": "STREAM", "row_estimate": 26}
 
 
-def test_an_error_tells_the_user_its_sentence_and_developers_its_detail():
+def test_an_error_shows_users_its_sentence_and_developers_its_detail():
     assert error_of(messages.error(TransientError("Try again.", "HTTP 503"), "letters")) == {
         "message": "Try again.",
         "failure_type": "transient_error",
@@ -132,12 +132,12 @@ def test_an_error_leaves_out_what_it_does_not_have():
     }
 
 
-def test_a_bug_tells_the_user_nothing_of_python_and_developers_its_stack():
+def test_a_bug_shows_users_no_python_and_developers_its_stack():
     try:
         int("literal")
     except ValueError as bug:
         error = error_of(messages.error(bug))
-    assert error["message"] == "Something went wrong inside the connector; please report it with the log."
+    assert error["message"] == "The connector has a bug; please report it with the log."
     assert error["failure_type"] == "system_error"
     assert error["internal_message"].startswith("ValueError(")
     assert error["stack_trace"].startswith("Traceback")
@@ -145,7 +145,7 @@ def test_a_bug_tells_the_user_nothing_of_python_and_developers_its_stack():
 
 
 @pytest.mark.parametrize("name", ["state", "status", "error", "bug"])
-def test_the_namespace_of_a_stream_stands_beside_its_name(name):
+def test_the_namespace_of_a_stream_is_next_to_its_name(name):
     assert json.dumps({"name": "letters", "namespace": HOSTILE}, separators=(",", ":")).encode() in EVERY_MESSAGE[name]
 
 

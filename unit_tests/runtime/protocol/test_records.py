@@ -1,4 +1,4 @@
-"""Rows as RECORD lines: one line each, in their order, exactly as they were, whatever stands in them."""
+"""Tests rows as RECORD lines: one line each, in order, unchanged, whatever their content."""
 
 import json
 import time
@@ -13,18 +13,18 @@ from source_stock_ticker.runtime.protocol.records import nulled_fields, records
 from source_stock_ticker.runtime.protocol.row_type import Nulled, NulledRow
 
 # Rows in rows, and strings that look like the end of one row and the start of the next.
-TEXTS = st.sampled_from(
+STRINGS = st.sampled_from(
     ["a", "b", "", ":", '"', "\\", "},{", '},{"a":', "\n", "\r\n", "\u2028", "\x85", "\x00", "ü", "株"]
 )
 ROWS = st.dictionaries(
-    TEXTS,
+    STRINGS,
     st.recursive(
-        TEXTS
+        STRINGS
         | st.none()
         | st.booleans()
         | st.integers(-(2**63), 2**64 - 1)
         | st.floats(allow_nan=False, allow_infinity=False),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(STRINGS, inner, max_size=3),
         max_leaves=6,
     ),
     max_size=3,
@@ -37,7 +37,7 @@ class Letter(msgspec.Struct):
 
 
 def data_of(lines):
-    """What stands in the records of these lines."""
+    """The records of these lines."""
     assert lines.count(b"\n") == len(lines.splitlines())
     return [json.loads(line)["record"]["data"] for line in lines.split(b"\n")[:-1]]
 
@@ -49,7 +49,7 @@ def test_each_row_is_a_record_of_its_stream_in_the_order_given(messages_in):
     assert {message["record"]["stream"] for message in found} == {"letters"}
 
 
-def test_a_row_may_be_a_struct(messages_in):
+def test_a_row_can_be_a_struct(messages_in):
     found = messages_in(records("letters", [Letter("a", 1), Letter("b")]))
     assert [message["record"]["data"] for message in found] == [
         {"letter": "a", "rank": 1},
@@ -57,7 +57,7 @@ def test_a_row_may_be_a_struct(messages_in):
     ]
 
 
-def test_structs_and_dicts_may_stand_side_by_side():
+def test_structs_and_dicts_can_be_mixed():
     assert data_of(records("letters", [Letter("a", 1), {"letter": "b"}])) == [
         {"letter": "a", "rank": 1},
         {"letter": "b"},

@@ -1,4 +1,4 @@
-"""A JSON Schema as a type: which values pass, which are refused, and by what words."""
+"""Tests a JSON Schema as a type: which values pass, which are rejected, and with which words."""
 
 import json
 
@@ -9,7 +9,7 @@ from source_stock_ticker.runtime.protocol.row_type import RowType, type_of, with
 
 
 def refusal(value, schema):
-    """What is said of a value that does not fit its schema; None if it fits."""
+    """The message about a value that does not fit its schema; None if it fits."""
     try:
         msgspec.convert(value, type_of(schema))
     except msgspec.ValidationError as error:
@@ -63,7 +63,7 @@ def test_without_a_type_everything_passes(schema, value):
 
 
 @pytest.mark.parametrize("value", [2**63 - 1, -(2**63)])
-def test_an_integer_may_have_64_bits(value):
+def test_an_integer_can_have_64_bits(value):
     assert refusal(value, {"type": "integer"}) is None
 
 
@@ -74,7 +74,7 @@ def test_an_integer_beyond_64_bits_is_refused_for_no_destination_can_store_it(va
 
 @pytest.mark.parametrize("value", [5, 5.0, 1e300])
 @pytest.mark.parametrize("kinds", ["number", ["integer", "number"]])
-def test_a_number_may_be_spelt_as_it_likes(kinds, value):
+def test_a_number_can_have_any_spelling(kinds, value):
     assert refusal(value, {"type": kinds}) is None
 
 
@@ -111,7 +111,7 @@ def types_in(value):
         ({"type": "array"}, [5.0], ["float"]),
     ],
 )
-def test_a_whole_number_spelt_with_a_point_becomes_one_where_the_schema_wants_an_integer(schema, value, found):
+def test_a_whole_number_spelled_with_a_point_becomes_one_where_the_schema_wants_an_integer(schema, value, found):
     assert types_in(with_usual_numbers(value, schema)) == found
 
 
@@ -135,24 +135,24 @@ def test_a_day_fits(text):
     ["", " ", "2024-02-30", "2023-02-29", "2024-13-01", "0000-00-00", "2024-2-9", "20240209", "02/09/2024", "soon"],
 )
 @pytest.mark.parametrize(("kind", "rest"), [("date", ""), ("date-time", "T14:05:00Z")])
-def test_what_is_no_day_is_refused(kind, rest, text):
+def test_what_is_not_a_day_is_refused(kind, rest, text):
     assert refusal(text and text + rest, {"type": "string", "format": kind}).startswith("Invalid RFC3339 encoded date")
 
 
 @pytest.mark.parametrize("text", ["2024-02-29T14:05:00", "2024-02-29 14:05:00", "2024-02-29T14:05:00.123456789"])
 @pytest.mark.parametrize("offset", ["", "Z", "+05:30"])
-def test_a_moment_fits_however_it_is_spelt(text, offset):
+def test_a_moment_fits_however_it_is_spelled(text, offset):
     assert refusal(text + offset, {"type": ["null", "string"], "format": "date-time"}) is None
 
 
 @pytest.mark.parametrize("text", ["2024-02-29", "2024-02-29T25:00:00Z", "2024-02-29T14:60:00Z", "2024-02-29T14:05Z"])
-def test_what_is_no_moment_is_refused(text):
+def test_what_is_not_a_moment_is_refused(text):
     assert refusal(text, {"type": "string", "format": "date-time"}) == "Invalid RFC3339 encoded datetime"
 
 
 @pytest.mark.parametrize("kind", ["date", "date-time"])
 @pytest.mark.parametrize("other", KINDS)
-def test_a_day_may_be_something_else_if_the_schema_says_so(kind, other):
+def test_a_day_can_be_something_else_if_the_schema_says_so(kind, other):
     schema = {"type": ["string", other], "format": kind}
     assert refusal("" if other == "string" else VALUES[other], schema) == (
         f"Invalid RFC3339 encoded {FORMATS[kind]}" if other == "string" else None
@@ -168,12 +168,12 @@ def test_a_format_that_is_not_known_allows_any_text():
 
 
 @pytest.mark.parametrize("schema", [{"type": "string"}, {"type": ["string", "null"]}, {}], ids=str)
-def test_a_field_may_be_absent_unless_it_is_required(schema):
+def test_a_field_can_be_absent_unless_it_is_required(schema):
     assert refusal({}, field(schema, ())) is None
     assert refusal({}, field(schema, ("it",))) == "Object missing required field `it`"
 
 
-def test_a_field_that_may_be_absent_may_not_be_null_for_that():
+def test_a_field_that_can_be_absent_need_not_allow_null():
     assert refusal({"it": None}, field({"type": "string"}, ())) == "Expected `str`, got `null` - at `$.it`"
 
 
@@ -182,7 +182,7 @@ def test_fields_that_the_schema_does_not_know_pass():
 
 
 @pytest.mark.parametrize("name", ["class", "a-b", "1st", "a b", "", "ü", "field_0", "__init__", "self"])
-def test_a_field_may_have_a_name_that_is_none_in_python(name):
+def test_a_field_can_have_a_name_that_is_none_in_python(name):
     schema = {"properties": {name: {"type": "integer"}, "field_1": {"type": "string"}}, "required": [name]}
     assert refusal({name: 1, "field_1": "a"}, {"type": "object", **schema}) is None
     assert refusal({name: "a"}, {"type": "object", **schema}).startswith("Expected `int`, got `str`")
@@ -234,28 +234,28 @@ def test_what_is_wrong_inside_objects_and_lists_is_refused_by_its_place(place, t
 
 
 @pytest.mark.parametrize("items", [{}, True, [{"type": "integer"}]], ids=str)
-def test_items_that_have_no_one_type_may_be_anything(items):
+def test_items_that_have_no_one_type_can_be_anything(items):
     schema = {"type": "array", "items": items}
     assert refusal(["a", 1, None], schema) is None
     assert with_usual_numbers([5.0], schema) == [5.0]
 
 
-def test_an_object_is_no_list():
+def test_an_object_is_not_a_list():
     assert refusal({"places": {}}, NESTED) == "Expected `array | null`, got `object` - at `$.places`"
 
 
 @pytest.mark.parametrize("value", [[], [1, "a", None, [1]]])
-def test_a_list_without_a_schema_of_its_items_may_hold_anything(value):
+def test_a_list_without_a_schema_of_its_items_can_contain_anything(value):
     assert refusal(value, {"type": "array"}) is None
 
 
 @pytest.mark.parametrize("value", [{}, {"a": 1, "b": {"c": None}}])
-def test_an_object_without_a_schema_of_its_fields_may_hold_anything(value):
+def test_an_object_without_a_schema_of_its_fields_can_contain_anything(value):
     assert refusal(value, {"type": "object"}) is None
 
 
 @pytest.mark.parametrize("items", [True, [{"type": "string"}], {}])
-def test_a_row_may_have_a_list_whose_items_have_no_one_type(items):
+def test_a_row_can_have_a_list_whose_items_have_no_one_type(items):
     schema = {"properties": {"any": {"type": ["null", "array"], "items": items}}}
     assert RowType(schema).row({"any": [1, "a", {}]}) == {"any": [1, "a", {}]}
     deep = json.loads("[" * 200 + "]" * 200)

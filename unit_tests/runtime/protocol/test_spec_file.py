@@ -1,4 +1,4 @@
-"""Where spec.yaml is looked for, what it holds, and which of it is secret."""
+"""Tests where spec.yaml is found, what it contains, and which parts are secret."""
 
 import pytest
 
@@ -15,7 +15,7 @@ SCHEMA = {
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """The folder of a package that can be found, and not be imported."""
+    """The folder of a package that can be found but not imported."""
     folder = tmp_path / "tiny_package"
     folder.mkdir()
     (folder / "__init__.py").write_text("raise RuntimeError('imported')", "utf-8")
@@ -23,7 +23,7 @@ def package(tmp_path, monkeypatch):
     return folder
 
 
-def test_a_checkout_has_the_spec_beside_the_package(package):
+def test_a_checkout_has_the_spec_next_to_the_package(package):
     (package.parent / "spec.yaml").write_text("connectionSpecification: {title: Ü}", "utf-8")
     assert read_spec("tiny_package") == {"connectionSpecification": {"title": "Ü"}}
 

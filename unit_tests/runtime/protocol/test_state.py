@@ -1,4 +1,4 @@
-"""The state file: every shape that it can have gives the same state, and what is none of them is refused."""
+"""Tests the state file: every format gives the same state, and anything else is rejected."""
 
 import json
 
@@ -25,7 +25,7 @@ SHAPES = {
     "without the type": [{"stream": STREAM["stream"]}],
     "in another order of keys": [{**OTHER_KEY_ORDER, "type": "STREAM"}],
     "with keys that we do not know": [{**STREAM, "id": 7, "destinationStats": None}],
-    "with legacy data beside it": [{**STREAM, "data": {"letters": {"last": "a"}}}],
+    "with legacy data next to it": [{**STREAM, "data": {"letters": {"last": "a"}}}],
     "one message alone": STREAM,
     "the inside of one": STREAM["stream"],
     "the insides in a list": [STREAM["stream"]],
@@ -41,10 +41,7 @@ SHAPES = {
     "legacy as a line": {"type": "STATE", "state": LEGACY},
     "legacy without data": {"letters": SAVED},
 }
-NOT_OURS = (
-    "state: the file holds no state that this source has written; "
-    "pass what an earlier read wrote, or [] for nothing yet."
-)
+NOT_OURS = "state: the file contains no state of this source; pass the output of an earlier read, or [] for no state."
 
 
 def sentence(text):
@@ -60,12 +57,12 @@ def test_every_shape_of_a_state_file_is_understood(shape, indent):
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", "null", " [ ] \n", '{"data": {}}', '{"type": "LEGACY", "data": {}}'])
-def test_nothing_yet_is_no_state(text):
+def test_nothing_yet_is_not_a_state(text):
     assert saved_states(text, OURS) == {}
 
 
 @pytest.mark.parametrize("nothing", [None, {}])
-def test_a_stream_may_have_no_state_yet(nothing):
+def test_a_stream_can_have_no_state_yet(nothing):
     stream = {"stream_descriptor": {"name": "letters"}, "stream_state": nothing}
     assert saved_states(json.dumps([{"type": "STREAM", "stream": stream}]), OURS) == {("letters", None): {}}
     assert saved_states(json.dumps({"letters": nothing}), OURS) == {("letters", None): {}}
@@ -78,7 +75,7 @@ def test_each_stream_has_its_own_state():
 
 
 @pytest.mark.parametrize("saved", [SAVED, {}, None])
-def test_a_stream_that_the_source_had_once_may_stand_beside_ours_or_alone(saved):
+def test_a_former_stream_of_the_source_can_appear_with_ours_or_alone(saved):
     once = {"stream_descriptor": {"name": "once"}, "stream_state": saved}
     assert saved_states(json.dumps([STREAM, {"type": "STREAM", "stream": once}]), OURS)["letters", None] == SAVED
     assert saved_states(json.dumps([{"type": "STREAM", "stream": once}]), OURS) == {("once", None): saved or {}}
@@ -117,7 +114,7 @@ def test_the_output_of_a_read_without_a_state_is_nothing_yet():
 
 
 @pytest.mark.parametrize("one", [STREAM, STREAM["stream"], LEGACY, {"letters": SAVED}], ids=json.dumps)
-def test_states_may_stand_in_lines_of_their_own(one):
+def test_states_can_be_on_separate_lines(one):
     other = {"type": "STREAM", "stream": {"stream_descriptor": {"name": "digits"}, "stream_state": {"last": 1}}}
     text = f"{json.dumps(one)}\n{json.dumps(other)}\n"
     assert saved_states(text, OURS) == {("letters", None): SAVED, ("digits", None): {"last": 1}}
@@ -136,12 +133,12 @@ def test_a_character_in_a_record_that_looks_like_a_line_end_does_no_harm(charact
     assert saved_states(output(record, messages.state("letters", SAVED, 1)), OURS) == {("letters", None): SAVED}
 
 
-# What is refused: taken for "no state", it would be a full read that nobody asked for
+# What is rejected: treated as "no state", it would cause an unwanted full read
 
 
 @pytest.mark.parametrize("text", ["", " \n"])
-def test_an_empty_file_is_not_taken_for_no_state(text):
-    assert sentence(text) == "state: the file is empty; pass what an earlier read wrote, or [] for nothing yet."
+def test_an_empty_file_is_not_mistaken_for_no_state(text):
+    assert sentence(text) == "state: the file is empty; pass the output of an earlier read, or [] for no state."
 
 
 @pytest.mark.parametrize("text", ["{", "[{]", "last = c", "[" * 100_000, '{"a": {}} {"b": {}}'])
@@ -178,11 +175,11 @@ def test_what_is_not_json_is_refused(text):
     ],
     ids=lambda content: json.dumps(content)[:60],
 )
-def test_what_is_no_state_is_refused(content):
+def test_what_is_not_a_state_is_refused(content):
     assert sentence(json.dumps(content)).startswith("state: ")
 
 
-# What somebody else wrote: any JSON object could be a LEGACY state
+# Files of others: any JSON object could be a LEGACY state
 
 SINGER = {"bookmarks": {"letters": {"replication_key": "letter", "replication_key_value": "c"}}}
 SINGER_LINES = [
@@ -208,14 +205,14 @@ SINGER_LINES = [
     ],
     ids=json.dumps,
 )
-def test_a_map_that_names_no_stream_of_ours_is_not_taken_for_nothing_yet(content):
+def test_a_map_that_names_no_stream_of_ours_is_not_mistaken_for_nothing_yet(content):
     assert sentence(json.dumps(content)) == NOT_OURS
 
 
 @pytest.mark.parametrize(
     "lines", [[SINGER, SINGER], SINGER_LINES, SINGER_LINES[:2], [{"a": 1}, {"a": 2}]], ids=lambda lines: len(lines)
 )
-def test_lines_that_no_read_of_ours_has_written_are_not_taken_for_nothing_yet(lines):
+def test_lines_that_no_read_of_ours_has_written_are_not_mistaken_for_nothing_yet(lines):
     assert sentence("\n".join(map(json.dumps, lines))) == NOT_OURS
 
 
@@ -241,5 +238,5 @@ def test_any_content_is_understood_or_refused_with_a_sentence(content):
 
 
 @pytest.mark.parametrize("kind", ["RECORD", "LOG", "TRACE", "CONTROL"])
-def test_an_output_of_one_line_that_is_no_state_is_nothing_yet(kind):
+def test_an_output_of_one_line_that_is_not_a_state_is_nothing_yet(kind):
     assert saved_states(json.dumps({"type": kind}), {"letters"}) == {}

@@ -1,4 +1,4 @@
-"""A read of streams to the end, for the tests of the reader."""
+"""Reads streams to the end, for the tests of the reader."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""A stream of numbers for the tests of the reader, and what came of a read of it."""
+"""A stream of numbers for the tests of the reader, and the result of a read."""
 
 from typing import Any, ClassVar, NamedTuple
 
@@ -9,7 +9,7 @@ FAT = "x" * 400  # a row with it is worth a STATE
 
 
 class Part(NamedTuple):
-    """A slice: the rows of one part behind `after`."""
+    """A slice: the rows of one part after `after`."""
 
     name: str
     after: int
@@ -19,7 +19,7 @@ class Part(NamedTuple):
 
 
 class Numbers(Stream[Part]):
-    """Rows {"part": "a", "id": 1} out of lists: {"a": [[1, 2], [3]]} is a part with two pages; an exception is raised.
+    """Rows {"part": "a", "id": 1} from lists: {"a": [[1, 2], [3]]} is a part with two pages; an exception is raised.
 
     The state holds the last id of each part.
     """
@@ -72,7 +72,7 @@ ALL_ROWS = [("a", 1), ("a", 2), ("a", 3), ("b", 1), *(("c", id) for id in range(
 
 
 class Read(NamedTuple):
-    """What came of a read. failed: it ended with IncompleteSync."""
+    """The result of a read. failed: it ended with IncompleteSync."""
 
     messages: list[dict[str, Any]]
     failed: bool
@@ -91,7 +91,7 @@ class Read(NamedTuple):
 
     @property
     def kinds(self) -> list[str]:
-        """Each message by its type, of a status what it says; of several RECORDs in a row one."""
+        """Each message by its type, a status by its value; consecutive RECORDs count once."""
         kinds: list[str] = []
         for message in self.messages:
             trace = message.get("trace", {})

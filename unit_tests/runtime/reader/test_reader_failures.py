@@ -1,4 +1,4 @@
-"""When something fails: what is still read, what is told, and that the next sync has the rest."""
+"""Tests failures: what is still read, what is reported, and that the next sync reads the rest."""
 
 import pytest
 from numbers_stream import ALL, ALL_ROWS, OUTAGE, REFUSED, Numbers
@@ -22,7 +22,7 @@ def test_a_stream_that_fails_ends_with_its_state_and_incomplete_and_an_error(run
 def test_a_slice_that_fails_does_not_stop_the_others(run):
     found = run(Numbers({"a": [[1]], "b": [[1], OUTAGE], "c": [[1]]}))
     assert found.rows == [("a", 1), ("b", 1), ("c", 1)]
-    assert found.errors[0]["message"] == "Not read: part b. The API is down. The next sync begins there."
+    assert found.errors[0]["message"] == "Not read: part b. The API is down. The next sync resumes there."
     assert found.errors[0]["failure_type"] == "transient_error"
 
 
@@ -38,7 +38,7 @@ def test_the_counts_add_up_when_a_slice_fails(run):
     assert sum(counts) == len(found.rows) == 5
 
 
-def test_the_other_streams_go_on_when_one_fails(run):
+def test_the_other_streams_continue_when_one_fails(run):
     bad, good = Numbers({"a": [OUTAGE]}, name="bad"), Numbers({"a": [[1]]}, name="good")
     found = run(bad, good)
     assert found.failed
@@ -64,7 +64,7 @@ def test_a_failure_is_logged_when_it_happens(run, caplog):
 def test_of_many_failures_five_are_named(run):
     found = run(Numbers({name: [OUTAGE] for name in "abcdefg"}))
     assert found.errors[0]["message"] == (
-        "Not read: part a, part b, part c, part d, part e and 2 more. The API is down. The next sync begins there."
+        "Not read: part a, part b, part c, part d, part e and 2 more. The API is down. The next sync resumes there."
     )
 
 
@@ -85,7 +85,7 @@ def test_a_bug_ends_the_stream_and_shows_its_stack_to_developers_only(run):
     found = run(Numbers({"a": [[1]], "b": [KeyError("oops")], "c": [[1]]}))
     assert found.rows == [("a", 1)]
     (error,) = found.errors
-    assert error["message"] == "Something went wrong inside the connector; please report it with the log."
+    assert error["message"] == "The connector has a bug; please report it with the log."
     assert error["failure_type"] == "system_error"
     assert error["internal_message"] == "KeyError('oops')"
     assert "numbers_stream.py" in error["stack_trace"]
@@ -127,7 +127,7 @@ def test_a_stream_that_cannot_begin_does_not_stop_the_others(run, method):
     assert found.errors[0]["message"] == "api_key: the API does not know it."
 
 
-def test_when_it_cannot_be_told_what_to_read_next_the_sentence_names_no_slice(run, caplog):
+def test_when_the_next_slice_is_unknown_the_sentence_names_no_slice(run, caplog):
     class Lost(Numbers):
         def slices(self, state):
             yield from super().slices(state)
@@ -146,7 +146,7 @@ def test_after_a_refused_key_no_other_stream_is_tried(run):
     assert [error["message"] for error in found.errors] == ["api_key: the API does not know it."] * 2
 
 
-# What becomes of the rest: the table of stream.py
+# What happens to the rest: the table in stream.py
 
 BUG = KeyError("oops")
 SENSELESS = UnexpectedResponse("The API sent nonsense.")
@@ -156,7 +156,7 @@ FAILS_ALONE = {"outage", "no sense"}
 
 
 class Groups(Numbers):
-    """The second page of its first part fails; d stands alone."""
+    """The second page of its first part fails; d is independent."""
 
     groups = {"a": "odd", "b": "even", "c": "odd", "e": "odd"}  # noqa: RUF012
 
@@ -184,7 +184,7 @@ def test_a_slice_that_fails_leaves_out_its_group_or_the_whole_stream_or_all_stre
 
 @pytest.mark.parametrize("by", ["slices", "resume"])
 @pytest.mark.parametrize("kind", ERRORS)
-def test_a_stream_that_cannot_tell_what_to_read_is_incomplete_and_keeps_what_is_written(run, kind, by):
+def test_a_stream_whose_slices_fail_is_incomplete_and_keeps_what_is_written(run, kind, by):
     class Lost(Numbers):
         def resume(self, saved):
             if by == "resume":
@@ -213,7 +213,7 @@ def test_what_a_failed_slice_and_its_group_lack_is_read_by_the_next_sync(run, ki
 
 
 class Plain(Stream[str]):
-    """As one writes it who has not heard of groups: its slices are strings, and its state says "read up to"."""
+    """A stream written without groups in mind: its slices are strings, and its state says "read up to"."""
 
     name, cursor_field = "numbers", "id"
 
@@ -235,7 +235,7 @@ class Plain(Stream[str]):
         state["read up to"] = written.last["part"]
 
 
-def test_a_slice_that_fails_keeps_those_behind_it_from_being_read_if_nothing_else_is_said(run):
+def test_a_slice_that_fails_keeps_those_after_it_from_being_read_if_nothing_else_is_said(run):
     found = run(Plain())
     assert found.rows == [("a", 0)]
     assert found.states[-1] == {"read up to": "a"}  # and so the next sync begins at b
@@ -259,7 +259,7 @@ def test_a_bug_in_a_checkpoint_ends_the_stream_with_the_state_before_it(run):
     assert found.errors[0]["failure_type"] == "system_error"
 
 
-def test_what_has_been_written_of_a_failed_slice_is_not_taken_for_rows_of_the_next_one(run):
+def test_what_has_been_written_of_a_failed_slice_is_not_mistaken_for_rows_of_the_next_one(run):
     stream = Numbers({"a": [[1], OUTAGE], "b": [[7]]})
     run(stream)
     assert stream.checkpoints == [("a", 1, 1, False), ("b", 7, 7, True)]
@@ -270,14 +270,14 @@ def test_a_response_that_makes_no_sense_raises_no_hope_for_the_next_sync(run):
     assert found.errors[0]["message"] == "Not read: part b. The API sent nonsense."
 
 
-def test_a_stream_that_there_is_not_is_told_with_those_there_are(run):
+def test_an_unknown_stream_is_reported_with_the_known_ones(run):
     catalog = [ConfiguredStream(name, None, False) for name in ("letters", "numbers")]
     found = run(Numbers({"a": [[1]]}), catalog=catalog)
     assert found.failed
     assert found.kinds[:3] == ["STARTED", "INCOMPLETE", "ERROR"]  # older platforms refuse INCOMPLETE before STARTED
     assert found.errors == [
         {
-            "message": "catalog: there is no stream letters; this source has numbers.",
+            "message": "catalog: there is no stream letters; choose from numbers.",
             "failure_type": "config_error",
             "stream_descriptor": {"name": "letters"},
         }
@@ -289,23 +289,23 @@ def test_slices_that_failed_for_different_reasons_are_named_with_theirs(run):
     odd = UnexpectedResponse("Odd.")
     found = run(Numbers({"a": [odd], "b": [OUTAGE], "c": [[1]], "d": [OUTAGE]}, group=lambda _: None))
     assert found.errors[0]["message"] == (
-        "Not read: part a. Odd. Not read: part b, part d. The API is down. The next sync begins there."
+        "Not read: part a. Odd. Not read: part b, part d. The API is down. The next sync resumes there."
     )
     assert found.errors[0]["failure_type"] == "transient_error"
 
 
-# What is forbidden or gone
+# Forbidden or gone
 
 
 GONE, EMPTY = Unavailable("The API says that it is gone."), SkipSlice("It is empty.")
 
 
 @pytest.mark.parametrize(("error", "listed"), [(GONE, True), (EMPTY, False), (EMPTY, True)])
-def test_a_slice_that_is_not_to_be_had_is_left_out_with_a_warning(run, caplog, error, listed):
+def test_an_unavailable_slice_is_skipped_with_a_warning(run, caplog, error, listed):
     stream = Numbers({"a": [[1]], "b": [error], "c": [[1]]}, listed=lambda stream_slice: listed)
     found = run(stream)
     assert (found.rows, found.failed, found.kinds[-1]) == ([("a", 1), ("c", 1)], False, "COMPLETE")
-    assert caplog.messages == [f"numbers: part b is left out. {error.message}"]
+    assert caplog.messages == [f"numbers: skipped part b. {error.message}"]
 
 
 def test_the_state_of_a_slice_that_is_left_out_stays_as_it_is(run):
@@ -350,4 +350,4 @@ def test_no_later_slice_of_a_group_hides_one_that_is_not_to_be_had(run, error, r
 def test_of_many_slices_that_are_left_out_twenty_are_named(run, caplog):
     found = run(Numbers({str(n): [EMPTY] for n in range(23)}))
     assert not found.failed
-    assert (len(caplog.messages), caplog.messages[-1]) == (21, "numbers: 3 more are left out.")
+    assert (len(caplog.messages), caplog.messages[-1]) == (21, "numbers: skipped 3 more.")

@@ -1,4 +1,4 @@
-"""Which messages a read gives and in which order, that their counts add up, and when they are let out."""
+"""Tests which messages a read writes, in which order, that their counts add up, and when they are flushed."""
 
 import json
 import logging
@@ -91,7 +91,7 @@ def test_a_state_is_not_written_for_every_few_rows_when_it_is_large(run):
 
 def test_a_state_is_not_long_in_coming_when_rows_are_few(run, clock, monkeypatch):
     class Slow(Numbers):
-        """From page to page eleven seconds pass; the state is worth many rows."""
+        """Eleven seconds pass between pages; the state is worth many rows."""
 
         def checkpoint(self, state, stream_slice, written):
             clock.sleep(11)
@@ -169,7 +169,7 @@ def test_a_page_that_is_read_twice_in_a_row_is_written_once(run):
 
 
 class Odd(Numbers):
-    """Each third row has lost its `text`, and the API sends more than the schema has."""
+    """Every third row has lost its `text`, and the API sends fields that the schema lacks."""
 
     def parse(self, stream_slice, response):
         self.unknown_fields.update(["newer", "new"])
@@ -178,7 +178,7 @@ class Odd(Numbers):
         return page._replace(rows=rows)
 
 
-def test_what_became_null_and_what_is_left_out_is_told_once_a_stream_with_its_numbers(run, caplog):
+def test_what_became_null_and_what_is_left_out_is_reported_once_a_stream_with_its_numbers(run, caplog):
     caplog.set_level("INFO", "airbyte")
     found = run(Odd({"a": [[1, 2, 3], [4]], "b": [[5, 6]], "c": [OUTAGE]}))
     changes = [m["record"]["meta"]["changes"] for m in found.of_type("RECORD") if "meta" in m["record"]]
@@ -189,18 +189,18 @@ def test_what_became_null_and_what_is_left_out_is_told_once_a_stream_with_its_nu
             "WARNING",
             "numbers: values that do not fit the schema became null (text: 2); their records say so in meta.changes.",
         ),
-        ("INFO", "numbers: the API sends fields that are not in the schema; they are left out: new, newer."),
+        ("INFO", "numbers: the API sends fields that are not in the schema; they are ignored: new, newer."),
     ]
 
 
-def test_of_many_odd_fields_and_of_long_names_a_part_is_told(run, caplog):
+def test_of_many_odd_fields_and_of_long_names_a_part_is_reported(run, caplog):
     caplog.set_level("INFO", "airbyte")
     run(Numbers(ALL, unknown_fields={f"{letter} {'x' * 1000}" for letter in "abcdefghijkl"}))
     (told,) = caplog.messages
-    assert told.endswith("left out: a..., b..., c..., d..., e..., f..., g..., h..., i..., j....")
+    assert told.endswith("ignored: a..., b..., c..., d..., e..., f..., g..., h..., i..., j....")
 
 
-def test_nothing_is_told_where_no_field_is_odd(run, caplog):
+def test_nothing_is_reported_where_no_field_is_odd(run, caplog):
     caplog.set_level("INFO", "airbyte")
     run(Numbers(ALL))
     assert caplog.messages == []
@@ -233,7 +233,7 @@ def test_a_stream_that_waits_for_the_rate_limit_says_so_once(caplog, messages_in
 
 
 class Held(Numbers):
-    """The rate limit holds its first page back until the reader has looked so many times, and twice at its begin."""
+    """The rate limit delays its first page until the reader has looked this many times, and twice at the start."""
 
     def __init__(self, looks: int, seconds_to_wait: float) -> None:
         super().__init__({"a": [[1]]})
@@ -259,15 +259,15 @@ def test_a_short_wait_is_not_worth_a_message(run, caplog, seconds, notices):
     assert (found.kinds.count("RUNNING") - 1, len(caplog.messages)) == (notices, notices)
 
 
-def test_a_wait_is_told_with_the_moment_at_which_it_ends(run):
+def test_a_wait_is_reported_with_the_moment_when_it_ends(run):
     statuses = [trace["trace"]["stream_status"] for trace in run(Held(1, 600.0)).of_type("TRACE")]
     ((reason,),) = [status["reasons"] for status in statuses if "reasons" in status]
     assert reason["rate_limited"]["quota_reset"] / 1000 == pytest.approx(time.time() + 600, abs=60)
 
 
-def test_a_long_wait_is_told_once_a_minute(run, caplog, clock, monkeypatch):
+def test_a_long_wait_is_reported_once_a_minute(run, caplog, clock, monkeypatch):
     class HeldForMinutes(Held):
-        """From look to look twenty seconds pass."""
+        """Twenty seconds pass between looks."""
 
         def request_stats(self):
             clock.sleep(20)

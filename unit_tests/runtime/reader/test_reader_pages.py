@@ -1,4 +1,4 @@
-"""Responses that make no sense are fetched again, and pages without end come to one."""
+"""Tests that invalid responses are fetched again, and that endless pages end."""
 
 from numbers_stream import Numbers
 
@@ -8,7 +8,7 @@ from source_stock_ticker.runtime.stream import Page
 
 
 class Garbled(Numbers):
-    """Each page is garbled so many times before it is as it should be."""
+    """Each page is garbled this many times before it is right."""
 
     times = 0
     fetched = 0
@@ -43,10 +43,10 @@ def test_pages_that_lead_in_a_circle_end_with_an_error(run):
 
     found = run(Circle({"a": [[1], [2], [3]]}))
     assert found.rows == [("a", 1), ("a", 2), ("a", 3)]
-    assert "The pages of part a lead in a circle." in found.errors[0]["message"]
+    assert "The pages of part a form a loop." in found.errors[0]["message"]
 
 
-def test_pages_without_rows_end_with_an_error_though_each_is_another(run):
+def test_pages_without_rows_end_with_an_error_although_each_is_another(run):
     class Empty(Numbers):
         def fetch(self, stream_slice, page_token):
             return int(page_token or 0)
@@ -55,7 +55,7 @@ def test_pages_without_rows_end_with_an_error_though_each_is_another(run):
             return Page([], str(response + 1))
 
     found = run(Empty({"a": []}))
-    assert "The last 101 pages of part a brought nothing new." in found.errors[0]["message"]
+    assert "The last 101 pages of part a contain nothing new." in found.errors[0]["message"]
 
 
 def test_pages_without_end_end_with_an_error(run):
@@ -68,4 +68,4 @@ def test_pages_without_end_end_with_an_error(run):
 
     found = run(Endless({"a": []}))
     assert found.rows == [("a", id) for id in range(MAX_PAGES + 1)]
-    assert "part a has over 10,000 pages." in found.errors[0]["message"]
+    assert "part a has more than 10,000 pages." in found.errors[0]["message"]

@@ -1,4 +1,4 @@
-"""What a read costs: said before it and nothing is read (plan), or while it runs."""
+"""Tests the forecast of a read: before it, without reading (plan), or while it runs."""
 
 import logging
 
@@ -12,11 +12,11 @@ from source_stock_ticker.runtime.protocol.catalog import ConfiguredStream
 from source_stock_ticker.runtime.reader import read
 
 
-class Foretold(Numbers):
-    """It knows what it costs, and makes a request every twelve seconds."""
+class Forecasting(Numbers):
+    """It knows its cost, and makes a request every twelve seconds."""
 
     def forecast(self, state):
-        self.foretold_from = state
+        self.forecast_from = state
         if isinstance(self.cost, Exception):
             raise self.cost
         return self.cost
@@ -46,12 +46,12 @@ def planned(messages_in, caplog):
 
 
 def test_a_plan_says_what_each_stream_costs_and_all_of_them(planned):
-    more = Foretold(ALL, name="more", cost=Forecast(2, False))
-    assert planned(Foretold(ALL), more) == (
+    more = Forecasting(ALL, name="more", cost=Forecast(2, False))
+    assert planned(Forecasting(ALL), more) == (
         [
             "numbers: 3 requests, about 6 rows, about 36 s.",
             "more: at least 2 requests, at least 24 s.",
-            "In all: at least 5 requests, at least 60 s.",
+            "Total: at least 5 requests, at least 60 s.",
         ],
         [],
         False,
@@ -59,47 +59,47 @@ def test_a_plan_says_what_each_stream_costs_and_all_of_them(planned):
 
 
 def test_a_plan_begins_where_the_read_would(planned):
-    stream = Foretold(ALL)
+    stream = Forecasting(ALL)
     planned(stream, saved={"a": 2})
-    assert stream.foretold_from == {"a": 2}
+    assert stream.forecast_from == {"a": 2}
     catalog = [ConfiguredStream("numbers", None, False, 7)]
     planned(stream, saved={"a": 2}, catalog=catalog)
-    assert (stream.foretold_from, stream.full_refresh) == ({}, True)
+    assert (stream.forecast_from, stream.full_refresh) == ({}, True)
 
 
 def test_what_an_earlier_attempt_has_read_costs_nothing(planned):
     saved = {"a": 2, "full_refresh": {"sync_id": 7, "done": True}}
     catalog = [ConfiguredStream("numbers", None, False, 7)]
-    logged, messages, _ = planned(Foretold(ALL), saved=saved, catalog=catalog)
-    assert logged[-1] == "In all: 0 requests, about 0 rows."
+    logged, messages, _ = planned(Forecasting(ALL), saved=saved, catalog=catalog)
+    assert logged[-1] == "Total: 0 requests, about 0 rows."
     assert messages == []
 
 
 def test_of_a_stream_that_says_nothing_of_itself_a_request_is_known(planned):
     logged, _, _ = planned(Numbers(ALL))
-    assert logged == ["numbers: at least 1 request.", "In all: at least 1 request."]
+    assert logged == ["numbers: at least 1 request.", "Total: at least 1 request."]
 
 
-def test_a_stream_that_cannot_be_read_is_told_and_the_others_are_planned(planned):
-    refused = Foretold(ALL, name="refused", cost=ConfigError("parts: list some."))
-    logged, (error,), failed = planned(refused, Foretold(ALL))
+def test_a_stream_that_cannot_be_read_is_reported_and_the_others_are_planned(planned):
+    refused = Forecasting(ALL, name="refused", cost=ConfigError("parts: list some."))
+    logged, (error,), failed = planned(refused, Forecasting(ALL))
     assert error["trace"]["error"]["message"] == "parts: list some."
-    assert logged == ["numbers: 3 requests, about 6 rows, about 36 s.", "In all: " + logged[0].partition(": ")[2]]
+    assert logged == ["numbers: 3 requests, about 6 rows, about 36 s.", "Total: " + logged[0].partition(": ")[2]]
     assert failed
 
 
 def test_after_a_refused_key_no_stream_is_planned(planned):
-    refused = Foretold(ALL, name="refused", cost=CredentialsError("key: it is wrong."))
-    logged, errors, failed = planned(refused, Foretold(ALL))
+    refused = Forecasting(ALL, name="refused", cost=CredentialsError("key: it is wrong."))
+    logged, errors, failed = planned(refused, Forecasting(ALL))
     assert [error["trace"]["error"]["message"] for error in errors] == ["key: it is wrong."] * 2
-    assert (logged, failed) == (["In all: 0 requests, about 0 rows."], True)
+    assert (logged, failed) == (["Total: 0 requests, about 0 rows."], True)
 
 
 # While it runs
 
 
-def test_the_platform_is_told_how_many_rows_will_come(run):
-    found = run(Foretold(ALL))
+def test_the_platform_learns_how_many_rows_will_come(run):
+    found = run(Forecasting(ALL))
     assert found.rows == ALL_ROWS
     assert found.kinds[:4] == ["STARTED", "RUNNING", "ESTIMATE", "RECORD"]
     (estimate,) = [trace["trace"]["estimate"] for trace in found.of_type("TRACE") if "estimate" in trace["trace"]]
@@ -107,18 +107,18 @@ def test_the_platform_is_told_how_many_rows_will_come(run):
 
 
 @pytest.mark.parametrize("cost", [Forecast(3, True), Forecast(3, True, 0)])
-def test_where_nobody_knows_how_many_rows_will_come_nobody_is_told(run, cost):
-    assert "ESTIMATE" not in run(Foretold(ALL, cost=cost)).kinds
+def test_an_unknown_number_of_rows_is_not_reported(run, cost):
+    assert "ESTIMATE" not in run(Forecasting(ALL, cost=cost)).kinds
 
 
 @pytest.mark.parametrize(("requests", "interval", "is_told"), [(11, 12, True), (10, 12.12, False), (1000, 0, False)])
-def test_what_a_long_read_costs_is_told_when_it_begins(run, caplog, requests, interval, is_told):
+def test_what_a_long_read_costs_is_reported_when_it_begins(run, caplog, requests, interval, is_told):
     caplog.set_level("INFO", "airbyte")
-    run(Foretold(ALL, cost=Forecast(requests, True), interval=interval))
+    run(Forecasting(ALL, cost=Forecast(requests, True), interval=interval))
     assert caplog.messages == (["numbers: 11 requests, about 2 min."] if is_told else [])
 
 
 def test_a_read_whose_cost_cannot_be_found_out_is_incomplete(run):
-    found = run(Foretold(ALL, cost=ConfigError("parts: list some.")))
+    found = run(Forecasting(ALL, cost=ConfigError("parts: list some.")))
     assert (found.rows, found.failed) == ([], True)
     assert found.kinds[-2:] == ["INCOMPLETE", "ERROR"]

@@ -1,4 +1,4 @@
-"""Which streams are read, and from where: the catalog, the saved state, the sync mode."""
+"""Tests which streams are read, and from where: the catalog, the saved state, the sync mode."""
 
 import json
 import logging
@@ -31,7 +31,7 @@ def test_every_message_of_a_stream_with_a_namespace_names_it(run):
     assert [message["type"] for message in found.messages if '"namespace": "eu"' not in json.dumps(message)] == []
 
 
-def test_an_incremental_read_goes_on_where_the_state_says(run):
+def test_an_incremental_read_resumes_where_the_state_says(run):
     assert run(Numbers(ALL), saved={"a": 3, "b": 1, "c": 4}).rows == [("c", 5), ("c", 6)]
 
 
@@ -60,10 +60,10 @@ def test_an_incremental_read_of_a_stream_without_a_cursor_reads_all_and_says_so(
     stream = Numbers(ALL, cursor_field=None)
     found = run(stream, saved={"a": 3, "b": 1, "c": 6})
     assert found.rows == ALL_ROWS
-    assert caplog.messages == ["numbers has no cursor: it is read in full."]
+    assert caplog.messages == ["numbers has no cursor, so it is read in full."]
 
 
-def test_a_stream_may_do_what_it_likes_with_the_state_it_gets(run):
+def test_a_stream_can_do_what_it_likes_with_the_state_it_gets(run):
     class Greedy(Numbers):
         def resume(self, saved):
             saved.clear()
@@ -94,7 +94,7 @@ def test_a_full_refresh_reads_all_whatever_the_state_of_another_read_says(run, s
     assert run(Numbers(ALL), saved=saved, catalog=full(9)).rows == ALL_ROWS
 
 
-def test_every_state_of_a_full_refresh_stands_behind_whole_slices_and_names_the_job(run):
+def test_every_state_of_a_full_refresh_follows_complete_slices_and_names_the_job(run):
     assert run(Numbers(ALL), catalog=full(9)).states == [
         {"a": 3, **mark()},
         {"a": 3, "b": 1, "c": 6, **mark()},  # that of b alone is not worth a STATE
@@ -108,7 +108,7 @@ def test_after_an_attempt_that_ended_anywhere_the_next_one_writes_the_rest_once(
     first = run(Numbers(ALL), catalog=full(sync_id))._replace(failed=True)
     cut = first._replace(messages=first.messages[:lines])
     if not cut.states or (sync_id is None and cut.states[-1]["full_refresh"]["done"]):
-        return  # the platform begins anew
+        return  # the platform starts over
     last_state = max(place for place, message in enumerate(cut.messages) if message["type"] == "STATE")
     kept = cut._replace(messages=cut.messages[:last_state])
     assert kept.rows + run(Numbers(ALL), saved=cut.states[-1], catalog=full(sync_id)).rows == ALL_ROWS
@@ -122,7 +122,7 @@ def test_after_a_slice_that_failed_between_two_pages_the_next_attempt_reads_all_
     assert second.rows == [("a", 1), ("a", 2), ("a", 3), *(("c", id) for id in range(1, 7))]
 
 
-def test_no_state_stands_behind_the_rows_of_a_slice_that_failed_if_no_other_was_written_since(run):
+def test_no_state_follows_the_rows_of_a_failed_slice_unless_another_was_written_since(run):
     first = run(Numbers({"a": [[1, 2], [3]], "b": [[1], OUTAGE], "c": [OUTAGE]}), catalog=full(9))
     assert first.kinds == ["STARTED", "RUNNING", "RECORD", "STATE", "RECORD", "INCOMPLETE", "ERROR"]
     second = run(Numbers(ALL), saved=first.states[-1], catalog=full(9))
@@ -134,14 +134,14 @@ def test_a_stream_that_an_earlier_attempt_finished_does_not_come_again(run, capl
     saved = {"a": 1, **mark(done=True)}
     found = run(Numbers(ALL), saved=saved, catalog=full(9))
     assert (found.kinds, found.states) == (["STARTED", "STATE", "COMPLETE"], [saved])
-    assert "numbers: an earlier attempt of this full refresh has read everything." in caplog.messages
+    assert "numbers: an earlier attempt of this full refresh read everything." in caplog.messages
 
 
 def test_without_a_sync_id_a_full_refresh_that_was_done_is_another_one(run):
     assert run(Numbers(ALL), saved={"a": 3, **mark(None, done=True)}, catalog=full()).rows == ALL_ROWS
 
 
-def test_a_stream_without_a_cursor_has_no_place_to_go_on_from(run):
+def test_a_stream_without_a_cursor_cannot_resume(run):
     stream = Numbers({"a": [[1]], "b": [OUTAGE]}, cursor_field=None, checkpoint=lambda *_: None)
     first = run(stream, catalog=full(9))
     assert first.states == [mark()]
@@ -155,6 +155,6 @@ def test_a_stream_knows_whether_a_read_is_a_full_refresh(run):
         assert stream.full_refresh is expected
 
 
-def test_an_increment_goes_on_from_a_full_refresh_and_leaves_its_mark_out(run):
+def test_an_increment_resumes_from_a_full_refresh_and_leaves_its_mark_out(run):
     found = run(Numbers(ALL), saved={"a": 3, "b": 1, "c": 4, **mark(done=True)})
     assert (found.rows, found.states[-1]) == ([("c", 5), ("c", 6)], {"a": 3, "b": 1, "c": 6})

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes the certificates beside it anew: `sh make_certificates.sh`. Needs OpenSSL 3.
+# Makes the certificates in this folder again: `sh make_certificates.sh`. Needs OpenSSL 3.
 #
 # They are for tests alone. The private key is everybody's, and the authority that signed them is trusted nowhere;
-# its own key is thrown away. Dates are fixed, so that they are in a hundred years what they are today.
+# its own key is deleted. The dates are fixed, so the certificates do not change in a hundred years.
 set -eu
 cd "$(dirname "$0")"
 work=$(mktemp -d)

@@ -1,0 +1,81 @@
+"""Keeps odd English out of every text in the project: words and phrases that must not come back."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+# Pattern, an example of it, and what to write instead. Letters match in upper and lower case.
+ODD = [
+    (r"a text(?! (file|editor|field))", "must be a text", "must be a string"),
+    (r"texts", "a list of texts", "a list of strings"),
+    (r"anew", "copy it anew", "copy it again"),
+    (r"as a shell has it", "none, as a shell has it", "none, as in a shell"),
+    (r"bars of how many", "Bars of how many", "Multiplier"),
+    (r"belongs? into", "it belongs into runtime/", "it belongs in runtime/"),
+    (r"(?-i:[Bb]eside)", "a Source beside its streams", "a Source besides its streams; a file next to it"),
+    (r"floors?", "two floors", "two layers"),
+    (r"fore(tell|tells|told)", "the requests that were foretold", "the requests in the forecast"),
+    (r"goes on (at|from|in|there|where)", "it goes on from the last STATE", "it resumes from the last STATE"),
+    (r"has the way in", "the page has the way in", "the page says how to start"),
+    (r"in earnest", "run it in earnest", "run it for real"),
+    (r"in the place of", "null in the place of a value", "null instead of a value"),
+    (r"is missing; it is", "api_key: is missing; it is: Your key", "api_key is missing. Your key ..."),
+    (r"is not as \w+ \w+ writes it", "the state is not as this source writes it", "the state has an unexpected format"),
+    (r"(is|are|was|were) told", "the user is told", "the user learns; it is reported"),
+    (r"looks? for cycles", "Python looks for cycles", "Python collects garbage"),
+    (r"mend(s|ed|ing)?", "it mends itself", "it fixes itself"),
+    (r"(mis)?spelt", "a misspelt ticker", "a misspelled ticker"),
+    (r"nobody knows", "nobody knows how many", "the number is unknown"),
+    (r"not be had|to be had", "rows that cannot be had", "rows that are not available"),
+    (r"puts? an end to", "it puts an end to the read", "it ends the read"),
+    (r"readable for", "readable for that user", "readable by that user"),
+    (r"serve us", "the API did not serve us, tried once", "no usable response after 1 attempt"),
+    (r"since \d+ (seconds|minutes|hours|days|weeks|months|years)", "none since 65 days", "none for 65 days"),
+    (r"stands in(?! for)", "it stands in api.py", "it is in api.py"),
+    (r"taken for", "an error taken for an empty table", "an error mistaken for an empty table"),
+    (r"which tables has it", "which tables has it", "which tables it has"),
+    (r"without rights", "it runs without rights", "it runs unprivileged"),
+]
+DATA = (".gz", ".lock", ".pem", ".png", ".svg")
+# Lines in which a word is right: file -> lines.
+RIGHT: dict[str, tuple[str, ...]] = {}
+PATTERNS = {pattern: re.compile(rf"\b({pattern})\b", re.IGNORECASE) for pattern, _, _ in ODD}
+EACH = pytest.mark.parametrize(("pattern", "odd", "instead"), ODD, ids=[odd for _, odd, _ in ODD])
+
+
+def lines() -> Iterator[tuple[str, int, str]]:
+    """Every line of every file that git tracks or would track, but for data and this file."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout.splitlines()
+    for name in names:
+        file = ROOT / name
+        if file.suffix not in DATA and file != Path(__file__).resolve() and file.is_file():
+            for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+                yield name, number, line
+
+
+LINES = list(lines())
+
+
+def test_the_pages_and_the_code_are_looked_at():
+    assert {"README.md", "spec.yaml", "main.py", "docs/choices.md", ".ci/run"} <= {name for name, _, _ in LINES}
+
+
+@EACH
+def test_a_pattern_finds_the_odd_words_and_not_what_to_write_instead(pattern, odd, instead):
+    assert PATTERNS[pattern].search(odd)
+    assert not PATTERNS[pattern].search(instead)
+
+
+@EACH
+def test_odd_english_does_not_come_back(pattern, odd, instead):
+    found = [
+        f"{name}:{number}: {line.strip()}"
+        for name, number, line in LINES
+        if PATTERNS[pattern].search(line) and line.strip() not in RIGHT.get(name, ())
+    ]
+    assert found == [], f'write "{instead}"'
