@@ -34,7 +34,7 @@ sync: $(READY_TO_SYNC) ## read into a DuckDB database: the sandbox, or make sync
 
 # A file's tests stay together, since what they share is made once for a file. The order given here is kept, so that
 # the files that take longest come first and no core is left waiting for one of them at the end.
-test: $(READY_FOR_TESTS) ## run all the tests, on every core
+test: $(READY_FOR_TESTS) ## run the tests, on every core
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder integration_tests unit_tests
 
 lint: $(READY_FOR_TESTS) ## check style (ruff) and types (mypy)
@@ -110,8 +110,12 @@ ACCEPTANCE_TESTS = $(VENV)-acceptance/bin/python -m pytest integration_tests/acc
 	-p airbyte_cdk.test.standard_tests.pytest_hooks --disable-warnings \
 	--read-from-streams=all --read-scenarios=config,busy_year
 
-.PHONY: new lessons lesson try check-lesson hint wheelhouse docs docstest
+.PHONY: walks new lessons lesson try check-lesson hint wheelhouse docs docstest
 .PHONY: example benchmark growth hotpath acceptance engines imagetest
+
+# What a reader does, typed as a reader would: README and docs, connectors made by `make new`, lessons, small benchmarks.
+walks: $(READY_FOR_TESTS) ## do what the pages say, and compare what comes out (some minutes)
+	$(VENV)/bin/python -m pytest -n auto --dist worksteal integration_tests/walks
 
 new: ## start a connector of your own: make new NAME=pokemon DIR=../source-pokemon [PATTERN=one of patterns/]
 	@$(PYTHON) template/new.py "$$NAME" "$$DIR" "$$PATTERN"

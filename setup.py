@@ -67,7 +67,7 @@ setup(
             "types-jsonschema>=4.17,<5",
             "types-PyYAML>=6,<7",
             DUCKDB,
-            "orjson>=3.9,<4",  # integration_tests/test_benchmarks.py runs the benchmark's lower bound
+            "orjson>=3.9,<4",  # integration_tests/walks/test_benchmarks.py runs the benchmark's lower bound
         ],
         "sync": [DUCKDB],
         # `make sbom` and `make audit`: what the image installs, and what is known against it.

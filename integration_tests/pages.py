@@ -62,7 +62,7 @@ NOT_A_PERSONS = {"CI", "BUILD_NUMBER", "FORCE_COLOR", "PY_COLORS", "PYTEST_ADDOP
 BEHIND_A_PROXY = "HTTPS_PROXY=http://proxy.example.com:3128 REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt"
 # What takes too long to be run from a page, or needs what not every machine has: each has a test of its own, and here
 # `make` is only asked whether it knows the target. (Docker commands: see Shell.)
-TARGETS = {"make test", "make lint", "make sandbox", "make help", "make lock"}
+TARGETS = {"make test", "make walks", "make lint", "make sandbox", "make help", "make lock"}
 TARGETS |= {"make acceptance", "make image", "make imagetest", "make example"}  # .ci/run runs these
 TARGETS |= {"make sbom", "make audit"}  # acceptance/test_sbom.py, test_audit.py
 TARGETS |= {"make sync CONFIG=secrets/config.json"}  # the sandbox's stands for it

@@ -1,6 +1,6 @@
 """Total returns over real prices: what the views of examples/ make of a database that `make sync` keeps.
 
-(By hand: unit_tests/test_prices_adjusted_for_dividends.py. The page: test_docs_commands.py.)
+(By hand: unit_tests/test_prices_adjusted_for_dividends.py. The page: walks/test_docs_commands.py.)
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ EDITS = {
         (r"\[tool.ruff.lint.isort\].*?(?=\[tool.mypy\])", ""),
         (r", \"benchmarks\".*?(?=\]\nexclude)", ""),
         (r"exclude = \[\"\^benchmarks.*?mypy_path[^\n]*\n", ""),
-        (r"# Need packages of their own.*?(?=pythonpath)", ""),
+        (r"# `make walks` runs.*?(?=pythonpath)", ""),
     ],
     "secrets/README.md": [
         (r":\n\n```json.*?```", ". Begin with a copy of [sample_files/config.json](../sample_files/config.json)."),

@@ -12,7 +12,7 @@ import pytest
 from copies import Done, Make
 from pages import WITH_MAKE, clone
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "lessons"))
 teaching = importlib.import_module("lesson")
 LESSONS = [lesson.folder.name for lesson in teaching.lessons()]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pages import ALL_TESTS, FILE, SET_UP, TARGETS, WITH_MAKE, Shell, blocks, commands, steps
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 pytestmark = WITH_MAKE
 
 # Named in a sentence, and run by test_readme_commands.py and unit_tests/runtime/entrypoint/.

@@ -31,7 +31,7 @@ from pages import (
 )
 from sandbox_api import SandboxApi
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 FOUR_COMMANDS = (ROOT / "docs" / "four-commands.md").read_text("utf-8")
 REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
