@@ -67,7 +67,7 @@ class HttpClient:
         self._tries, self._meaning, self._limits, self._redirects = tries, meaning, limits, redirects
         self._headers = {**requests.utils.default_headers(), "Accept": "application/json"}
         self._of_this_thread = threading.local()
-        self._failed_in_a_row = 0
+        self._given_up = dict.fromkeys((Wait, Again), 0)  # requests in a row, by what the last response meant
         self.rate_limit = RateLimit((requests_per_minute or 0) / MARGIN, clock)
         # None: the connector does not have this option.
         self._advice = "" if requests_per_minute is None else ", or set requests_per_minute to what your plan allows"
@@ -84,26 +84,31 @@ class HttpClient:
         a redirect or an endless body.
         """
         self._connections(request.url)  # reports a wrong proxy at once, before waiting for a turn
-        tries = 1 if self._failed_in_a_row >= retries.MAX_FAILED_IN_A_ROW else self._tries
+        tries, quota_tries = self._tries_of(Again, self._tries), self._tries_of(Wait, retries.QUOTA_TRIES)
         failed = throttled = 0
         while True:
             found = self._try(request, into)
             if isinstance(found, Response):
-                self._failed_in_a_row = 0
+                self._given_up = dict.fromkeys(self._given_up, 0)
                 return found
             if isinstance(found, Wait):
                 throttled += 1
-                self._hold(found.seconds, give_up=tries == 1 or throttled >= retries.QUOTA_TRIES)
+                self._hold(found.seconds, give_up=throttled >= quota_tries)
                 continue
             failed += 1
             if failed >= tries or (found.was_sent and not request.may_be_repeated):
                 attempts = counted(failed, "attempt")
                 text = f"No usable response from {_host(request.url)} after {attempts}: {found.why}."
-                raise self._given_up(text, found.detail)
+                self._given_up[Again] += 1
+                raise TransientError(text, found.detail)
             wait = retries.seconds_before_next_try(failed, found.seconds, self._limits.max_wait)
             seconds = max(wait, self.rate_limit.interval)
             self._logger.warning("%s: %s; trying again in %.0f s.", _host(request.url), found.why, seconds)
             self._clock.sleep(wait)
+
+    def _tries_of(self, meaning: type, tries: int) -> int:
+        """The attempts for a request: one for an impatient client, or if the last requests all failed this way."""
+        return 1 if self._given_up[meaning] >= retries.MAX_GIVEN_UP or self._tries == 1 else tries
 
     def _try(self, request: Request, into: IO[bytes] | None, renewed: bool = False) -> Response | Wait | Again:
         """Sends the request once. Raises what the response means."""
@@ -141,13 +146,10 @@ class HttpClient:
             wait = min(max(asked, retries.FIRST_WAIT), retries.MAX_ASKED)
         if give_up or wait > self._limits.max_wait:
             duration = "a minute" if asked is None else f"{min(asked, retries.MAX_ASKED):.0f} s, as the API asks,"
-            raise self._given_up(f"The API's rate limit is reached. Wait {duration} and try again{self._advice}.")
+            self._given_up[Wait] += 1
+            raise TransientError(f"The API's rate limit is reached. Wait {duration} and try again{self._advice}.")
         self._logger.warning("The API's rate limit is reached: waiting %.0f s.", wait)
         self.rate_limit.hold(wait)
-
-    def _given_up(self, text: str, detail: str = "") -> TransientError:
-        self._failed_in_a_row += 1
-        return TransientError(text, detail)
 
     def _ask(self, request: Request, into: IO[bytes] | None) -> tuple[Response, requests.PreparedRequest]:
         """The response and the request that was sent for it, after following redirects."""

@@ -22,7 +22,7 @@ FIRST_WAIT = 1.0  # seconds
 QUOTA_WAIT = 60.0  # seconds after a 429 that does not say how long
 MAX_ASKED = 365 * 86_400.0  # seconds; a Retry-After can have 400 digits
 MAX_SECONDS, MAX_MOMENT = 1e9, 1e11  # a larger number is a moment, in seconds since 1970; or in ms
-MAX_FAILED_IN_A_ROW = 3  # requests that failed after all attempts; from then on each has one attempt until one works
+MAX_GIVEN_UP = 3  # requests in a row that all failed for one reason; from then on each has one attempt until one works
 
 
 def seconds_before_next_try(failed: int, asked: float | None, max_wait: float) -> float:

@@ -164,3 +164,26 @@ def test_after_a_request_that_worked_each_has_all_its_tries_again(http, client):
     before = len(http.calls)
     failure(one)
     assert len(http.calls) - before == 2
+
+
+def test_after_an_outage_a_rate_limit_is_still_waited_for(http, client, clock):
+    responds(http, *[503] * 6)
+    responds(http, 429, headers={"Retry-After": "30"})
+    responds(http, 200)
+    one = client(tries=2)
+    for _ in range(3):
+        failure(one)
+    clock.slept.clear()
+    assert one.get(URL).status == 200
+    assert clock.slept == [30]
+
+
+def test_after_three_requests_that_the_rate_limit_refused_to_the_end_each_further_one_has_one_try(http, client):
+    responds(http, 429)
+    one = client(tries=5)
+    calls = []
+    for _ in range(4):
+        before = len(http.calls)
+        failure(one)
+        calls.append(len(http.calls) - before)
+    assert calls == [10, 10, 10, 1]
