@@ -152,7 +152,7 @@ class StockApi:
             return self.get(path, {"adjusted": lower(adjusted), "sort": "asc", "limit": limit})
         except NotYet:
             if last == self.last_day:
-                raise  # not even the day before, so waiting some hours does not help
+                raise  # even the day before is refused, so waiting a few hours does not help
         self.last_day = min(self.last_day, weekday_before(last, 1))
         return self.bars(ticker, size, first, last, adjusted, limit)
 

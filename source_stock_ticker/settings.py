@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any, NamedTuple, TypeGuard
-from urllib.parse import urlsplit
 
 from .runtime.errors import ConfigError, start_of
+from .runtime.protocol import options
 from .trading_days import FIRST_DAY, ONE_DAY, BarSize, last_weekday, today_in_new_york, years_before
 
 BAR_SIZES = {"minute": {1, 5, 10, 15, 30}, "hour": {1, 2, 4}, "day": {1}, "week": {1}, "month": {1}}
 FREE_PLAN_YEARS = 2  # of history
-LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}  # plain http only to these
 MAX_TICKER_LENGTH = 100  # characters
 TICKER_WORDS = ("ticker", "symbol", "stock")  # an unknown option with one of these words probably means `tickers`
 MARKET = "*"  # the whole market, in place of a ticker; so no ticker can have this name
@@ -48,8 +47,8 @@ def read_settings(config: Mapping[str, Any], today: date | None = None) -> Setti
         blank = "" if config.get("start_date") else " (two years back, because you left it blank)"
         raise ConfigError(f"end_date: {end} is before the start_date, {start}{blank}; change one of them.")
     return Settings(
-        api_key=_key(config["api_key"]),
-        api_url=_address(config.get("api_url", "https://api.massive.com")),
+        api_key=options.key(config["api_key"]),
+        api_url=options.address(config.get("api_url", "https://api.massive.com")),
         tickers=_tickers(config),
         today=today,
         start_date=start,
@@ -76,14 +75,6 @@ def _day(config: Mapping[str, Any], field: str) -> date | None:
     return day
 
 
-def _key(key: str) -> str:
-    key = key.strip()
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        # The value is a secret, so the sentence does not quote it.
-        raise ConfigError("api_key: it contains spaces or invalid characters; copy it again from your dashboard.")
-    return key
-
-
 def is_ticker(value: object) -> TypeGuard[str]:
     """Whether a value can be a ticker: a string that is safe in a URL path, in a state and in a log line."""
     special = ("", MARKET, ".", "..")
@@ -102,7 +93,7 @@ def _tickers(config: Mapping[str, Any]) -> tuple[str, ...]:
                 "make each ticker a separate entry."
             )
         if not is_ticker(ticker):
-            raise ConfigError(f'tickers: "{ticker}" is not a ticker; remove spaces around it and empty entries.')
+            raise ConfigError(f'tickers: "{ticker}" is not a ticker; remove surrounding spaces and empty entries.')
     return tuple(dict.fromkeys(tickers))
 
 
@@ -111,16 +102,3 @@ def _bar_size(timespan: str, multiplier: int) -> BarSize:
         allowed = ", ".join(map(str, sorted(BAR_SIZES[timespan])))
         raise ConfigError(f"multiplier: {multiplier} is not allowed with timespan {timespan}; choose {allowed}.")
     return BarSize(timespan, multiplier)
-
-
-def _address(url: str) -> str:
-    try:
-        parts = urlsplit(url.strip())
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host, parts = None, urlsplit("")
-    if not host or parts.scheme not in ("http", "https") or set(url) & set("?#@"):
-        raise ConfigError("api_url: use an address like https://api.massive.com, without a user name, ? or #.")
-    if parts.scheme == "http" and host not in LOCAL_HOSTS:
-        raise ConfigError("api_url: use https, which protects your key; http works only for this machine.")
-    return url.strip().rstrip("/")

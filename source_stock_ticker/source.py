@@ -71,7 +71,7 @@ def _may_be_listed(api: StockApi, ticker: str, logger: logging.Logger) -> bool:
         return any(_is_listed(api, ticker, active) for active in (True, False))
     except ConnectorError as problem:
         logger.warning(
-            'tickers: the API has no bars for "%s" in this period, and it is unknown whether the ticker exists. %s',
+            'tickers: the API has no bars for "%s" in this period, and nobody can tell whether it exists. %s',
             ticker,
             problem.message,
         )

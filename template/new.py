@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 if sys.version_info < (3, 10):  # noqa: UP036 - an older Python should show a sentence, not a traceback
-    sys.exit("The connector needs Python 3.10 or newer.")
+    sys.exit("make new needs Python 3.10 or newer.")
 
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATE = PROJECT / "template" / "source-river-levels"
@@ -160,7 +160,7 @@ Edits = Mapping[str, list[tuple[str, str]]]
 
 
 class File(NamedTuple):
-    """One of the copy's."""
+    """One file of the copy."""
 
     origin: Path
     content: bytes

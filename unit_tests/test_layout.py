@@ -46,7 +46,7 @@ LAYERS = [
     },
     {"runtime.protocol.attempts", "runtime.protocol.records", "runtime.protocol.state"},
     {"runtime.protocol.catalog", "runtime.protocol.config", "runtime.protocol.messages", "runtime.protocol.row_type"},
-    {"runtime.forecast", "runtime.protocol.files", "runtime.protocol.spec"},
+    {"runtime.forecast", "runtime.protocol.files", "runtime.protocol.options", "runtime.protocol.spec"},
     {"runtime.errors"},
 ]
 LAYER_OF = {module: layer for layer, modules in enumerate(LAYERS) for module in modules}
@@ -68,6 +68,7 @@ OPEN_TO_THE_CONNECTOR = {
     "runtime.http.response",
     "runtime.http.retries",
     "runtime.parents",
+    "runtime.protocol.options",
     "runtime.protocol.row_type",
     "runtime.source",
     "runtime.stream",
@@ -89,7 +90,7 @@ OWNERS = {
 FOREIGN_WORDS = ["stock", "ticker", "massive", "polygon"]
 # The five files that explain the runtime, and the limits on lines.
 LESSON = ["stream", "source", "entrypoint", "reader", "errors"]
-MAX_LINES_OF_THE_LESSON, MAX_LINES_OF_THE_RUNTIME, MAX_LINES = 762, 3_748, 5_823
+MAX_LINES_OF_THE_LESSON, MAX_LINES_OF_THE_RUNTIME, MAX_LINES = 760, 3_777, 5_831
 
 
 def name_of(file: Path) -> str:

@@ -149,7 +149,7 @@ def test_a_split_whose_day_is_unreadable_concerns_all_days(day):
 @pytest.mark.parametrize("ticker", [None, [], 5, "", " ", "*", "..", "A\nB"])
 def test_a_split_without_a_ticker_is_ignored_and_reported(ticker, caplog):
     assert listed([split(), split(ticker), split(ticker)]) == {"AAPL": ["2005-02-28 1:2"]}
-    assert caplog.messages == ["stock_prices: ignored 2 in the list of splits without a ticker."]
+    assert caplog.messages == ["stock_prices: ignored 2 splits without a ticker."]
 
 
 def test_a_split_changes_only_bars_before_its_day():
@@ -199,7 +199,7 @@ def test_rows_are_stale_unless_they_were_made_with_the_same_splits_and_all_had_s
 def test_an_entry_of_the_list_of_splits_without_a_ticker_does_not_affect_others(row, caplog):
     rows = [Raw(json.dumps(split()).encode()), Raw(row.encode())]
     assert splits_by_ticker(map(read_row, rows), logging.getLogger("airbyte")) == {"AAPL": ["2005-02-28 1:2"]}
-    assert caplog.messages == ["stock_prices: ignored 1 in the list of splits without a ticker."]
+    assert caplog.messages == ["stock_prices: ignored 1 split without a ticker."]
 
 
 def test_a_number_beyond_all_floats_counts_only_where_we_need_it():

@@ -196,9 +196,8 @@ def test_a_bar_size_that_divides_its_day_is_taken(timespan, multiplier):
     assert read_settings(config(timespan=timespan, multiplier=multiplier), TODAY).bar_size == (timespan, multiplier)
 
 
-ADDRESS = "api_url: use an address like https://api.massive.com, without a user name, ? or #."
-PLAIN_HTTP = "api_url: use https, which protects your key; http works only for this machine."
-KEY = "api_key: it contains spaces or invalid characters; copy it again from your dashboard."
+ADDRESS = "api_url: use an address like https://api.example.com, without a user name, ? or #."
+KEY = "api_key: it contains spaces or invalid characters; copy it again."
 
 
 @pytest.mark.parametrize(
@@ -222,16 +221,13 @@ KEY = "api_key: it contains spaces or invalid characters; copy it again from you
             "(two years back, because you left it blank); change one of them.",
         ),
         ({"api_key": "two words"}, KEY),
-        ({"api_key": "  "}, KEY),
-        ({"api_key": "schlüssel"}, KEY),
-        ({"api_key": "a\nb"}, KEY),
         (
             {"tickers": ["AAPL", ""]},
-            'tickers: "" is not a ticker; remove spaces around it and empty entries.',
+            'tickers: "" is not a ticker; remove surrounding spaces and empty entries.',
         ),
         (
             {"tickers": ["AAPL", " MSFT"]},
-            'tickers: " MSFT" is not a ticker; remove spaces around it and empty entries.',
+            'tickers: " MSFT" is not a ticker; remove surrounding spaces and empty entries.',
         ),
         (
             {"tickers": ["AAPL, MSFT, " * 10]},
@@ -248,16 +244,6 @@ KEY = "api_key: it contains spaces or invalid characters; copy it again from you
         ),
         ({"multiplier": 2}, "multiplier: 2 is not allowed with timespan day; choose 1."),
         ({"api_url": "api.massive.com"}, ADDRESS),
-        ({"api_url": "ftp://api.massive.com"}, ADDRESS),
-        ({"api_url": "https://"}, ADDRESS),
-        ({"api_url": "https://api.massive.com?apiKey=x"}, ADDRESS),
-        ({"api_url": "https://api.massive.com#top"}, ADDRESS),
-        ({"api_url": "https://api.massive.com?"}, ADDRESS),
-        ({"api_url": "https://me:pw@api.massive.com"}, ADDRESS),
-        ({"api_url": "https://api.massive.com:port"}, ADDRESS),
-        ({"api_url": "https://[api.massive.com"}, ADDRESS),
-        ({"api_url": "http://api.massive.com"}, PLAIN_HTTP),
-        ({"api_url": "http://localhost.example.com"}, PLAIN_HTTP),
     ],
 )
 def test_a_config_that_cannot_work_says_what_to_change(fields, sentence):

@@ -170,7 +170,8 @@ class CursorStream(Stream[Window]):
             try:
                 moments = [moment(row[field]) for row in page.rows]
             except ValueError as error:
-                raise UnexpectedResponse(f"The API sent {self.name} with an invalid {field}.", str(error)) from None
+                text = f"The API sent a row of {self.name} with an invalid {field}."
+                raise UnexpectedResponse(text, str(error)) from None
             self.cursor.check(moments, field)
         return page
 

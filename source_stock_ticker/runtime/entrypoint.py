@@ -1,6 +1,6 @@
 """Runs a command, from the command line to the exit code: spec, check, discover or read.
 
-EXIT_CODES lists the exit codes. The last TRACE ERROR describes a failure.
+The last TRACE ERROR describes a failure. A signal ends the process elsewhere (signals.py).
 """
 
 import argparse

@@ -7,7 +7,7 @@ For each stream of the catalog:
     STATE                                            (none if the stream is unknown, or its state or the key rejected)
     STREAM_STATUS COMPLETE, or INCOMPLETE and a TRACE ERROR
 
-stream.py says what a failure does to the rest of a stream and to the other streams.
+stream.py says what a failure does to the rest of a stream and to the other streams, checkpoints.py when a STATE is due.
 """
 
 import copy

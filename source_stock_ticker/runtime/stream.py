@@ -180,7 +180,8 @@ class Stream(Generic[S]):
         try:
             row = self._row_type.row(item)
         except msgspec.ValidationError as error:
-            raise UnexpectedResponse(f"The API sent {self.name} that do not fit the schema: {error}.") from None
+            text = f"The API sent a row of {self.name} that does not fit the schema: {error}."
+            raise UnexpectedResponse(text) from None
         if len(row) < len(item) and len(self.unknown_fields) < MAX_UNKNOWN_FIELDS:
             self.unknown_fields.update(sorted(item.keys() - row.keys())[:MAX_UNKNOWN_FIELDS])
         return row

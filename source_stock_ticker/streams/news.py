@@ -45,7 +45,7 @@ class News(CursorStream, TableStream[Window]):
         lookback = timedelta(days=calendar_days(settings.lookback_days))
         self.cursor = Moment(moment(f"{settings.start_date}T00:00:00Z"), lookback)
         self._since: dict[str, str] = {}  # where each ticker of this sync begins, in the config's order
-        # What the checkpoints of this sync know: for each ticker read, the newest moment and what others must write.
+        # What this sync has recorded: for each ticker read, the newest moment and what others must write.
         self._newest: dict[str, str] = {}
         self._left_to: dict[str, dict[str, str]] = {}
         self._finished: set[str] = set()

@@ -112,4 +112,4 @@ def test_a_split_without_a_ticker_is_reported_and_holds_nothing_back(sync, marke
     market.garbled["AAPL"] = {"ticker": ticker}
     reading = sync(**config)
     assert (reading.failed, days_of(reading.rows)) == ([], weekdays(START, "2024-03-14"))
-    assert "ignored 1 in the list of splits without a ticker." in caplog.text
+    assert "ignored 1 split without a ticker." in caplog.text

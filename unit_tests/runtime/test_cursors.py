@@ -147,7 +147,7 @@ def test_the_state_has_one_spelling_however_the_api_writes_a_moment(written):
 
 @pytest.mark.parametrize("written", ["yesterday", "2024-03-02", "2024-3-02T06:00:00Z", "2024-03-02T06:00:00", "9999"])
 def test_a_cursor_that_is_not_a_moment_is_refused(written):
-    with pytest.raises(UnexpectedResponse, match="changes with an invalid at"):
+    with pytest.raises(UnexpectedResponse, match="a row of changes with an invalid at"):
         Changes({}).checked(Page([{"parent": "a", "at": at(2), "id": 1}, {"parent": "a", "at": written, "id": 2}]))
 
 

@@ -105,7 +105,10 @@ def test_an_item_of_a_response_is_not_changed(things):
     ],
 )
 def test_a_wrong_value_where_null_is_not_allowed_is_refused_by_the_name_of_its_field(things, field, value, told):
-    assert refusal(things(), {"id": 1, field: value}) == f"The API sent things that do not fit the schema: {told}."
+    assert (
+        refusal(things(), {"id": 1, field: value})
+        == f"The API sent a row of things that does not fit the schema: {told}."
+    )
 
 
 @pytest.mark.parametrize("name", ["until", "size"])
@@ -168,7 +171,9 @@ def test_a_wrong_value_does_not_hide_one_that_is_refused(things):
 
 @pytest.mark.parametrize("item", [None, [], "text", 5])
 def test_an_item_that_is_not_an_object_is_refused(things, item):
-    assert refusal(things(), item).startswith("The API sent things that do not fit the schema: Expected `object`")
+    assert refusal(things(), item).startswith(
+        "The API sent a row of things that does not fit the schema: Expected `object`"
+    )
 
 
 def test_what_was_sent_is_not_shown_for_it_can_be_long_or_secret(things):

@@ -207,7 +207,7 @@ def test_a_value_can_come_in_any_form_of_its_type(connect, sent, field, expected
 def test_a_wrong_key_or_cursor_is_refused(connect, table, row, field, sent):
     with pytest.raises(UnexpectedResponse) as error:
         connect(table).row(row | {field: sent})
-    assert error.value.message.startswith(f"The API sent {table.name} that do not fit the schema: ")
+    assert error.value.message.startswith(f"The API sent a row of {table.name} that does not fit the schema: ")
     assert error.value.message.endswith(f" - at `$.{field}`.")
 
 

@@ -10,6 +10,7 @@ from .runtime.errors import ConfigError
 from .runtime.http.auth import bearer
 from .runtime.http.oauth2 import OAuth2
 from .runtime.parents import Parents
+from .runtime.protocol import options
 from .runtime.source import Source
 from .runtime.stream import Stream
 from .streams import Accounts, Clicks, Contacts, DailySpend, Deals
@@ -37,7 +38,7 @@ class SourceAdCampaigns(Source):
         return WORKERS
 
     def _api(self, logger: logging.Logger, config: Mapping[str, Any], tries: int = 5) -> Api:
-        url = config.get("api_url", "https://api.ad-campaigns.example").rstrip("/")
+        url = options.address(config.get("api_url", "https://api.ad-campaigns.example"))
         credentials = {name: text.strip() for name, text in config["credentials"].items()}
 
         def save(refresh_token: str) -> None:

@@ -24,6 +24,7 @@ from .runtime.http.meaning import Meaning, Wait, usual_meaning
 from .runtime.http.oauth2 import OAuth2
 from .runtime.http.request import Request
 from .runtime.http.response import Response
+from .runtime.protocol import options
 
 SIZE = 3  # rows on a full page
 Hide = Callable[[str], None]
@@ -33,7 +34,7 @@ class BookListsApi:
     """Sends requests to the API. config: the user's. hide: receives the tokens that are created at run time."""
 
     def __init__(self, config: Mapping[str, Any], logger: logging.Logger, hide: Hide, tries: int = 5) -> None:
-        self._url = config.get("api_url", "https://api.book-lists.example").strip()
+        self._url = options.address(config.get("api_url", "https://api.book-lists.example"))
         tokens = partial(OAuth2, f"{self._url}/token", logger=logger, hide=hide, tries=tries)
         authenticate = authentication(config["credentials"], tokens)
         self.client = HttpClient(authenticate, logger, tries=tries, meaning=meaning)

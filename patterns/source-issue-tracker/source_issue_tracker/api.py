@@ -21,6 +21,7 @@ from .runtime.http.client import HttpClient, Limits
 from .runtime.http.meaning import Again, Meaning, Wait, usual_meaning
 from .runtime.http.request import Request
 from .runtime.http.response import Response
+from .runtime.protocol import options
 
 LIMITS = Limits(max_wait=3660)  # seconds: the rate limit is hourly
 
@@ -30,7 +31,7 @@ class IssueTrackerApi:
 
     def __init__(self, config: Mapping[str, Any], logger: logging.Logger, tries: int = 5) -> None:
         self.config = config
-        self.base = config.get("api_url", "https://api.issue-tracker.example").strip()
+        self.base = options.address(config.get("api_url", "https://api.issue-tracker.example"))
         token = bearer(config["access_token"])
         # Redirects: a repository that has been renamed.
         self.client = HttpClient(token, logger, tries=tries, meaning=meaning, limits=LIMITS, redirects=3)

@@ -33,7 +33,7 @@ class Request(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Its name in messages: the URL without host and query."""
+        """The URL without host and query, as messages name it."""
         return "/" + self.url.split("?")[0].split("/", 3)[-1]
 
     @property

@@ -1,4 +1,4 @@
-"""Writes messages to stdout: whole lines, one buffer, no secrets. Nothing else in the connector prints.
+"""Writes messages to stdout: whole lines, one buffer, no secrets. Nothing else in the connector writes to stdout.
 
 A signal in the middle of a line takes effect when the line is complete, or after two seconds (signals.py).
 """

@@ -1,4 +1,4 @@
-"""Defines the slices of the prices: immutable values, in the order in which they are read."""
+"""Defines the slices of the prices: values, in the order in which they are read."""
 
 from collections.abc import Mapping
 from datetime import date

@@ -16,6 +16,7 @@ from msgspec import Meta, Raw, Struct, ValidationError
 from msgspec.json import Decoder
 
 from ...api import RAW_ROWS, StockApi, cut
+from ...runtime.errors import counted
 from ...settings import MARKET, Settings, is_ticker
 from ...trading_days import is_day
 
@@ -124,7 +125,7 @@ def splits_by_ticker(rows: Iterable[tuple[Any, str]], logger: logging.Logger) ->
         else:
             unnamed += 1
     if unnamed:
-        logger.warning("stock_prices: ignored %d in the list of splits without a ticker.", unnamed)
+        logger.warning("stock_prices: ignored %s without a ticker.", counted(unnamed, "split"))
     return {ticker: sorted(splits) for ticker, splits in found.items()}
 
 

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from .runtime.errors import ConfigError
+from .runtime.protocol import options
 
 FIRST_YEAR = 1970  # no reading is older
-LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}  # plain http only to these
 
 
 class Settings(NamedTuple):
@@ -25,8 +24,8 @@ class Settings(NamedTuple):
 def read_settings(config: Mapping[str, Any], now: datetime | None = None) -> Settings:
     """The settings of a config that fits spec.yaml. now: the current time by default. Raises ConfigError."""
     return Settings(
-        api_key=_key(config["api_key"]),
-        api_url=_address(config.get("api_url", "https://api.river-levels.example")),
+        api_key=options.key(config["api_key"]),
+        api_url=options.address(config.get("api_url", "https://api.river-levels.example")),
         start=_midnight(config, "start_date"),
         now=now or datetime.now(timezone.utc),
         lookback_days=int(config.get("lookback_days", 2)),
@@ -42,24 +41,3 @@ def _midnight(config: Mapping[str, Any], field: str) -> datetime:
     if day is None or day.year < FIRST_YEAR:
         raise ConfigError(f"{field}: {config[field]} is not a day (write it as YYYY-MM-DD, for example 2024-12-31).")
     return day
-
-
-def _key(key: str) -> str:
-    key = key.strip()
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        # The value is a secret, so the sentence does not quote it.
-        raise ConfigError("api_key: it contains spaces or invalid characters; copy it again.")
-    return key
-
-
-def _address(url: str) -> str:
-    try:
-        parts = urlsplit(url.strip())
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host, parts = None, urlsplit("")
-    if not host or parts.scheme not in ("http", "https") or set(url) & set("?#@"):
-        raise ConfigError("api_url: use an address like https://api.example.com, without a user name, ? or #.")
-    if parts.scheme == "http" and host not in LOCAL_HOSTS:
-        raise ConfigError("api_url: use https, which protects your key; http works only for this machine.")
-    return url.strip().rstrip("/")
