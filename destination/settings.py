@@ -1,4 +1,4 @@
-"""What the command line says about the config: options that are set for this run, and one part of a list.
+"""Reads the command line, and the config, which it can change: options that are set, and one part of a list.
 
     --set NAME=VALUE    an option, in place of the config's
     --part NAME=2/3     of the list NAME the second of three parts, for several syncs at once, on one machine or many
@@ -14,7 +14,9 @@ is not named there costs a few requests more, and nothing is lost.
 (Not for a config whose token is replaced when it is used: the first part would void the token of the others.)
 """
 
+import argparse
 import json
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,8 +24,26 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 Json = dict[str, Any]
+Arguments = argparse.Namespace
 
 RATE = "requests_per_minute"  # 0 means no limit
+
+
+def read_config(file: Path) -> Json:
+    """Exits with a sentence if there is none."""
+    try:
+        return dict(json.loads(file.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        sys.exit(f"CONFIG: {file} is not a file with a JSON object ({error}).")
+
+
+def write_config(file: Path, config: Json) -> None:
+    """Save the config: at any moment, either the old file or the new one exists, with the same permissions."""
+    new = file.with_name(file.name + ".new")
+    new.touch(mode=0o600)
+    new.write_text(json.dumps(config, indent=2) + "\n", "utf-8")
+    shutil.copymode(file if file.exists() else new, new)
+    new.replace(file)
 
 
 def chosen(settings: list[str], options: Json) -> Json:
@@ -37,11 +57,24 @@ def chosen(settings: list[str], options: Json) -> Json:
 def typed(value: str, schema: Json) -> Any:
     """The value; @FILE means the content of a file. A list has commas between its items, or one item per line."""
     if value.startswith("@"):
-        file, value = value[1:], Path(value[1:]).read_text("utf-8-sig").strip()
-        if not value:
-            sys.exit(f"SET: {file} is empty.")  # to many options an empty list means: all there is
+        found = parsed(content(Path(value[1:])), schema)
+        if found in ([], ""):  # for many options, an empty list means everything
+            sys.exit(f"SET: {value[1:]} is empty.")
+        return found
+    return parsed(value, schema)
+
+
+def content(file: Path) -> str:
+    """What is in a file. Exits with a sentence if it cannot be read."""
+    try:
+        return file.read_text("utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        sys.exit(f"SET: {file} cannot be read as text in UTF-8 ({error}).")
+
+
+def parsed(value: str, schema: Json) -> Any:
     if "array" in schema["type"]:
-        return [typed(item.strip(), schema["items"]) for item in value.replace("\n", ",").split(",") if item.strip()]
+        return [parsed(item.strip(), schema["items"]) for item in value.replace("\n", ",").split(",") if item.strip()]
     try:
         return value if "string" in schema["type"] else json.loads(value)
     except ValueError:
@@ -50,7 +83,7 @@ def typed(value: str, schema: Json) -> Any:
 
 def names(said: str, there: Iterable[str], variable: str) -> list[str]:
     """The streams that are named, with commas between them. Exits with a sentence if there is no such stream."""
-    found = [name for name in said.split(",") if name]
+    found = [name.strip() for name in said.split(",") if name.strip()]
     if unknown := [name for name in found if name not in there]:
         sys.exit(f"{variable}: there is no {', '.join(unknown)}; choose from these: {', '.join(there)}.")
     return found
@@ -104,3 +137,15 @@ class Part(NamedTuple):
 
     def _own(self, items: list[Any]) -> list[Any]:
         return [item for item in items if crc32(str(item).encode()) % self.total == self.number - 1]
+
+
+def arguments() -> Arguments:
+    parser = argparse.ArgumentParser(description="Reads with this connector into a DuckDB database.")
+    parser.add_argument("--config", type=Path, help="the connector's config; default: the sandbox's")
+    parser.add_argument("--database", type=Path, help="the DuckDB file; default: secrets/(name of the config).duckdb")
+    parser.add_argument("--streams", default="", help="the streams to read, separated by commas; default: all")
+    parser.add_argument("--part", type=Part.read, default=Part(), metavar="NAME=I/N", help="part I of N of a list")
+    parser.add_argument("--once", default="", help="streams that do not depend on that list, for part 1 alone")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the config")
+    parser.add_argument("--full", action="store_true", help="read everything again, then replace the tables")
+    return parser.parse_args()

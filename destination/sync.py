@@ -16,7 +16,6 @@ Ctrl-C and SIGTERM are passed on to the connector. Then its output ends, and wha
 failure. The exit code is the connector's.
 """
 
-import argparse
 import importlib
 import json
 import os
@@ -30,21 +29,23 @@ from subprocess import DEVNULL, PIPE, Popen
 from typing import Any
 
 import duckdb
-from settings import Part, chosen, names
+from settings import Arguments, Part, arguments, chosen, names, read_config, write_config
 from tables import Json, SchemaChanged, Table, connect
 
 ROOT = Path(__file__).resolve().parent.parent
 INCREMENTAL = {"sync_mode": "incremental", "destination_sync_mode": "append_dedup"}
 IN_FULL = {"sync_mode": "full_refresh", "destination_sync_mode": "overwrite"}
-HEAD = ("stream", "rows came", "rows there", "from (UTC)", "to (UTC)")
+HEAD = ("stream", "rows read", "rows total", "from (UTC)", "to (UTC)")
 
 
 class Connector:
     """The connector, with its config. For every command, warnings are shown and a new config is saved."""
 
+    stopped = 0  # the exit code for the signal that came
+
     def __init__(self, file: Path, settings: list[str], part: Part, work: Path) -> None:
         self._process: Popen[bytes] | None = None
-        self.exit_code, self._stopped, self._shown = 0, 0, set[str]()
+        self.exit_code, self._shown = 0, set[str]()
         self._file, self._passed = file.resolve(), work / "config.json"
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
@@ -70,13 +71,13 @@ class Connector:
                 raise
         code = self._process.returncode
         self.exit_code, self._process = code if code >= 0 else 128 - code, None
-        if command != "read" and (code or self._stopped):
-            sys.exit(self._stopped or self.exit_code)  # there is nothing to read; it has reported why
+        if command != "read" and (code or self.stopped):
+            sys.exit(self.stopped or self.exit_code)  # there is nothing to read; it has reported why
 
     def _stop(self, number: int, _: Any) -> None:
-        self._stopped = 128 + number
+        Connector.stopped = 128 + number
         if self._process is None:
-            sys.exit(self._stopped)
+            sys.exit(self.stopped)
         self._process.send_signal(number)  # not if it has ended: its output must still be read
 
     def _hear(self, message: Json) -> None:
@@ -95,23 +96,6 @@ class Connector:
                 write_config(self._file, read_config(self._file) | changed)
                 write_config(self._passed, config)
                 self.config = config
-
-
-def read_config(file: Path) -> Json:
-    """Exits with a sentence if there is none."""
-    try:
-        return dict(json.loads(file.read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        sys.exit(f"CONFIG: {file} is not a file with a JSON object ({error}).")
-
-
-def write_config(file: Path, config: Json) -> None:
-    """Save the config: at any moment, either the old file or the new one exists, with the same permissions."""
-    new = file.with_name(file.name + ".new")
-    new.touch(mode=0o600)
-    new.write_text(json.dumps(config, indent=2) + "\n", "utf-8")
-    shutil.copymode(file if file.exists() else new, new)
-    new.replace(file)
 
 
 def configured(streams: list[Json], in_full: bool) -> list[Json]:
@@ -145,26 +129,17 @@ def show(rows: list[tuple[str, ...]]) -> None:
         print("  ".join(f"{one:{side}{width}}" for one, side, width in zip(row, "<>><<", widths, strict=True)).rstrip())
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Reads with this connector into a DuckDB database.")
-    parser.add_argument("--config", type=Path, help="the connector's config; default: the sandbox's")
-    parser.add_argument("--database", type=Path, help="the DuckDB file; default: secrets/(name of the config).duckdb")
-    parser.add_argument("--streams", default="", help="the streams to read, separated by commas; default: all")
-    parser.add_argument("--part", type=Part.read, default=Part(), metavar="NAME=I/N", help="part I of N of a list")
-    parser.add_argument("--once", default="", help="streams that do not depend on that list, for part 1 alone")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the config")
-    parser.add_argument("--full", action="store_true", help="read everything again, then replace the tables")
-    return parser.parse_args()
-
-
-def main(args: argparse.Namespace, stack: ExitStack) -> int:
+def main(args: Arguments, stack: ExitStack) -> int:
     """Sync, and show the result. -> exit code"""
     whole = args.database or ROOT / "secrets" / f"{args.config.stem if args.config else 'sandbox'}.duckdb"
     path: Path = args.part.database(whole)
+    if args.config:
+        read_config(args.config)  # before there is a database: it may not exist
     database = stack.enter_context(connect(path))
     work = path.with_name(path.name + ".work")  # next to the database, where there is space for rows
     shutil.rmtree(work, ignore_errors=True)  # of a sync that was killed
     work.mkdir(mode=0o700)
+    (work / ".gitignore").write_text("*")  # the config is in it
     stack.callback(shutil.rmtree, work)
     if not args.config:
         sys.path.append(str(ROOT / "integration_tests"))
@@ -177,12 +152,15 @@ def main(args: argparse.Namespace, stack: ExitStack) -> int:
     streams = [there[name] for name in names(args.streams, there, "STREAMS") or there]
     once = names(args.once, there, "ONCE")
     entries = args.part.streams(configured(streams, args.full), once, connector.config)
-    tables = {entry["stream"]["name"]: Table(database, entry, work / f"{n}.jsonl") for n, entry in enumerate(entries)}
+    made = [Table(database, entry, work / f"{n}.jsonl", connector.config) for n, entry in enumerate(entries)]
+    tables = {table.name: table for table in made}
     read(connector, tables, work)
     show([HEAD, *(table.summary() for table in tables.values())])
     python, where, first = os.path.relpath(sys.executable), os.path.relpath(path), next(iter(tables))
     print(f"\nIn {where}. To look at it:")
     print(f"""{python} -c 'import duckdb; it = duckdb.connect("{where}"); it.sql("FROM {first}").show()'""")
+    if connector.exit_code:
+        print("\nNot everything was read. Run the same command again: it resumes.")
     return connector.exit_code
 
 
@@ -192,3 +170,5 @@ if __name__ == "__main__":
             sys.exit(main(arguments(), stack))
     except (SchemaChanged, duckdb.Error, OSError) as error:
         sys.exit(str(error))
+    except (KeyboardInterrupt, RuntimeError):  # a signal, and what DuckDB turns it into
+        sys.exit(Connector.stopped or 130)

@@ -13,12 +13,14 @@ whatever is killed:
 
 A full refresh must not empty a table before it has read everything again. So it fills a second table, with its own
 state, which replaces the first one at COMPLETE. If it fails, the second table stays, and the next attempt has the same
-sync_id, which tells the connector that the state is still valid. (A stream that is not resumable starts over.)
+sync_id, which tells the connector that the state is still valid. It starts over if the stream is not resumable, the
+config has changed, or a day has passed.
 """
 
 import json
 import re
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +29,14 @@ import duckdb
 Json = dict[str, Any]
 
 BESIDE = "_refresh_of_"  # the prefix of the name of a table that a full refresh is filling
+MAX_AGE = 24 * 3600 * 1000  # ms; an older full refresh begins again, because its rows may have been corrected since
 MIN_INTERVAL = 1.0  # seconds between two loads: each costs some milliseconds, however few its rows
 TYPES = {"boolean": "BOOLEAN", "integer": "BIGINT", "number": "DOUBLE", "string": "VARCHAR"}
 TYPES |= {"date": "DATE", "date-time": "TIMESTAMP WITH TIME ZONE", "timestamp_without_timezone": "TIMESTAMP"}
 
 
 class SchemaChanged(Exception):
-    """A column cannot take what the connector now sends."""
+    """A table or a column cannot take what the connector now sends."""
 
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
@@ -47,6 +50,7 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
         raise BlockingIOError(f"{why} Close it there, or wait until that sync has ended.") from None
     database.execute("SET TimeZone = 'UTC'")
     database.execute("CREATE TABLE IF NOT EXISTS _state (name VARCHAR PRIMARY KEY, sync_id BIGINT, state JSON)")
+    database.execute("ALTER TABLE _state ADD COLUMN IF NOT EXISTS config VARCHAR")  # its hash
     return database
 
 
@@ -70,7 +74,7 @@ class Table:
     COMMIT ends the program, and the database rolls back everything since BEGIN.
     """
 
-    def __init__(self, database: duckdb.DuckDBPyConnection, configured: Json, spool: Path) -> None:
+    def __init__(self, database: duckdb.DuckDBPyConnection, configured: Json, spool: Path, config: Json) -> None:
         stream = configured["stream"]
         self.name: str = stream["name"]
         self.configured, self.rows_came = configured, 0
@@ -81,6 +85,7 @@ class Table:
         self._in_full = configured["sync_mode"] == "full_refresh"
         self._into = BESIDE + self.name if self._in_full else self.name  # the table that the rows go into
         self._database, self._path, self._spool = database, spool, spool.open("wb")
+        self._config = sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
         self._covered = 0  # bytes of the spool that go with self.state
         self._loaded = time.monotonic()
         self._begin(stream.get("is_resumable", False))
@@ -128,15 +133,24 @@ class Table:
 
     def _begin(self, resumable: bool) -> None:
         """Create the stream's table, and the second one: a new table has no rows, and so no state."""
-        columns = "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ?"
+        columns = "SELECT column_name, data_type FROM duckdb_columns() WHERE lower(table_name) = lower(?)"
+        columns += " AND database_name = current_database() AND schema_name = current_schema()"
         there = {table: dict(self._do(columns, table)) for table in (self.name, self._into)}
-        if self._in_full and not (resumable and there[self._into] == self._columns):
+        now = time.time_ns() // 1_000_000
+        # Which tables are ours, and whether a full refresh into it can resume: a recent one, with the same config.
+        ours = dict(self._do("SELECT name, sync_id > ? AND config = ? FROM _state", now - MAX_AGE, self._config))
+        if foreign := [table for table in there if there[table] and table not in ours]:
+            raise SchemaChanged(
+                f"{foreign[0]}: the database has a table of this name that this program did not write. Rename it, or "
+                "name another DATABASE."
+            )
+        if self._in_full and not (resumable and there[self._into] == self._columns and ours[self._into]):
             there[self._into] = {}
         self._do("BEGIN")
         for table in [table for table in there if not there[table]]:
             # No PRIMARY KEY: its index costs several times as much as the rows, which are replaced by key anyway.
             self._do(f"CREATE OR REPLACE TABLE {quoted(table)} ({self._fields})")
-            self._do("INSERT OR REPLACE INTO _state VALUES (?, ?, NULL)", table, time.time_ns() // 1_000_000)
+            self._do("INSERT OR REPLACE INTO _state VALUES (?, ?, NULL, ?)", table, now, self._config)
             there[table] = self._columns
         for name, kind in self._columns.items():
             if not (found := there[self._into].get(name)):

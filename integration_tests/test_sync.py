@@ -153,7 +153,7 @@ def test_ctrl_c_keeps_what_is_there_and_the_next_sync_resumes(
     assert re.search(rf"^stock_prices +[1-9]\d* +{kept}\b", stdout, re.MULTILINE), stdout
     api.requests.clear()
     api.latency = 0
-    database.run(*options)
+    database.run(*options, num_workers=1)
     assert len(api.requests) < 90
     undisturbed = sync("undisturbed")
     undisturbed.run("--streams", "stock_prices")

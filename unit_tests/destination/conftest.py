@@ -19,9 +19,9 @@ def read(path: Path) -> Iterator[Callable[..., Read]]:
     """Starts a read; earlier ones must have ended or been killed."""
     reads: list[Read] = []
 
-    def begin(mode: str = "incremental", stream: Row = ORDERS) -> Read:
+    def begin(mode: str = "incremental", stream: Row = ORDERS, **config: str) -> Read:
         killed(*reads)
-        reads.append(Read(path, stream, mode))
+        reads.append(Read(path, stream, mode, config))
         return reads[-1]
 
     yield begin

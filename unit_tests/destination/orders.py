@@ -25,10 +25,10 @@ NO_KEY = {name: value for name, value in ORDERS.items() if name != "source_defin
 class Read:
     """One run of sync: a connection, and a table of the stream in the mode."""
 
-    def __init__(self, path: Path, stream: Row, mode: str) -> None:
+    def __init__(self, path: Path, stream: Row, mode: str, config: Row) -> None:
         self.database = connect(path)
         self.configured = {"stream": stream, "sync_mode": mode}
-        self.table = Table(self.database, self.configured, path.with_name("spool"))
+        self.table = Table(self.database, self.configured, path.with_name("spool"), config)
 
     def rows(self, *rows: Row) -> None:
         for row in rows:

