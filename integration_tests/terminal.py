@@ -117,6 +117,6 @@ class Terminal:
 
 
 def on_screen(text: str) -> str:
-    """What is left of a text on the screen."""
+    """What the screen shows of a program's output."""
     lines = [re.split(r"\r\x1b\[K", line.rstrip("\r"))[-1] for line in text.split("\n")]
     return re.sub(r"\x1b\[[\d;]*m", "", "\n".join(lines))

@@ -30,7 +30,7 @@ ODD = [
     (r"mend(s|ed|ing)?", "it mends itself", "it fixes itself"),
     (r"(mis)?spelt", "a misspelt ticker", "a misspelled ticker"),
     (r"nobody knows", "nobody knows how many", "the number is unknown"),
-    (r"not be had|to be had", "rows that cannot be had", "rows that are not available"),
+    (r"(can)?not be had|to be had", "rows that cannot be had", "rows that are not available"),
     (r"puts? an end to", "it puts an end to the read", "it ends the read"),
     (r"readable for", "readable for that user", "readable by that user"),
     (r"serve us", "the API did not serve us, tried once", "no usable response after 1 attempt"),

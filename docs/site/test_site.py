@@ -240,8 +240,8 @@ const contrast = one => {
     const ground = behind(one), [a, b] = [light(over(getComputedStyle(one).color, ground)), light(ground)];
     return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
 };
-const texts = document.querySelectorAll("article :is(p, td, li, h2, pre code, a:not(.headerlink))");
-return [Math.min(...[...texts].map(contrast)), light(behind(document.querySelector("article")))];
+const elements = document.querySelectorAll("article :is(p, td, li, h2, pre code, a:not(.headerlink))");
+return [Math.min(...[...elements].map(contrast)), light(behind(document.querySelector("article")))];
 """
 
 
