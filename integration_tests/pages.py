@@ -10,7 +10,7 @@ A page is read from the top. Its blocks are
     From `path`:        and a block of any language: lines of that file, in its order; "..." stands for lines left out
 
 The commands of a block are for the first terminal, unless the paragraph before it names the second one. A line ^C in it
-is that key. Lines before its first command are what a command that still runs in that terminal has written since.
+is that key. Lines before its first command are new output of a command that is still running in that terminal.
 
 What is compared with what comes out, and what is not run as it stands, says `Shell`. The terminals are terminal.py's.
 """

@@ -62,8 +62,8 @@ class Terminal:
         return self._until_prompt(timeout)
 
     def start(self, command: str) -> None:
-        """Type a command. Fails if another one still runs in this terminal."""
-        assert not self._is_busy, f"a command still runs in the terminal in which this is typed: {command}"
+        """Type a command. Fails if another one is still running in this terminal."""
+        assert not self._is_busy, f"a command is still running in this terminal, so this cannot be typed: {command}"
         self._is_busy = True
         os.write(self._ours, f"{command}\n".encode())
 

@@ -161,7 +161,7 @@ def test_two_runs_at_the_same_time_do_it_once(clone: Path, api: SandboxApi) -> N
     wait_for(lambda: api.requests)
     second = by_cron(clone)
     said, _ = second.communicate(timeout=LONGEST)
-    assert (second.returncode, said) == (75, f"{clone}/examples/nightly/nightly.sh: the last sync still runs\n")
+    assert (second.returncode, said) == (75, f"{clone}/examples/nightly/nightly.sh: the last sync is still running\n")
     assert first.poll() is None
     assert first.communicate(timeout=LONGEST) == ("", None)
     assert (first.returncode, len(api.calls("/v3/reference/exchanges"))) == (0, 1)
