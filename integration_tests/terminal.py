@@ -33,7 +33,7 @@ os.execvp("bash", ["bash", "--norc", "--noprofile", "--noediting", "-i"])
 
 
 class Terminal:
-    """A terminal. What it gives back is what you see: no colours, and of a line that was written over what is left."""
+    """A terminal. It returns what you see: no colours, and only the last version of a line that was overwritten."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._ours, theirs = pty.openpty()
