@@ -25,7 +25,7 @@ ODD = [
     (r"gives? back", "what it gives back", "what it returns"),
     (r"go(es)? back so far", "your plan does not go back so far", "your plan does not go back that far"),
     (r"goes on (at|from|in|there|where)", "it goes on from the last STATE", "it resumes from the last STATE"),
-    (r"has come|have come", "it keeps what has come", "it keeps the rows that have arrived"),
+    (r"(rows?|records?|what) (has|have) come", "it keeps what has come", "it keeps the rows that have arrived"),
     (r"has the way in", "the page has the way in", "the page says how to start"),
     (r"how far (you|they|the learner) (are|is)", "lists the lessons and how far you are", "lists your progress"),
     (r"how it goes on", "the page says how it goes on", "the page says what to do then"),
