@@ -154,7 +154,7 @@ example: $(VENV)-example/.ready ## read prices into a local database, by PyAirby
 	@$(VENV)-example/bin/python -W ignore examples/prices_to_duckdb.py
 
 # PEERS=yes installs the peers, some 650 MB. More: make benchmark BENCHMARK="--rounds 9 --cases days,latency"
-benchmark: $(READY_FOR_BENCHMARKS) ## measure the connector beside its peers (PEERS=yes installs them first)
+benchmark: $(READY_FOR_BENCHMARKS) ## measure the connector against its peers (PEERS=yes installs them first)
 	@$(VENV)-benchmarks/bin/python benchmarks/run.py --environments $(VENV)-peers $(if $(PEERS),--install) $(BENCHMARK)
 
 growth: $(READY_FOR_BENCHMARKS) ## measure how time and memory grow with rows, tickers, pages and state

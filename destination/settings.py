@@ -1,17 +1,17 @@
 """Reads the command line, and the config, which it can change: options that are set, and one part of a list.
 
-    --set NAME=VALUE    an option, in place of the config's
-    --part NAME=2/3     of the list NAME the second of three parts, for several syncs at once, on one machine or many
+    --set NAME=VALUE    an option, instead of the config's
+    --part NAME=2/3     the second of three parts of the list NAME, for several syncs at once, on one machine or many
 
-An item's part is CRC-32(item) % 3 + 1. It depends on the item alone, not on its place: items come and go, and each of
-the others stays in the part that has its rows and its state. A part has a database of its own, named after it, such as
-secrets/config.2-of-3.duckdb. Another number of parts means other databases, each read from the start.
+An item's part is CRC-32(item) % 3 + 1. It depends only on the item, not on its position: when items come and go, the
+others stay in the part that has their rows and their state. Each part has its own database, named after it, such as
+secrets/config.2-of-3.duckdb. A different number of parts means different databases, each read from the start.
 
-The parts use one key, so they share its requests_per_minute. Streams that do not depend on the list would come out of
-every part alike. The catalog does not say which these are, so --once names them, and part 1 alone reads them. One that
-is not named there costs a few requests more, and nothing is lost.
+The parts use one key, so they share its requests_per_minute. Every part would read the streams that do not depend on
+the list. The catalog does not say which these are, so --once names them, and only part 1 reads them. A stream that is
+not named there costs a few more requests, but loses nothing.
 
-(Not for a config whose token is replaced when it is used: the first part would void the token of the others.)
+(Not for a config whose token is replaced on use: the first part would invalidate the others' token.)
 """
 
 import argparse
@@ -116,7 +116,7 @@ class Part(NamedTuple):
             return whole
         if not isinstance(items := whole.get(self.option), list) or not items:
             sys.exit(f"PART: the config lists no {self.option} to divide; list them there, or set {self.option}=@FILE.")
-        # An empty list may mean all there is. So it stays whole then, and no stream that depends on it is read.
+        # An empty list may mean everything. So the list stays whole, and no stream that depends on it is read.
         part: Json = {self.option: self._own(items) or items}
         if isinstance(rate := whole.get(RATE, options.get(RATE, {}).get("default")), int) and rate > 0:
             if rate < self.total:

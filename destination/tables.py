@@ -1,11 +1,11 @@
 """Keeps streams as tables of a DuckDB database, each with the state that goes with its rows.
 
-What a destination must do with RECORD and STATE. A STATE says: the RECORDs before it need not be sent again. So it must
-be saved together with those rows. If it were saved before them, a crash in between would lose them for good; if after
-them, they would come twice. Here both are saved in one transaction, so the state in the database is true at any moment,
+This is what a destination must do with RECORD and STATE. A STATE says: the RECORDs before it need not be sent again. So
+it must be saved together with those rows. If it were saved before them, a crash in between would lose them for good; if
+after them, they would arrive twice. Here one transaction saves both, so the state in the database is always true,
 whatever is killed:
 
-    RECORD     its line goes into a file, the spool: a database loads thousands of rows far faster than single ones
+    RECORD     its line goes into a file, the spool: a database loads many rows at once far faster than one by one
     STATE      covers the lines so far; with this STATE or a later one they are loaded:
                    BEGIN; the rows replace those with their keys; the STATE replaces the one before it; COMMIT
     COMPLETE   everything has been read: the rest is loaded, and a full refresh replaces its table
@@ -40,7 +40,7 @@ class SchemaChanged(Exception):
 
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
-    """The database, in which _state says of each table how far its rows go. Raises OSError if it is in use."""
+    """The database. Its table _state says how far the rows of each table go. Raises OSError if it is in use."""
     try:
         database = duckdb.connect(str(path))
     except duckdb.IOException as error:

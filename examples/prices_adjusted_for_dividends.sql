@@ -1,7 +1,7 @@
 -- Adds total-return prices to a DuckDB database that `make sync` wrote: stock_prices, adjusted for dividends too.
 --
--- How to run it, what comes out, and what it cannot know: docs/total-returns.md. These are views, so each sync shows in
--- them at once. All is counted in shares of today, as stock_prices and split_adjusted_cash_amount are.
+-- docs/total-returns.md says how to run it, what you get, and what its limits are. These are views, so they always show the
+-- latest sync. Everything refers to today's shares, like stock_prices and split_adjusted_cash_amount.
 --
 -- A share that closes at 50 and pays 2 opens at about 48 the next day, the ex-date, and nobody has lost anything. So
 -- all prices before it are multiplied by 1 - 2/50, and those before several ex-dates by all their factors.
@@ -44,25 +44,25 @@ with_own_factor AS (
     FROM paid
     -- The last trading day before the ex-date, which need not be the day before it.
     ASOF JOIN closes ON paid.ticker = closes.stock_ticker AND paid.ex_dividend_date > closes.date
-    WHERE ex_dividend_date <= last_date  -- one to come has not moved any price yet
+    WHERE ex_dividend_date <= last_date  -- a future one has not moved any price yet
 )
 SELECT
     ticker,
     ex_dividend_date,
     dollars,
     close_before,
-    -- NULL, and not a guess, where the dividend or a later one has no amount in dollars.
+    -- NULL instead of a guess if this dividend or a later one has no amount in dollars.
     CASE WHEN bool_and(own_factor IS NOT NULL) OVER this_and_later
         THEN product(own_factor) OVER this_and_later END AS factor,
-    -- The API's own factors are cumulative too. But they count dividends up to the day of the sync, also those after
-    -- the last price here. So the last one here is set to its own factor, and all the others in proportion.
+    -- The API's own factors are cumulative too. But they include dividends up to the day of the sync, even those after
+    -- the last price here. So the last one is set to its own factor, and the others are scaled in proportion.
     api_factor * last_value(own_factor / api_factor) OVER this_and_later AS api_factor
 FROM with_own_factor
 WINDOW this_and_later AS (
     PARTITION BY ticker ORDER BY ex_dividend_date ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
 );
 
--- One row for each bar. The factor is that of the first ex-date after it: 1 where there is none.
+-- One row for each bar. The factor is that of the first ex-date after it, or 1 if there is none.
 CREATE OR REPLACE VIEW prices_adjusted_for_dividends AS
 SELECT
     stock_ticker, date, timestamp, open, high, low, close,
@@ -73,7 +73,7 @@ FROM split_adjusted_prices AS prices
 ASOF LEFT JOIN dividend_factors AS later
     ON prices.stock_ticker = later.ticker AND prices.date < later.ex_dividend_date;
 
--- The same by the API's own factors.
+-- The same, with the API's own factors.
 CREATE OR REPLACE VIEW prices_adjusted_by_the_api AS
 SELECT
     stock_ticker, date, timestamp, open, high, low, close,

@@ -2,10 +2,10 @@
 
     make example
 
-PyAirbyte runs the connector, as Airbyte does, and keeps rows and state in one DuckDB file: run this a second time, and
-only the last days are read. Both come into the database when the read has ended: stop it before, and nothing is there.
-The API here is the sandbox, with its real prices. For prices of your own days and tickers change CONFIG: your key, no
-`api_url`, other `tickers` and days.
+PyAirbyte runs the connector as Airbyte does, and keeps rows and state in one DuckDB file. If you run this again, it
+reads only the last days. PyAirbyte writes into the database when the read has ended; if you stop it earlier, there is
+nothing. The API here is the sandbox, with its real prices. To read other prices, change CONFIG: your key, no `api_url`,
+your `tickers` and days.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import sys
 from pathlib import Path
 
-# PyAirbyte looks at it while it is imported. It then needs no internet: no search in Airbyte's registry, no usage data.
+# PyAirbyte reads this when it is imported. Then it needs no internet: no search in Airbyte's registry, no usage data.
 os.environ["AIRBYTE_OFFLINE_MODE"] = "1"
 import airbyte
 import matplotlib as mpl

@@ -10,7 +10,7 @@ A page is read from the top. Its blocks are
     From `path`:        and a block of any language: lines of that file, in its order; "..." stands for lines left out
 
 The commands of a block are for the first terminal, unless the paragraph before it names the second one. A line ^C in it
-is that key. Lines before its first command are what a command that still runs in that terminal has written since.
+is that key. Lines before its first command are new output of a command that is still running in that terminal.
 
 What is compared with what comes out, and what is not run as it stands, says `Shell`. The terminals are terminal.py's.
 """
@@ -38,7 +38,7 @@ SERVER = "sandbox_api.py"
 USUAL_ADDRESS = "http://localhost:8080"
 IMAGE = "airbyte/source-stock-ticker:dev"
 LONGEST_COMMAND = 120  # seconds
-LONGEST_WAIT = 30  # seconds, for what a command that goes on shows
+LONGEST_WAIT = 30  # seconds, for the output of a command that keeps running
 WITH_MAKE = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
 # The environment exists already and only has to be activated.
@@ -107,14 +107,14 @@ class Typed(NamedTuple):
 
 
 class Started(NamedTuple):
-    """A command that goes on until a key stops it, and the lines after which you may go on."""
+    """A command that runs until a key stops it, and the lines to wait for before you continue."""
 
     command: str
     shown: list[str]
 
 
 class Watched(NamedTuple):
-    """What a command that goes on has written since."""
+    """New output of a command that is still running."""
 
     shown: list[str]
 
@@ -130,7 +130,7 @@ Step = Turn | Typed | Started | Watched | Pressed | FileBlock
 
 
 def section(page: str, title: str) -> str:
-    """What stands under the heading `## title`, without what follows the next heading of that level."""
+    """The content under the heading `## title`, up to the next heading of that level."""
     found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
     assert found, f"there is no section {title}"
     return found[1]
@@ -234,8 +234,8 @@ class Shell:
     docker commands must name the image as make and metadata.yaml do; and what needs packages of ELSEWHERE is left out
     where they are not. A command that fails has to be followed by `echo $?` and its exit code.
 
-    In place of 8080 all sandboxes of a shell have one free port. So a page fails that starts a second one before it has
-    stopped the first. While a command runs, the configs name that port, except for git.
+    All sandboxes of a shell use one free port instead of 8080. So a page fails if it starts a second sandbox before it
+    has stopped the first. While a command runs, the configs name that port, except for git.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -317,7 +317,7 @@ class Shell:
                 file.write_text(text.replace(old, new), "utf-8")
 
     def _await(self, shown: list[str]) -> None:
-        """Wait until a command that goes on has written this."""
+        """Wait until a command that is still running has written this."""
         self._terminal.wait_until(lambda text: assert_shown(shown, self._as_a_person_has_it(text)), LONGEST_WAIT)
 
     def _as_a_person_has_it(self, output: str) -> list[str]:

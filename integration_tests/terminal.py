@@ -33,7 +33,7 @@ os.execvp("bash", ["bash", "--norc", "--noprofile", "--noediting", "-i"])
 
 
 class Terminal:
-    """A terminal. What it gives back is what you see: no colours, and of a line that was written over what is left."""
+    """A terminal. It returns what you see: no colours, and only the last version of a line that was overwritten."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._ours, theirs = pty.openpty()
@@ -62,8 +62,8 @@ class Terminal:
         return self._until_prompt(timeout)
 
     def start(self, command: str) -> None:
-        """Type a command. Fails if another one still runs in this terminal."""
-        assert not self._is_busy, f"a command still runs in the terminal in which this is typed: {command}"
+        """Type a command. Fails if another one is still running in this terminal."""
+        assert not self._is_busy, f"a command is still running in this terminal, so this cannot be typed: {command}"
         self._is_busy = True
         os.write(self._ours, f"{command}\n".encode())
 
@@ -117,6 +117,6 @@ class Terminal:
 
 
 def on_screen(text: str) -> str:
-    """What is left of a text on the screen."""
+    """What the screen shows of a program's output."""
     lines = [re.split(r"\r\x1b\[K", line.rstrip("\r"))[-1] for line in text.split("\n")]
     return re.sub(r"\x1b\[[\d;]*m", "", "\n".join(lines))

@@ -1,16 +1,16 @@
-"""Plants a fault in a copy of a connector, and says whether the learner has fixed it: make lesson N=1.
+"""Plants a fault in a copy of a connector, and checks whether the learner has fixed it: make lesson N=1.
 
-Each folder beside this file is a lesson:
+Each folder next to this file is a lesson:
 
     report.md      what a user reported; its heading is the lesson's title
     hints.md       three hints
     solution.md    what was wrong, and two diffs: the fix, and a fix that only looks right
-    check.py       CONNECTOR: which one is copied; reproduce: what the user did; check: whether it still goes wrong
+    check.py       CONNECTOR: the one to copy; reproduce: what the user did; check: whether it still goes wrong
 
-The code that is copied is right, so the fault is the fix, applied backwards.
+The copied code is correct, so the fault is the fix, applied in reverse.
 
-The copy is lesson-1/ and so on, beside lessons/. Its .lesson.json remembers the hints given. Needs what the connector
-needs, and no more.
+The copies are lesson-1/ and so on, next to lessons/. Its .lesson.json records the hints given. Needs only what the
+connector needs.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ PROJECT = HERE.parent
 sys.path += [str(PROJECT / "template"), str(PROJECT / "integration_tests")]  # new.py; sandbox_server.py, for a sandbox
 import new  # noqa: E402
 
-PARTS = ("main.py", "sample_files/", "source_", "spec.yaml", "integration_tests/sandbox_")  # of a connector, in a copy
-WIDTH = 150  # characters of a message that are shown
-MAX_ROWS = 6  # of one parent, one after the other, that are shown
+PARTS = ("main.py", "sample_files/", "source_", "spec.yaml", "integration_tests/sandbox_")  # what a copy gets
+WIDTH = 150  # characters shown of a message
+MAX_ROWS = 6  # rows shown of one parent, in sequence
 LONGEST_READ = 60  # seconds
 FIX, LOOKS_RIGHT = "The fix", "A fix that only looks right"  # headings in solution.md
 
 
 class Refused(Exception):
-    """A sentence that says what to do instead."""
+    """The command cannot be carried out; the message says what to do instead."""
 
 
 # --- Lessons and copies ----------------------------------------------------------------------------------------------
 
 
 class Edit(NamedTuple):
-    """Lines of a file, and what stands there afterwards."""
+    """Lines of a file, and what replaces them."""
 
     path: str
     before: str
@@ -83,7 +83,7 @@ class Lesson:
     def edits(self, heading: str) -> list[Edit]:
         """The diff under a heading of solution.md: `--- path`, then lines that begin with -, + or a blank.
 
-        @@ begins another place in the same file.
+        @@ starts another place in the same file.
         """
         section = self.text("solution").partition(f"## {heading}\n")[2].partition("\n## ")[0]
         diff = section.partition("```diff\n")[2].partition("```")[0]
@@ -113,7 +113,7 @@ class Lesson:
         self.remember(hints=0, fixed=False)
 
     def apply(self, heading: str) -> None:
-        """Change the copy as solution.md has it under a heading."""
+        """Apply the diff under a heading of solution.md to the copy."""
         for edit in self.edits(heading):
             edit.apply(self.copy)
 
@@ -131,7 +131,7 @@ class Lesson:
 
     @property
     def memory(self) -> dict[str, Any] | None:
-        """How far the learner is: {"hints": 1, "fixed": false}; None if the lesson has not begun."""
+        """The learner's progress: {"hints": 1, "fixed": false}; None if the lesson has not begun."""
         return json.loads(self._memory.read_text("utf-8")) if self._memory.exists() else None
 
     def remember(self, **what: Any) -> None:
@@ -143,7 +143,7 @@ def lessons(place: Path = PROJECT) -> list[Lesson]:
 
 
 def module(path: Path) -> ModuleType:
-    """The module in a file, under a name of its own: several are called check or sandbox_api."""
+    """The module in a file, under a unique name: several are called check or sandbox_api."""
     spec = importlib.util.spec_from_file_location(str(path), path)
     assert spec is not None
     assert spec.loader is not None
@@ -166,20 +166,20 @@ class Run(NamedTuple):
         return [record["data"] for record in records if record["stream"] == stream]
 
     def until_each_state(self) -> Iterator[Run]:
-        """What a destination has kept that is stopped right behind a STATE, for each STATE."""
+        """For each STATE: what a destination has kept if it stops right after it."""
         for place, message in enumerate(self.messages, 1):
             if message["type"] == "STATE":
                 yield Run(self.messages[:place])
 
     @property
     def error(self) -> str:
-        """What the read says went wrong; "" if nothing did."""
+        """What the read says has gone wrong; "" if nothing did."""
         traces = [message["trace"] for message in self.messages if message["type"] == "TRACE"]
         return " ".join(trace["error"]["message"] for trace in traces if trace["type"] == "ERROR")
 
 
 class Connector:
-    """The copy as Airbyte runs it: each read is a process. Its API is the sandbox as the project has it.
+    """The copy, run as Airbyte runs it: each read is a process. Its API is the project's sandbox, not a copy of it.
 
     shown: print what is read, for `make try`.
     """
@@ -202,7 +202,7 @@ class Connector:
         options: tuple[str, ...] = (),
         **config: Any,
     ) -> Run:
-        """Read those streams, from a state on if one is given. Raises AssertionError if it fails. zone: TZ."""
+        """Read those streams, from the state if there is one. Raises AssertionError if it fails. zone: TZ."""
         samples = self._copy / "sample_files"
         configured = json.loads((samples / "config_sandbox.json").read_text("utf-8"))
         catalog = json.loads((samples / "configured_catalog.json").read_text("utf-8"))
@@ -231,7 +231,7 @@ class Connector:
         return run
 
     def _run(self, command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run main.py of the copy. Raises AssertionError if it does not end, or complains outside the protocol."""
+        """Run main.py of the copy. Raises AssertionError if it does not end, or writes to stderr."""
         try:
             done = subprocess.run(
                 [sys.executable, "main.py", *command],
@@ -242,17 +242,17 @@ class Connector:
                 timeout=LONGEST_READ,
             )
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"The connector does not end: it still ran after {LONGEST_READ} s.") from None
-        assert not done.stderr, f"The connector does not run, or it prints what is no message:\n{done.stderr[-1000:]}"
+            raise AssertionError(f"The connector does not end: it was still running after {LONGEST_READ} s.") from None
+        assert not done.stderr, f"The connector does not run, or it prints more than messages:\n{done.stderr[-1000:]}"
         return done
 
     def read_again_after_each_state(self, api: Any, whole: Run, stream: str, **config: Any) -> None:
-        """Stop the destination behind each STATE, and read on from it. Raises AssertionError if rows are missing."""
+        """Stop the destination after each STATE, and resume from it. Raises AssertionError if rows are missing."""
         for number, kept in enumerate(whole.until_each_state(), 1):
             there = kept.rows(stream) + self.read(api, stream, state=kept, **config).rows(stream)
             lost = [row for row in whole.rows(stream) if row not in there]
             assert not lost, (
-                f"If the destination stops right behind STATE number {number} and goes on from it, {len(lost)} of "
+                f"If the destination stops right after STATE number {number} and resumes from it, {len(lost)} of "
                 f"{len(whole.rows(stream))} rows are lost. The first of them is {json.dumps(lost[0])}."
             )
 
@@ -262,7 +262,7 @@ class Connector:
 
 
 def shown(messages: list[dict[str, Any]]) -> Iterator[str]:
-    """The messages for people; of many rows of one parent the first two and the last."""
+    """The messages, readable; of many rows of one parent, only the first two and the last."""
 
     def kin(message: dict[str, Any]) -> Any:
         record = message.get("record", {"data": {}})
@@ -276,7 +276,7 @@ def shown(messages: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def told(message: dict[str, Any]) -> str:
-    """A message on a line for people."""
+    """A message as one readable line."""
     match message:
         case {"type": "RECORD", "record": {"stream": stream, "data": data}}:
             return f"RECORD {stream} {json.dumps(data)}"
@@ -301,7 +301,7 @@ def show_all(found: list[Lesson]) -> None:
         state = "not begun" if memory is None else "fixed" if memory["fixed"] else "begun"
         hints = f"{memory['hints']} of 3 hints" if memory else ""
         print(f"  {lesson.number}  {state:9}  {hints:12}  {lesson.title}")
-    print("make lesson N=1 begins the first one; docs/lessons.md says how it goes on.")
+    print("make lesson N=1 begins the first one; docs/lessons.md says what to do then.")
 
 
 def begin(lesson: Lesson, reset: bool) -> None:

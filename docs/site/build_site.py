@@ -1,11 +1,11 @@
-"""Builds the docs site: stages the Markdown as it is, with all that it leads to, and has Zensical make HTML of it.
+"""Builds the docs site: copies the Markdown and everything that it links to, and lets Zensical turn it into HTML.
 
-    python docs/site/build_site.py            writes site/; a link or an anchor that leads nowhere is an error
-    python docs/site/build_site.py --serve    and shows it, until Ctrl-C
+    python docs/site/build_site.py            writes site/; a broken link or anchor is an error
+    python docs/site/build_site.py --serve    also serves it, until Ctrl-C
 
-The pages are those that mkdocs.yml names, and those that they link to. A link to code leads to a page that shows the
-file, so the site needs no address of a repository. The READMEs in template/ and patterns/ are written for the copies
-that `make new` makes of them: what their folder lacks comes from the template, or from the project, as in a copy.
+The site has the pages that mkdocs.yml names, and the pages that they link to. A link to code leads to a page that shows
+the file, so the site does not need the address of a repository. The READMEs in template/ and patterns/ are written for
+the copies that `make new` creates: what their folder lacks comes from the template or from the project, as in a copy.
 """
 
 import posixpath
@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIG = Path(__file__).with_name("mkdocs.yml")
 STYLE = Path(__file__).with_name("console.css")
-STAGE = ROOT / "build" / "site"  # mkdocs.yml and pages/, of which Zensical makes site/
+STAGE = ROOT / "build" / "site"  # mkdocs.yml and pages/, from which Zensical makes site/
 ICON = "icon.svg"
 PORT = 8001
 
@@ -43,7 +43,7 @@ def navigation() -> list[str]:
 
 
 def stage(folder: Path) -> None:
-    """Put the pages into the folder, and the files that they lead to."""
+    """Copy the pages into the folder, and the files that they link to."""
     known = {*navigation(), ICON}
     waiting = deque(known)
     while waiting:
@@ -62,7 +62,7 @@ def stage(folder: Path) -> None:
 
 
 def at(file: str) -> str:
-    """Where the site has a file: pages and pictures as they are, code on a page of its own."""
+    """Where a file is on the site: pages and pictures as they are, code on a separate page."""
     visible = re.sub(r"(^|/)\.", r"\1dot-", file)  # Zensical leaves hidden files out
     return visible if file.endswith((".md", *PICTURES)) else f"{visible}.md"
 
@@ -76,7 +76,7 @@ def page_of(file: str) -> str:
 
 
 def with_links(page: str) -> tuple[str, set[str]]:
-    """(the page with its links as the site needs them, the files that they lead to). What is fenced stays as it is."""
+    """(the page with links that work on the site, the files that they lead to). Fenced blocks stay unchanged."""
     text, targets = "".join(deeper((ROOT / page).read_text("utf-8").splitlines(keepends=True))), set()
 
     def link(match: re.Match[str]) -> str:
@@ -92,11 +92,11 @@ def with_links(page: str) -> tuple[str, set[str]]:
         parts += [LINK.sub(link, text[end : fenced.start()]), fenced[0]]
         end = fenced.end()
     parts.append(LINK.sub(link, text[end:]))
-    return "".join(parts).replace("<details>", "<details markdown>"), targets  # inside it GitHub knows Markdown unasked
+    return "".join(parts).replace("<details>", "<details markdown>"), targets  # as GitHub does by default
 
 
 def deeper(lines: Iterable[str]) -> Iterator[str]:
-    """The lines, with what belongs to an item of a list four spaces deep: Zensical's Markdown asks for as many."""
+    """The lines, with the content of list items indented by four spaces, which Zensical's Markdown requires."""
     fenced, missing = False, 0
     for line in lines:
         if line.startswith("```"):
@@ -126,14 +126,14 @@ def meant(page: str, address: str) -> str | None:
 
 
 def section_of_copy(page: str, text: str, anchor: str) -> str:
-    """The page with a section: this one; for a section that a pattern leaves to the template, the template's README."""
+    """The page with a section: this one, or the template's README if a pattern leaves the section to the template."""
     heading = anchor.removeprefix("#").replace("-", " ")
     own = not page.startswith("patterns/source-") or re.search(rf"^#+ {heading}$", text, re.IGNORECASE | re.MULTILINE)
     return page if own else f"{TEMPLATE}README.md"
 
 
 def build(site: Path) -> None:
-    """Make the folder the site. Exits with what is wrong, and leaves the folder as it was, if something is."""
+    """Build the site in the folder. On an error, exit with its message and leave the folder unchanged."""
     shutil.rmtree(STAGE, ignore_errors=True)
     stage(STAGE / "pages")
     shutil.copy(CONFIG, STAGE)
@@ -148,7 +148,7 @@ def build(site: Path) -> None:
 
 
 def serve(site: Path, port: int) -> None:
-    """Show the site on this machine, until Ctrl-C. Exits with a sentence if the port is taken."""
+    """Serve the site on this machine, until Ctrl-C. Exits with a sentence if the port is taken."""
     try:
         with ThreadingHTTPServer(("127.0.0.1", port), partial(SimpleHTTPRequestHandler, directory=str(site))) as server:
             print(f"The docs are at http://localhost:{server.server_port}, until Ctrl-C.", flush=True)

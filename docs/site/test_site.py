@@ -1,4 +1,4 @@
-"""The docs site is whole, and a reader can use it: looked at in a real browser, on a desk, a tablet and a phone.
+"""Checks that the docs site is complete and usable, in a real browser as wide as a desktop, a tablet and a phone.
 
 `make docstest` runs this; `make test` does not, for it needs Zensical and Selenium, and Debian's chromium.
 """
@@ -197,7 +197,7 @@ def show(browser: Any, page: str, width: int = 1280, scheme: str = "light") -> N
     )
 
 
-# What is too wide: the page itself; a table or a block of code that does not scroll by itself; a picture.
+# What can be too wide: the page; a table or a code block that does not scroll; a picture.
 TOO_WIDE = """
 const column = document.querySelector("article").getBoundingClientRect();
 const around = document.querySelector("article").parentElement.getBoundingClientRect();  // with the padding
@@ -240,8 +240,8 @@ const contrast = one => {
     const ground = behind(one), [a, b] = [light(over(getComputedStyle(one).color, ground)), light(ground)];
     return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
 };
-const texts = document.querySelectorAll("article :is(p, td, li, h2, pre code, a:not(.headerlink))");
-return [Math.min(...[...texts].map(contrast)), light(behind(document.querySelector("article")))];
+const elements = document.querySelectorAll("article :is(p, td, li, h2, pre code, a:not(.headerlink))");
+return [Math.min(...[...elements].map(contrast)), light(behind(document.querySelector("article")))];
 """
 
 

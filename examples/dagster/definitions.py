@@ -1,12 +1,12 @@
-"""The streams as Dagster assets: those that depend on tickers in partitions, a group of tickers each.
+"""Defines the streams as Dagster assets. Those that depend on tickers have partitions, one for each group of tickers.
 
     python -m dagster asset materialize -f examples/dagster/definitions.py --select stock_prices --partition 1-of-3
 
-Dagster says what is read, when and on which machine. How far each partition has been read is in its database, so a run
-that failed or was stopped is just started again. Partitions may run at the same time: each has a database and a share
-of the requests of its own. Two runs of one partition at the same time fail: DuckDB locks its file.
+Dagster decides what to read, when and on which machine. Each partition's state is in its database, so you can simply
+restart a run that failed or was stopped. Partitions can run at the same time: each has its own database and its share
+of the requests. One partition cannot run twice at the same time: DuckDB locks its file.
 
-Variables: CONFIG (without it the sandbox is read), DATABASE, PARTS (another number means other databases).
+Variables: CONFIG (default: the sandbox), DATABASE, PARTS (a different number means different databases).
 """
 
 import json
@@ -38,7 +38,7 @@ def streams() -> list[str]:
 
 
 def synced(context: dagster.AssetExecutionContext, *options: str) -> Iterator[dagster.MaterializeResult]:
-    """Read the selected streams in one sync. Its table goes to the log, the number of rows there to each asset."""
+    """Read the selected streams in one sync. Log its table, and report to each asset how many rows its table has."""
     names = sorted(key.to_user_string() for key in context.selected_asset_keys)
     config = ["--config", CONFIG] if CONFIG else []
     words = [*config, "--database", DATABASE, "--streams", ",".join(names), *options]

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Brings secrets/config.duckdb up to date: for cron and systemd, which call it by its path.
+# Updates secrets/config.duckdb. For cron and systemd, which call it by its path.
 #
-# What the sync says goes into secrets/nightly.log. Only if it fails, it is said on stderr too, for cron to mail.
-# Exit codes: those of destination/sync.py (0 all is there, 1 something failed), 75 if the last sync still runs.
+# The sync's output goes into secrets/nightly.log. Only if the sync fails, it also goes to stderr, for cron to mail.
+# Exit codes: those of destination/sync.py (0 everything was read, 1 something failed), or 75: the last sync is still
+# running.
 cd "$(dirname "$0")/../.." || exit
 log=secrets/nightly.log
 touch $log
@@ -15,7 +16,7 @@ before=$(wc -l < $log)
 code=$?
 case $code in
     0) ;;
-    75) echo "$0: the last sync still runs" ;;
+    75) echo "$0: the last sync is still running" ;;
     *) echo "$0: exit code $code; in $log:" && tail -n "+$((before + 1))" $log ;;
 esac >&2
 exit $code

@@ -1,4 +1,4 @@
-"""What the acceptance tests share, beside the fixtures of ../conftest.py: `api` is here the sandbox of the copy."""
+"""What the acceptance tests share, besides the fixtures of ../conftest.py. Here `api` is the copy's sandbox."""
 
 import socketserver
 import threading

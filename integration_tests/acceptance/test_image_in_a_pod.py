@@ -1,7 +1,7 @@
-"""The image reads as a source in a pod of Airbyte's on Kubernetes: by the pod's script, pipes, user and end.
+"""The image reads as it would in one of Airbyte's Kubernetes pods: with the pod's script, pipes, user and shutdown.
 
-There is no Kubernetes here. What the platform adds to the image is a shell script, in the place of the image's entry
-point, and a folder with pipes; both are made again here, and Airbyte's orchestrator, which reads the pipes, is `cat`.
+There is no Kubernetes here. The platform adds two things to the image: a shell script instead of its entry point, and a
+folder with pipes. This test recreates both. `cat` plays Airbyte's orchestrator, which reads the pipes.
 Source: github.com/airbytehq/airbyte-platform, airbyte-workload-launcher/src/main/kotlin/pods/factories/
 ContainerCommandFactory.kt (`source`, `connectorCommandWrapper`) and ReplicationContainerFactory.kt; the names of the
 files are in FileConstants.kt, the user is in WorkloadSecurityContextProvider.kt (2025).
@@ -47,7 +47,7 @@ exit $code
 
 
 class Pod:
-    """A source's container, as far as the orchestrator beside it sees it: /source, two pipes, an exit code."""
+    """A source's container as the orchestrator next to it sees it: /source, two pipes, an exit code."""
 
     def __init__(self, image: str, source: Path, user: str, files: dict[str, Any]) -> None:
         self.source = source
@@ -72,7 +72,7 @@ class Pod:
         (self.source / "TERMINATED").touch()
 
     def end(self) -> tuple[bytes, bytes, int]:
-        """What is still to come from stdout, all of stderr, and the exit code, which is told in two ways."""
+        """The rest of stdout, all of stderr, and the exit code, which is reported in two ways."""
         stdout, stderr = self.stdout.communicate()[0], self._stderr.communicate()[0]
         code = self._container.wait(timeout=60)
         assert (self.source / "exitCode.txt").read_text() == f"{code}\n"

@@ -39,7 +39,7 @@ def api() -> Iterator[SandboxApi]:
 
 
 class Twin:
-    """Runs a manifest by the CDK, with the files that the connector beside it would get."""
+    """Runs a manifest with the CDK, on the same files that this connector gets."""
 
     def __init__(self, connector: Any, manifest: Row) -> None:
         self._connector, self._manifest = connector, connector.file(manifest)

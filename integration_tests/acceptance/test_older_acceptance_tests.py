@@ -113,7 +113,7 @@ def test_a_state_of_the_far_future_brings_no_rows(entry: dict[str, Any], read: C
 @pytest.mark.parametrize("entry", entries("incremental"))
 def test_the_state_of_the_far_future_looks_like_a_real_one(entry: dict[str, Any], read: Callable[..., Any]) -> None:
     def shape(value: Any) -> Any:
-        """The value without what its texts say, but for how long they are."""
+        """The value's structure, and the length of each string in it."""
         if isinstance(value, dict):
             return {key: shape(part) for key, part in value.items() if key not in ("fingerprints", "splits")}
         return [shape(part) for part in value] if isinstance(value, list) else (type(value), len(str(value)))

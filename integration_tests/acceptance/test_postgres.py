@@ -84,6 +84,6 @@ def test_the_rows_come_into_postgres_and_tickers_can_be_added_run_by_run(shell: 
     config = folder / "sample_files" / "config_sandbox.json"
     config.write_text(json.dumps(json.loads(config.read_text("utf-8")) | {"tickers": ["AAPL", "IBM", "MSFT"]}), "utf-8")
     *_, came = shell.type("python -W ignore secrets/postgres.py")
-    assert came == f"{6 + 41} rows came"
+    assert came == f"{6 + 41} rows read"
     counted = "psql -At -c 'SELECT count(*), count(DISTINCT stock_ticker) FROM stocks.stock_prices'"
     assert shell.type(counted) == ["123|3"]

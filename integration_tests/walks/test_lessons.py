@@ -158,8 +158,8 @@ def test_a_lesson_that_has_not_begun_is_named(make: Callable[..., Done]) -> None
 @pytest.mark.parametrize(
     ("program", "sentence"),
     [
-        ("for what:", r"The connector does not run, or it prints what is no message:\n.*main\.py.*SyntaxError"),
-        ("import time; time.sleep(60)", r"The connector does not end: it still ran after 1 s\.$"),
+        ("for what:", r"The connector does not run, or it prints more than messages:\n.*main\.py.*SyntaxError"),
+        ("import time; time.sleep(60)", r"The connector does not end: it was still running after 1 s\.$"),
     ],
 )
 def test_a_copy_that_is_broken_says_how(

@@ -161,7 +161,7 @@ def test_two_runs_at_the_same_time_do_it_once(clone: Path, api: SandboxApi) -> N
     wait_for(lambda: api.requests)
     second = by_cron(clone)
     said, _ = second.communicate(timeout=LONGEST)
-    assert (second.returncode, said) == (75, f"{clone}/examples/nightly/nightly.sh: the last sync still runs\n")
+    assert (second.returncode, said) == (75, f"{clone}/examples/nightly/nightly.sh: the last sync is still running\n")
     assert first.poll() is None
     assert first.communicate(timeout=LONGEST) == ("", None)
     assert (first.returncode, len(api.calls("/v3/reference/exchanges"))) == (0, 1)
@@ -172,7 +172,7 @@ def test_a_run_that_was_killed_does_not_lock_out_the_next_one(clone: Path, api: 
     api.latency = 0.3
     first = by_cron(clone)
     wait_for(lambda: api.requests)
-    first.kill()  # the script alone: its sync goes on, and keeps the lock
+    first.kill()  # only the script: its sync continues and keeps the lock
     first.wait()
     assert by_cron(clone).wait(LONGEST) == 75
     api.latency = 0
@@ -257,7 +257,7 @@ def proxy(api: SandboxApi) -> Iterator[Proxy]:
 def behind(proxy: Proxy, clone: Path) -> Callable[[Path], tuple[int, list[str]]]:
     """behind(certificates) -> exit code and output of the page's command with these, behind this proxy."""
     config = (ROOT / "sample_files" / "config_sandbox.json").read_text("utf-8")
-    # Nothing listens there: whoever does not ask the proxy comes nowhere.
+    # Nothing listens there: a request that bypasses the proxy fails.
     (clone / "secrets" / "config.json").write_text(config.replace(USUAL_ADDRESS, "https://localhost:1"))
     (command,) = recipe("Behind a proxy")
     assert command.startswith(BEHIND_A_PROXY)

@@ -1,4 +1,4 @@
-"""A destination that stops right behind any STATE goes on from it without a loss."""
+"""A destination that stops right after any STATE resumes from it without a loss."""
 
 CONNECTOR = "river-levels"
 WITHOUT_LOOKBACK = {"lookback_days": 0}  # which would hide what is lost
@@ -7,7 +7,7 @@ WITHOUT_LOOKBACK = {"lookback_days": 0}  # which would hide what is lost
 def reproduce(connector):
     with connector.sandbox() as api:
         whole = connector.read(api, "readings", **WITHOUT_LOOKBACK)
-        connector.say("\nNow the warehouse stops right behind the first STATE, and the next sync goes on from it.")
+        connector.say("\nNow the warehouse stops right after the first STATE, and the next sync resumes from it.")
         kept = next(whole.until_each_state())
         rest = connector.read(api, "readings", state=kept, **WITHOUT_LOOKBACK)
     arrived = len(kept.rows("readings")) + len(rest.rows("readings"))

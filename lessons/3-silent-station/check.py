@@ -1,4 +1,4 @@
-"""A row from the future is written, and does not hide what comes after the sync."""
+"""A row from the future is written, and does not hide the rows after the sync."""
 
 import time
 from datetime import datetime, timedelta, timezone
@@ -17,7 +17,7 @@ FUTURE = reading("2099-01-01T00:00:00Z")
 
 
 def two_syncs(connector):
-    """What comes in a sync that meets the future, and in the next one, after a reading was added; that reading."""
+    """The rows of a sync with a row from the future, those of the next sync after a new reading, and that reading."""
     earlier = reading(datetime.now(timezone.utc) - timedelta(hours=3))
     with connector.sandbox(data={"stations": [STATION], "readings": [earlier, FUTURE]}) as api:
         first = connector.read(api, "readings", **CONFIG)
@@ -35,6 +35,4 @@ def reproduce(connector):
 def check(connector):
     first, second, new = two_syncs(connector)
     assert FUTURE in first, "The reading dated 2099 does not arrive. It is a row like any other."
-    assert new in second, (
-        "Once a row dated 2099 has come, a reading made right after that sync does not arrive with the next."
-    )
+    assert new in second, "Once there is a row dated 2099, the next sync misses readings made right after this one."

@@ -21,9 +21,9 @@ def check(connector):
             f"The API refuses Mill Weir (HTTP 403), and the sync ends with exit code {first.exit_code}, as if all had "
             "been read."
         )
-        assert "403" in first.error, f"The sync fails, and its error does not say why (HTTP 403): {first.error}"
+        assert "403" in first.error, f"The sync fails, but its error does not say why (HTTP 403): {first.error}"
         api.heal()
         second = connector.read(api, "readings", state=first)
         there = [row for row in api.data["readings"] if row["station_id"] == "mill-weir"]
     lost = [row for row in there if row not in first.rows("readings") + second.rows("readings")]
-    assert not lost, f"When the API gives Mill Weir again, {len(lost)} of its {len(there)} readings never arrive."
+    assert not lost, f"When the API serves Mill Weir again, {len(lost)} of its {len(there)} readings never arrive."

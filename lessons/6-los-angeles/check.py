@@ -17,5 +17,5 @@ def check(connector):
         for zone in ("America/Los_Angeles", "Asia/Tokyo", "UTC"):
             rows = connector.read(api, "readings", zone=zone, start_date=START).rows("readings")
             assert rows == expected, (
-                f"On a machine in {zone}, {len(rows)} readings arrive; from {START} on (UTC) there are {len(expected)}."
+                f"On a machine in {zone}, {len(rows)} readings arrive; since {START} (UTC) there are {len(expected)}."
             )

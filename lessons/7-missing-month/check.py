@@ -1,4 +1,4 @@
-"""Rows come in the order of the slices, although several are read at once and the first response comes last."""
+"""Rows arrive in the order of the slices, although several are read at once and the first response is the slowest."""
 
 import time
 
@@ -17,7 +17,7 @@ def start(api):
 
 
 def slow(handler):
-    """The response comes when other slices have been asked for, and some time later."""
+    """The response arrives some time after other slices have been requested."""
     end = time.monotonic() + LONGEST_WAIT
     while not spend(handler.api) and time.monotonic() < end:
         time.sleep(0.01)
@@ -45,4 +45,4 @@ def check(connector):
         connector.read_again_after_each_state(api, whole, "daily_spend", start_date=start(api))
         rows = [(row["account_id"], row["date"]) for row in whole.rows("daily_spend")]
         there = sorted((row["account_id"], row["date"]) for row in api.data["daily_spend"])
-    assert rows == there, "The rows of daily_spend do not come account by account, oldest day first."
+    assert rows == there, "The rows of daily_spend do not arrive account by account, oldest day first."

@@ -1,11 +1,11 @@
-"""A report whose response is lost is ordered once; a search and a GET are tried again."""
+"""A report whose response is lost is ordered once; a search and a GET are retried."""
 
 CONNECTOR = "ad-campaigns"
 ORDER, SEARCH, LIST = "/accounts/north/reports", "/contacts/search", "/deals"
 
 
 def lost(handler):
-    """The API does what it is asked, and its response never arrives."""
+    """The API carries out the request, but its response never arrives."""
     handler.response()
     handler.close_connection = True
 
@@ -25,7 +25,7 @@ def check(connector):
         api.fail_next(lost, 1, ORDER)
         first = connector.read(api, "clicks", may_fail=True, start_date=start(api))
         orders = len(api.calls(ORDER))
-        assert orders == 1, f"The response to an order is lost, and the connector places the order {orders} times."
+        assert orders == 1, f"The response to an order is lost, and the connector orders {orders} times."
         second = connector.read(api, "clicks", state=first, start_date=start(api))
         there = [row["id"] for row in api.data["clicks"] if row["date"] >= start(api)]
         came = {row["id"] for row in first.rows("clicks") + second.rows("clicks")}
@@ -33,4 +33,4 @@ def check(connector):
         for what, path, stream in (("a search", SEARCH, "contacts"), ("a GET", LIST, "deals")):
             api.fail_next(lost, 1, path)
             error = connector.read(api, stream, may_fail=True).error
-            assert not error, f"The response to {what} is lost, and the connector does not ask again: {error}"
+            assert not error, f"The response to {what} is lost, and the connector does not retry: {error}"

@@ -1,7 +1,7 @@
 """Decides when to write a STATE, and what it contains.
 
 A STATE promises that everything before it has been written, so the next read begins after it. It is due when enough
-records have come since the last one, or after some seconds, even if there is nothing to write: the platform counts
+records have arrived since the last, or after some seconds, even if there is nothing to write: the platform counts
 only RECORDs and STATEs as signs of life.
 
     incremental read    a STATE can follow any page

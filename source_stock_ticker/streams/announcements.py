@@ -131,7 +131,7 @@ class AnnouncedStream(TableStream[Announced]):
 
     def row(self, item: Mapping[str, Any]) -> Row:
         if not item.get("id"):
-            item = {**item, "id": "-".join(_spelt(item.get(field)) for field in self.natural_key)}
+            item = {**item, "id": "-".join(_spelled(item.get(field)) for field in self.natural_key)}
         return super().row({**item, "read_at": self._read_at})
 
     def group(self, stream_slice: Announced) -> None:
@@ -164,7 +164,7 @@ def _rfc3339(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _spelt(value: Any) -> str:
+def _spelled(value: Any) -> str:
     """A value with one spelling per number: 1 and 1.0 are equal."""
     with suppress(OverflowError):  # `row` rejects such a large number
         return repr(float(value)) if isinstance(value, int | float) else str(value)
