@@ -26,11 +26,11 @@ demo: $(READY) ## run the connector's four commands against the sandbox, without
 	@$(VENV)/bin/python integration_tests/demo.py
 
 # STREAMS=a,b  DATABASE=file  FULL=yes  SET="name=value other=@file". Exit codes other than 0 become make's own, 2.
-# PART and ONCE divide a list: see destination/settings.py.
+# PART and ONCE divide a list: see destination/settings.py. make exports what is set on its command line.
 sync: $(READY_TO_SYNC) ## read into a DuckDB database: the sandbox, or make sync CONFIG=secrets/config.json
-	@$(VENV)/bin/python destination/sync.py $(if $(CONFIG),--config '$(CONFIG)') $(if $(DATABASE),--database '$(DATABASE)') \
-		$(if $(STREAMS),--streams '$(STREAMS)') $(if $(FULL),--full) $(foreach one,$(SET),--set '$(one)') \
-		$(if $(TICKERS),--set 'tickers=@$(TICKERS)') $(if $(PART),--part 'tickers=$(PART)' --once '$(ONCE)')
+	@$(VENV)/bin/python destination/sync.py $(if $(CONFIG),--config "$$CONFIG") $(if $(DATABASE),--database "$$DATABASE") \
+		$(if $(STREAMS),--streams "$$STREAMS") $(if $(FULL),--full) $(foreach one,$(SET),--set '$(one)') \
+		$(if $(TICKERS),--set "tickers=@$$TICKERS") $(if $(PART),--part "tickers=$$PART" --once '$(ONCE)')
 
 # A file's tests stay together, since what they share is made once for a file. The order given here is kept, so that
 # the files that take longest come first and no core is left waiting for one of them at the end.

@@ -7,12 +7,16 @@
 -- all prices before it are multiplied by 1 - 2/50, and those before several ex-dates by all their factors.
 
 CREATE OR REPLACE VIEW split_adjusted_prices AS
+WITH gaps AS (  -- in days; a bar of a week or a month is never nearer to the next than that
+    SELECT date - lag(date) OVER (PARTITION BY stock_ticker ORDER BY date) AS gap
+    FROM (SELECT DISTINCT stock_ticker, date FROM stock_prices)
+)
 SELECT stock_ticker, date, timestamp, open, high, low, close
 FROM stock_prices
 WHERE CASE
     WHEN NOT adjusted THEN error('stock_prices has prices as traded, on another basis at each split. '
         'Set "adjusted" to true and sync again.')
-    WHEN isodow(date) > 5 THEN error('stock_prices has bars of a week or a month, and an ex-date may be inside one. '
+    WHEN isodow(date) > 5 OR (SELECT min(gap) FROM gaps) > 4 THEN error('stock_prices has bars of a week or a month, and an ex-date may be inside one. '
         'Set "timespan" to "day", drop the table and sync again.')
     ELSE true
 END;

@@ -21,7 +21,7 @@ NEXT = f"""
 That was the whole protocol: JSON lines on stdout. Now by hand, in two terminals:
   make sandbox
   .venv/bin/python main.py read --config {CONFIG} --catalog {CATALOG}
-docs/four-commands.md continues from here: it resumes from a STATE. README.md shows how to use your own key."""
+README.md continues from here: your own key, a database, and how to resume from a STATE."""
 
 
 def worth_a_look(messages: list[dict]) -> list[dict | None]:

@@ -132,7 +132,12 @@ class Lesson:
     @property
     def memory(self) -> dict[str, Any] | None:
         """The learner's progress: {"hints": 1, "fixed": false}; None if the lesson has not begun."""
-        return json.loads(self._memory.read_text("utf-8")) if self._memory.exists() else None
+        if not self._memory.exists():
+            return None
+        try:
+            return {"hints": 0, "fixed": False, **json.loads(self._memory.read_text("utf-8"))}
+        except (TypeError, ValueError):  # it is broken
+            return {"hints": 0, "fixed": False}
 
     def remember(self, **what: Any) -> None:
         self._memory.write_text(json.dumps({**(self.memory or {}), **what}), "utf-8")
@@ -361,6 +366,8 @@ def main(command: str, number: str, reset: str) -> None:
         return
     if lesson.memory is None:
         raise Refused(f"Lesson {number} has not begun: make lesson N={number}")
+    if gone := [part for part in ("main.py", "spec.yaml", "sample_files") if not (lesson.copy / part).exists()]:
+        raise Refused(f"{lesson.copy.name}/ lacks {gone[0]}. To begin again: make lesson N={number} RESET=yes")
     {"try": try_out, "check-lesson": check, "hint": hint}[command](lesson)
 
 

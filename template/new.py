@@ -101,7 +101,7 @@ EDITS = {
         (r"(?<=addprefix \$\(VENV\)-,)acceptance audit benchmarks docs engines example lock peers", "audit lock"),
         (r" site wheelhouse| examples/\.cache", ""),
         (r"ONCE \?=[^\n]*\n", ""),
-        (r"[^\n]*TICKERS[^\n]*\$\(if \$\(PART\),--part 'tickers=", "\t\t$(if $(PART),--part '"),
+        (r"[^\n]*TICKERS[^\n]*\$\(if \$\(PART\),--part \"tickers=", '\t\t$(if $(PART),--part "'),
     ],
     "LICENSE": [(r"(?<=\(c\) )\d+", time.strftime("%Y"))],
     "acceptance-test-config.yml": [(r"        empty_streams:.*?(?=  full_refresh:)", "")],

@@ -215,8 +215,9 @@ def test_the_bars_of_a_day_have_one_factor_by_the_close_of_the_last(database: Da
     [
         ({"2024-02-02": 50, "2024-02-05": 48}, {"adjusted": False}, 'Set "adjusted" to true and sync again.'),
         ({"2024-02-05": 48, "2024-02-11": 48}, {}, 'Set "timespan" to "day", drop the table and sync again.'),
+        ({"2024-02-01": 48, "2024-03-01": 48}, {}, 'Set "timespan" to "day", drop the table and sync again.'),
     ],
-    ids=["as traded", "weeks"],
+    ids=["as traded", "weeks", "months"],
 )
 def test_prices_that_cannot_be_adjusted_are_refused_in_a_sentence(
     view: str, closes: dict[str, float], changes: Row, sentence: str, database: Database

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -169,6 +170,18 @@ def test_a_copy_that_is_broken_says_how(
     lesson = begun(LESSONS[0], tmp_path)
     (lesson.copy / "main.py").write_text(program)
     assert re.match(sentence, str(lesson.complaint()), re.DOTALL)
+
+
+@WITH_MAKE
+def test_a_copy_that_lacks_files_or_forgot_its_hints_is_told_from_one_that_works(
+    project: Path, make: Callable[..., Done]
+) -> None:
+    make("lesson", "N=1")
+    (project / "lesson-1" / ".lesson.json").write_text("{")
+    assert "  1  begun      0 of 3 hints" in make("lessons").stdout
+    shutil.rmtree(project / "lesson-1" / "sample_files")
+    done = make("try", "N=1")
+    assert done.stderr.startswith("lesson-1/ lacks sample_files. To begin again: make lesson N=1 RESET=yes\n")
 
 
 # --- A room with a bad network ---------------------------------------------------------------------------------------

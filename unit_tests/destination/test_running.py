@@ -233,6 +233,22 @@ def test_a_list_can_be_given_in_the_line_or_be_empty(project: Project) -> None:
     assert project.asked("read")["config"] == {"api_key": "k", "places": ["Rome", "Oslo"], "numbers": []}
 
 
+def test_an_at_sign_inside_a_file_names_no_other_file(project: Project) -> None:
+    (project.folder / "places.txt").write_text("Rome\n@secrets/config.json\n")
+    project.sync("--set", "places=@places.txt")
+    assert project.asked("read")["config"]["places"] == ["Rome", "@secrets/config.json"]
+
+
+def test_a_config_that_is_missing_leaves_no_database(project: Project) -> None:
+    project.sync("--config", "none.json", code=1)
+    assert [file.name for file in project.folder.rglob("*.duckdb")] == []
+
+
+def test_blanks_between_the_names_of_streams_do_no_harm(project: Project) -> None:
+    project.sync("--streams", "events, places")
+    assert len(project.asked("read")["catalog"]["streams"]) == 2
+
+
 def test_a_value_of_another_type_is_the_connectors_to_refuse(project: Project) -> None:
     project.sync("--set", "days=many", "--set", "since=2024")
     assert project.asked("read")["config"] == {"api_key": "k", "days": "many", "since": "2024"}
@@ -242,8 +258,10 @@ def test_a_value_of_another_type_is_the_connectors_to_refuse(project: Project) -
     ("options", "sentence"),
     [
         (["--set", "day=1"], "SET: there is no option day; choose from these: api_key, places, "),
-        (["--set", "places=@none"], "No such file or directory: 'none'"),
+        (["--set", "places=@none"], "SET: none cannot be read as text in UTF-8"),
         (["--set", "places=@empty"], "SET: empty is empty."),
+        (["--set", "places=@commas"], "SET: commas is empty."),
+        (["--set", "places=@binary"], "SET: binary cannot be read as text in UTF-8"),
         (["--streams", "event"], "STREAMS: there is no event; choose from these: events, places."),
         (["--config", "none.json"], "CONFIG: none.json is not a file with a JSON object"),
         (["--config", "main.py"], "CONFIG: main.py is not a file with a JSON object"),
@@ -252,6 +270,8 @@ def test_a_value_of_another_type_is_the_connectors_to_refuse(project: Project) -
 )
 def test_what_cannot_be_is_refused_in_a_sentence(options: list[str], sentence: str, project: Project) -> None:
     (project.folder / "empty").write_text("\n")
+    (project.folder / "commas").write_text(",\n")
+    (project.folder / "binary").write_bytes(b"\xff\xfeA\0")
     stdout, stderr = project.sync(*options, code=1)
     assert stdout == ""
     assert sentence in stderr
@@ -381,6 +401,28 @@ def test_a_signal_after_the_catalog_ends_the_sync_before_it_reads(project: Proje
     process.communicate(timeout=30)
     assert process.returncode == 143
     assert [json.loads(line)["command"] for line in (project.folder / "asked.jsonl").open()] == ["discover"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_the_database_works_has_its_exit_code(number: int, code: int, project: Project) -> None:
+    slow = "database = duckdb.connect(str(path)); database.execute('SELECT count(*) FROM range(300000), range(300000)')"
+    tables = project.folder / "destination" / "tables.py"
+    before = "        self._begin(stream"
+    text = tables.read_text("utf-8")
+    assert before in text
+    waiting_there = f"        Path({str(project.folder / 'waiting')!r}).touch()\n        path = ':memory:'; {slow}\n"
+    tables.write_text(text.replace(before, waiting_there + before), "utf-8")
+    process = waiting(project)
+    time.sleep(0.3)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stderr) == (code, "")
+
+
+def test_a_sync_that_did_not_read_everything_says_how_to_continue(project: Project) -> None:
+    project.steps["read"] = [record(1), state(1), "sys.exit(1)"]
+    stdout, _ = project.sync(code=1)
+    assert stdout.splitlines()[-1] == "Not everything was read. Run the same command again: it resumes."
 
 
 def test_a_connector_that_dies_by_the_signal_has_its_exit_code(project: Project) -> None:

@@ -40,7 +40,9 @@ def test_the_log_says_once_that_changed_settings_mean_reading_again(connect, cap
     caplog.set_level(logging.INFO)
     saved = state_of({ticker: [START, "2024-03-12"] for ticker in ("AAPL", "MSFT")})
     connect(StockPrices, tickers=["AAPL", "MSFT"], start_date=START, adjusted=False).resume(saved)
-    assert caplog.messages == ["stock_prices: timespan, multiplier or adjusted changed, so everything is read again."]
+    (sentence,) = caplog.messages
+    assert sentence.startswith("stock_prices: timespan, multiplier or adjusted changed, so everything is read again. ")
+    assert caplog.records[0].levelname == "WARNING"
 
 
 def test_a_new_ticker_begins_at_the_start_and_the_others_resume(connect):

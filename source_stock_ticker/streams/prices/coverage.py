@@ -54,7 +54,10 @@ class Coverage:
         made_with = {"timespan": size.timespan, "multiplier": size.multiplier, "adjusted": self._settings.adjusted}
         old = _checked(saved)
         if old and old.get("made_with") != made_with:
-            self._logger.info("stock_prices: timespan, multiplier or adjusted changed, so everything is read again.")
+            self._logger.warning(
+                "stock_prices: timespan, multiplier or adjusted changed, so everything is read again. "
+                "Refresh the stream, or rows made with the old options stay."
+            )
             old = {}
         read = self._still_read(old.get("read", {}), old.get("start_date", start))
         splits = {t: s for t, s in old.get("splits", {}).items() if t in read or MARKET in read}
