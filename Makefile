@@ -27,7 +27,7 @@ demo: $(READY) ## run the connector's four commands against the sandbox, without
 
 # STREAMS=a,b  DATABASE=file  FULL=yes  SET="name=value other=@file". Exit codes other than 0 become make's own, 2.
 # PART and ONCE divide a list: see destination/settings.py. make exports what is set on its command line.
-sync: $(READY_TO_SYNC) ## read into a DuckDB database: the sandbox, or make sync CONFIG=secrets/config.json
+sync: $(READY_TO_SYNC) ## read the sandbox into a DuckDB database; with your own key: make sync CONFIG=secrets/config.json
 	@$(VENV)/bin/python destination/sync.py $(if $(CONFIG),--config "$$CONFIG") $(if $(DATABASE),--database "$$DATABASE") \
 		$(if $(STREAMS),--streams "$$STREAMS") $(if $(FULL),--full) $(foreach one,$(SET),--set '$(one)') \
 		$(if $(TICKERS),--set "tickers=@$$TICKERS") $(if $(PART),--part "tickers=$$PART" --once '$(ONCE)')
@@ -48,7 +48,7 @@ image: ## build the Docker image
 	docker build . -t $(IMAGE)
 
 # pip-tools asks for the Python of the image, or it would lock what another one needs.
-lock: ## renew requirements.lock, from which the image is installed (needs Python 3.13)
+lock: ## update requirements.lock, from which the image is installed (needs Python 3.13)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' || \
 		{ echo 'The image has Python 3.13, so name one: make lock PYTHON=python3.13'; exit 1; }
 	@$(PYTHON) -m venv $(VENV)-lock
@@ -114,13 +114,13 @@ ACCEPTANCE_TESTS = $(VENV)-acceptance/bin/python -m pytest integration_tests/acc
 .PHONY: example benchmark growth hotpath acceptance engines imagetest
 
 # What a reader does, typed as a reader would: README and docs, connectors made by `make new`, lessons, small benchmarks.
-walks: $(READY_FOR_TESTS) ## do what the pages say, and compare what comes out (some minutes)
+walks: $(READY_FOR_TESTS) ## run the commands in the docs, and compare the output (takes a few minutes)
 	$(VENV)/bin/python -m pytest -n auto --dist worksteal integration_tests/walks
 
 new: ## start a connector of your own: make new NAME=pokemon DIR=../source-pokemon [PATTERN=one of patterns/]
 	@$(PYTHON) template/new.py "$$NAME" "$$DIR" "$$PATTERN"
 
-lessons: $(READY) ## list the lessons: a fault in a connector each, which you find and fix
+lessons: $(READY) ## list the lessons: in each, a connector has a fault that you find and fix
 	@$(VENV)/bin/python lessons/lesson.py lessons
 
 lesson: $(READY) ## begin a lesson: make lesson N=1 (RESET=yes throws your work away and begins again)
@@ -150,7 +150,7 @@ docs: $(VENV)-docs/.ready ## build the docs site into site/ (SERVE=yes shows it 
 docstest: $(VENV)-docs/.ready ## build the docs site and look at it in a browser (Debian's chromium)
 	$(VENV)-docs/bin/python -m pytest docs/site
 
-example: $(VENV)-example/.ready ## read prices into a local database, by PyAirbyte, and draw them
+example: $(VENV)-example/.ready ## read prices into a local database with PyAirbyte, and plot them
 	@$(VENV)-example/bin/python -W ignore examples/prices_to_duckdb.py
 
 # PEERS=yes installs the peers, some 650 MB. More: make benchmark BENCHMARK="--rounds 9 --cases days,latency"

@@ -30,7 +30,7 @@ def test_other_bars_than_before_are_all_read_with_one_sentence_in_the_log(
     first = connector.read()
     second = connector.read(**change, state=first.saved())
     assert second.rows() == connector.read(**change, mode="full_refresh").rows()
-    assert len([line for line in second.logs("INFO").splitlines() if "read again" in line]) == 1
+    assert len([line for line in second.logs("WARN").splitlines() if "read again" in line]) == 1
 
 
 def test_an_earlier_start_date_is_read_from_there(connector: Connector, real_prices: RealPrices) -> None:

@@ -126,7 +126,7 @@ def test_its_options_are_some_of_ours() -> None:
 
 def test_it_says_what_is_wrong_with_a_key_in_our_words(ours: Any, twin: Twin) -> None:
     assert twin.check() == "SUCCEEDED"
-    sentence = "api_key: the API does not know this key (HTTP 401); check it in your dashboard."
+    sentence = "api_key: the API does not accept this key (HTTP 401); check it in your dashboard."
     assert sentence in twin.check(api_key="a-wrong-key")
     assert sentence in ours.check(api_key="a-wrong-key").status()[1]
 
@@ -241,7 +241,7 @@ def test_it_follows_pages_that_lead_in_a_circle(api: SandboxApi, ours: Any, twin
 
     api.transform = in_a_circle
     read = ours.read(streams=["dividends"], **YEARS)
-    assert (len(links), read.error()["message"]) == (2, "The pages of /stocks/v1/dividends lead in a circle.")
+    assert (len(links), read.error()["message"]) == (2, "The pages of /stocks/v1/dividends form a loop.")
     rows = twin.read("dividends", **YEARS)
     assert (len(links), len(rows) > 400, len(by_id(rows))) == (101, True, 10)
 

@@ -33,7 +33,7 @@ COMMANDS = (
 FILES = {
     "config": "your config: JSON with the options that spec shows; - reads it from stdin",
     "catalog": "which streams to read, and how: a configured catalog, as in sample_files/",
-    "state": "where to resume: the STATE lines (or all output) of an earlier read; default: from the start",
+    "state": "where to resume from: the STATE lines (or all output) of an earlier read; default: the start",
 }
 EXIT_CODES = """exit codes: 0 success (also for a check that reports FAILED), 1 failure, 2 wrong command line,
 130 stopped by Ctrl-C, 143 stopped by SIGTERM, 141 stdout was closed"""
@@ -99,7 +99,7 @@ def _arguments(version: str, argv: Sequence[str] | None) -> argparse.Namespace:
         for file in files:
             command.add_argument(f"--{file}", required=file != "state", metavar="FILE", help=FILES[file])
         if name == "read":
-            command.add_argument("--plan", action="store_true", help="read nothing; report how many requests it takes")
+            command.add_argument("--plan", action="store_true", help="read no rows; report the requests it would make")
         command.add_argument("--debug", action="store_true", help="log debug messages too, such as every request")
     args, unknown = parser.parse_known_args(argv)
     if unknown:
