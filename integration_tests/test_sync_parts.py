@@ -87,7 +87,7 @@ def test_tickers_that_are_added_come_into_their_parts_and_the_others_go_on(
 
 def test_a_night_in_parts_costs_the_requests_that_the_docs_say(connector: Connector, api: CountingSandbox) -> None:
     page = (ROOT / "docs" / "engines.md").read_text("utf-8")
-    told = re.search(r"A night's bars of 30 tickers are (\d+) requests in one sync, and (\d+) in three parts", page)
+    told = re.search(r"one night's bars for 30 tickers take (\d+) requests in one sync and (\d+) in three parts", page)
     tickers = [f"T{number}" for number in range(30)]
     api.prices |= dict.fromkeys(tickers, api.prices["IBM"])
     streams = ["--streams", "stock_prices"]
