@@ -24,8 +24,8 @@ import pytest
 KEYS = {"^C": b"\x03", "^\\": b"\x1c"}  # as a terminal shows them
 PROMPT = re.compile(r"\x1e(\d+)\x1e(.*?)\x1e")  # the exit code of the last command, the folder
 LINES, COLUMNS = 24, 80
-# bash makes the pseudo-terminal its own, or Ctrl-C would reach nobody. A shell that inherits ignored signals keeps them so,
-# and the tests inherit them from a script that was started with &.
+# bash makes the pseudo-terminal its own, or Ctrl-C would reach nobody. A shell that inherits ignored signals keeps them
+# ignored, and the tests inherit them from a script that was started with &.
 BASH = """
 import fcntl, os, signal, termios
 for number in (signal.SIGINT, signal.SIGQUIT):
