@@ -3,7 +3,7 @@
 Everything runs in one process, with the functions behind the commands. The network is mocked and has no rows, so a
 config and a state go all the way to their requests.
 
-    LONG=1 python -m pytest unit_tests/test_bad_input.py         fifty times as many, new ones each time
+    LONG=1 python -m pytest unit_tests/test_bad_input.py         a hundred times as many, new ones each time
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from source_stock_ticker.runtime.stream import Written
 
 LONG = bool(os.environ.get("LONG"))
 MANY = settings(
-    max_examples=10_000 if LONG else 200,
+    max_examples=10_000 if LONG else 100,
     derandomize=not LONG,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

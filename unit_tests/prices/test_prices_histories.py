@@ -1,5 +1,9 @@
-"""Tests that after any history of splits, settings, failures and kills the prices equal a full refresh."""
+"""Tests that after any history of splits, settings, failures and kills the prices equal a full refresh.
 
+HISTORIES=400 in the environment tries more of them, here and in test_prices_market_histories.py.
+"""
+
+import os
 from datetime import date
 
 import hypothesis
@@ -22,7 +26,7 @@ CHANGES = st.one_of(
 DAYS = st.lists(st.tuples(st.integers(0, 4), st.lists(CHANGES, max_size=2)), min_size=1, max_size=7)
 
 
-@hypothesis.settings(max_examples=40, deadline=None, derandomize=True)
+@hypothesis.settings(max_examples=int(os.environ.get("HISTORIES", "20")), deadline=None, derandomize=True)
 @hypothesis.given(days=DAYS, page=st.sampled_from([1, 4, 50_000]), lookback_days=st.integers(0, 3))
 def test_after_any_history_the_prices_equal_a_full_refresh(connect, read, days, page, lookback_days):
     """Syncs on some days; between them splits come and go, settings change, requests fail, syncs are killed."""

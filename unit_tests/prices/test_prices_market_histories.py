@@ -1,5 +1,6 @@
 """Tests the whole market after any history of late, corrected, withdrawn and unreadable splits and new listings."""
 
+import os
 from datetime import date
 
 import hypothesis
@@ -28,7 +29,7 @@ CHANGES = st.one_of(
 DAYS = st.lists(st.tuples(st.integers(0, 12), st.lists(CHANGES, max_size=3)), min_size=1, max_size=6)
 
 
-@hypothesis.settings(max_examples=25, deadline=None, derandomize=True)
+@hypothesis.settings(max_examples=int(os.environ.get("HISTORIES", "12")), deadline=None, derandomize=True)
 @hypothesis.given(days=DAYS, page=st.sampled_from([4, 50_000]), lookback_days=st.integers(0, 3))
 def test_after_any_history_the_market_is_right(connect, read, days, page, lookback_days):
     """Syncs on some days; changes between them stay until the last sync, except failures and garbled rows."""
