@@ -59,6 +59,7 @@ SET_UP = {
 }
 # pytest and make write otherwise under these than in a person's terminal: whole lines in the summary, colours, folders.
 NOT_A_PERSONS = {"CI", "BUILD_NUMBER", "FORCE_COLOR", "PY_COLORS", "PYTEST_ADDOPTS", "MAKEFLAGS", "MAKELEVEL"}
+NOT_A_PERSONS |= {"VENV", "PYTHON"}  # make exports what is set on its command line
 BEHIND_A_PROXY = "HTTPS_PROXY=http://proxy.example.com:3128 REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt"
 # What takes too long to be run from a page, or needs what not every machine has: each has a test of its own, and here
 # `make` is only asked whether it knows the target. (Docker commands: see Shell.)

@@ -107,7 +107,7 @@ def test_the_first_read_of_the_tickers_of_an_index_costs_what_the_page_says(
     requests = re.match(r"stock_prices: (\d+) requests", plan)
     assert requests, plan
     splits = 1  # as a stream; plan and prices need them as well
-    assert int(requests[1]) + splits == number(r"tickers and two years take (\d+) requests", "500 tickers, from a file")
+    assert int(requests[1]) + splits == number(r"over two years, take (\d+) requests", "500 tickers, from a file")
     assert number(r"`ticker_details` takes (\d+) more", "500 tickers, from a file") == MEMBERS
 
 

@@ -94,7 +94,7 @@ def test_a_state_of_another_source_is_refused(saved, connect):
 
 @pytest.mark.parametrize("row", [1, None, {}, {"isbn": None, "title": "A"}, {"isbn": 7, "title": "A"}])
 def test_a_row_that_does_not_fit_its_schema_is_refused(row, connect):
-    with pytest.raises(UnexpectedResponse, match="books that do not fit the schema"):
+    with pytest.raises(UnexpectedResponse, match="a row of books that does not fit the schema"):
         Books(connect()).row(row)
 
 

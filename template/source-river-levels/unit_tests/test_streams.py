@@ -74,7 +74,7 @@ def test_stations_are_read_page_by_page(connect, read, server):
 
 @pytest.mark.parametrize("row", [1, None, {}, {"id": None, "name": "A"}, {"id": 7, "name": "A"}])
 def test_a_row_that_does_not_fit_its_schema_is_refused(row, connect):
-    with pytest.raises(UnexpectedResponse, match="stations that do not fit the schema"):
+    with pytest.raises(UnexpectedResponse, match="a row of stations that does not fit the schema"):
         connect(Stations).parse("stations", Response(200, json.dumps({"stations": [row]}).encode(), "/stations", {}))
 
 
