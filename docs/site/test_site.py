@@ -131,7 +131,8 @@ def test_what_belongs_to_an_item_of_a_list_is_in_it(built: Callable[[str], str])
 
 def shown(folder: Path, port: int) -> subprocess.Popen[str]:
     """A process that shows the site in the folder."""
-    command = f"import pathlib, build_site; build_site.serve(pathlib.Path({str(folder)!r}), {port})"
+    listens = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # ignored after a script with &
+    command = f"import pathlib, signal, build_site; {listens}; build_site.serve(pathlib.Path({str(folder)!r}), {port})"
     pipe, here = subprocess.PIPE, Path(build_site.__file__).parent
     return subprocess.Popen([sys.executable, "-c", command], cwd=here, stdout=pipe, stderr=pipe, encoding="utf-8")
 
