@@ -111,8 +111,8 @@ def circumstances(names: set[str], rounds: int, environments: Path) -> str:
     )
 
 
-def put(name: str, lines: Iterable[str]) -> None:
+def put(name: str, lines: Iterable[str], page: Path = PAGE) -> None:
     """Put the lines between <!-- name --> and <!-- end of name -->."""
     text = "\n".join(lines).strip()
     between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
-    PAGE.write_text(between.sub(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", PAGE.read_text("utf-8")), "utf-8")
+    page.write_text(between.sub(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", page.read_text("utf-8")), "utf-8")

@@ -46,8 +46,8 @@ def test_growth_is_measured_at_four_sizes() -> None:
 @pytest.mark.parametrize("name", ["goals", "tables", "short table", "circumstances", "growth", "server"])
 def test_the_results_have_a_place_in_the_page(name: str) -> None:
     page = (BENCHMARKS / "README.md").read_text("utf-8")
-    assert f"<!-- {name} -->\n" in page
-    assert f"\n<!-- end of {name} -->\n" in page
+    (results,) = re.findall(rf"<!-- {name} -->\n\n(.+?)\n\n<!-- end of {name} -->\n", page, re.DOTALL)
+    assert len(results) > 100
 
 
 def test_a_wrong_sum_ends_the_run() -> None:
@@ -65,7 +65,7 @@ run.verify(CONTESTANTS["ours"], CASES["small"], wrong, (20, 900))
 def test_a_table_replaces_the_previous_one(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("above\n<!-- goals -->\n\nold\n\n<!-- end of goals -->\nbelow\n")
-    code = f"import pathlib, report; report.PAGE = pathlib.Path({str(page)!r}); report.put('goals', ['| new |', ''])"
+    code = f"import pathlib, report; report.put('goals', ['| new |', ''], pathlib.Path({str(page)!r}))"
     assert in_benchmarks(code).returncode == 0
     assert page.read_text() == "above\n<!-- goals -->\n\n| new |\n\n<!-- end of goals -->\nbelow\n"
 
