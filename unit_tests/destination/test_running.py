@@ -405,12 +405,12 @@ def test_a_signal_after_the_catalog_ends_the_sync_before_it_reads(project: Proje
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_while_the_database_works_has_its_exit_code(number: int, code: int, project: Project) -> None:
-    slow = "database = duckdb.connect(str(path)); database.execute('SELECT count(*) FROM range(300000), range(300000)')"
+    slow = "[database.execute('SELECT count(*) FROM range(1000000)').fetchall() for _ in range(100000)]"
     tables = project.folder / "destination" / "tables.py"
     before = "        self._begin(stream"
     text = tables.read_text("utf-8")
     assert before in text
-    waiting_there = f"        Path({str(project.folder / 'waiting')!r}).touch()\n        path = ':memory:'; {slow}\n"
+    waiting_there = f"        Path({str(project.folder / 'waiting')!r}).touch()\n        {slow}\n"
     tables.write_text(text.replace(before, waiting_there + before), "utf-8")
     process = waiting(project)
     time.sleep(0.3)
