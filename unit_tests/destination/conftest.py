@@ -1,4 +1,4 @@
-"""What the tests of destination/tables.py share: a database, and runs of sync that write to it."""
+"""What the tests of destination/ share: a database with runs that write to it, and a project for whole syncs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from orders import ORDERS, Read, Row, killed
+from running import Project
 
 
 @pytest.fixture
@@ -26,3 +27,8 @@ def read(path: Path) -> Iterator[Callable[..., Read]]:
 
     yield begin
     killed(*reads)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)

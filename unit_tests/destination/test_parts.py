@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from test_running import OPTIONS, Project, complete, record, state
+from running import OPTIONS, Project, complete, record, state
 
 from destination.settings import Part
 
