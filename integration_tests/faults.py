@@ -18,7 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sandbox_api import TOO_MANY, SandboxApi
-from usual import unused_port
+from usual import refusing_port
 
 if TYPE_CHECKING:
     from conftest import Row
@@ -285,7 +285,7 @@ FAULTS: dict[str, Fault] = {
 }
 
 NOBODY_THERE: dict[str, tuple[Callable[[SandboxApi], str], str]] = {
-    "connection refused": (lambda api: f"http://localhost:{unused_port()}", "connection refused"),
+    "connection refused": (lambda api: f"http://localhost:{refusing_port()}", "connection refused"),
     "https where http is spoken": (lambda api: api.url.replace("http:", "https:"), "secure connection (TLS) failed"),
     "no such host": (lambda api: "https://nowhere.invalid", "No usable response from https://nowhere.invalid"),
 }

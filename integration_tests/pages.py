@@ -18,10 +18,8 @@ What is compared with what comes out, and what is not run as it stands, says `Sh
 from __future__ import annotations
 
 import os
-import random
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -31,6 +29,7 @@ from typing import NamedTuple
 import pytest
 import yaml
 from terminal import KEYS, Terminal
+from usual import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST = "first"  # terminal
@@ -363,15 +362,6 @@ class Shell:
 def needs_what_is_not_here(command: str) -> bool:
     """Whether a command needs packages of ELSEWHERE that are not installed."""
     return any(script in command and not find_spec(package) for script, package in ELSEWHERE.items())
-
-
-def free_port() -> int:
-    """A port of five digits that nobody uses, and that the system gives to nobody who asks for any."""
-    for port in random.sample(range(20_000, 30_000), 100):
-        with socket.socket() as one:
-            if one.connect_ex(("127.0.0.1", port)):
-                return port
-    raise OSError("no port is free")
 
 
 def virtual(environment: Path) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from sandbox_api import SandboxApi
-from usual import ROOT, SAMPLES, STREAMS, unused_port
+from usual import ROOT, SAMPLES, STREAMS, refusing_port
 
 if TYPE_CHECKING:
     from conftest import Connector
@@ -101,7 +101,7 @@ CHECKS: dict[str, tuple[Callable[[SandboxApi], Any], list[str]]] = {
     "days before the plan": (lambda api: setattr(api, "plan_start", "2012-06-01"), ["start_date", "plan"]),
     "an unknown ticker": (lambda api: {"tickers": ["NOPE"]}, ["tickers", "NOPE", "spelling"]),
     "a ticker in lower case": (lambda api: {"tickers": ["ibm"]}, ["tickers", "ibm", "upper and lower case"]),
-    "nothing at the port": (lambda api: {"api_url": f"http://localhost:{unused_port()}"}, ["localhost", "refused"]),
+    "nothing at the port": (lambda api: {"api_url": f"http://localhost:{refusing_port()}"}, ["localhost", "refused"]),
     "a host that is not there": (lambda api: {"api_url": "https://nowhere.invalid"}, ["https://nowhere.invalid"]),
     "https where http is spoken": (lambda api: {"api_url": api.url.replace("http", "https")}, ["https://localhost"]),
     "http to a far host": (lambda api: {"api_url": "http://api.massive.com"}, ["api_url", "https"]),
@@ -214,7 +214,7 @@ def test_a_next_page_on_another_host_is_not_followed(connector: Connector, api: 
 
 
 def test_discover_shows_eight_streams_and_needs_no_network(connector: Connector) -> None:
-    run = connector.discover(api_url=f"http://localhost:{unused_port()}")
+    run = connector.discover(api_url=f"http://localhost:{refusing_port()}")
     (catalog,) = run.of_type("CATALOG")
     assert (run.exit_code, tuple(stream["name"] for stream in catalog["streams"])) == (0, STREAMS)
 

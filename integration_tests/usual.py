@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ BARS, GROUPED, SPLITS = "/v2/aggs/ticker/", "/v2/aggs/grouped/", "/stocks/v1/spl
 STREAMS = (
     "stock_prices", "dividends", "splits", "news", "tickers", "ticker_details", "exchanges", "market_holidays",
 )  # fmt: skip
+_CLOSED: list[socket.socket] = []
 
 
 def from_the_api(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,8 +23,18 @@ def from_the_api(row: Mapping[str, Any]) -> dict[str, Any]:
     return {field: value for field, value in row.items() if field != "read_at"}
 
 
-def unused_port() -> int:
-    """A port at which nothing listens."""
-    with socket.socket() as some:
-        some.bind(("localhost", 0))
-        return some.getsockname()[1]
+def refusing_port() -> int:
+    """A port that refuses connections as long as the tests run: it stays bound, so no server of a test gets it."""
+    closed = socket.socket()
+    closed.bind(("localhost", 0))
+    _CLOSED.append(closed)
+    return closed.getsockname()[1]
+
+
+def free_port() -> int:
+    """A port for a server: nobody uses it, and it is outside the range from which the system gives ports."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)):
+                return port
+    raise OSError("no port is free")

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from pages import ROOT, Shell, clone, section, steps
-from usual import unused_port
+from usual import free_port
 
 PROGRAMS = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)  # as Debian has them
 USER, PASSWORD, DATABASE = "analyst", "p@ss:w/rd%41", "market"
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(
 def postgres() -> Iterator[dict[str, str]]:
     """A server -> the variables that say where it is, as psql takes them."""
     assert PROGRAMS
-    folder, port = Path(tempfile.mkdtemp(prefix="postgres-")), unused_port()  # elsewhere its user could not enter
+    folder, port = Path(tempfile.mkdtemp(prefix="postgres-")), free_port()  # elsewhere its user could not enter
     (folder / "password").write_text(PASSWORD)
     owner: dict[str, Any] = {"cwd": folder}
     if os.geteuid() == 0:  # as which Postgres refuses to run

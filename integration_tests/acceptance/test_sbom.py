@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from pages import clone
 from project_copy import locked
-from usual import unused_port
+from usual import refusing_port
 
 from source_stock_ticker import __version__
 
@@ -70,7 +70,7 @@ def test_each_has_the_licence_that_stands_in_security_md(sbom: dict[str, Any], p
 
 @pytest.mark.usefixtures("sbom")  # which has made the environment, while there was a network
 def test_an_audit_whose_database_is_out_of_reach_fails_with_one_sentence(project: Path, venv: Path) -> None:
-    done = make("audit", project, venv, HTTPS_PROXY=f"http://localhost:{unused_port()}")
+    done = make("audit", project, venv, HTTPS_PROXY=f"http://localhost:{refusing_port()}")
     assert done.returncode != 0
     (sentence,) = done.stdout.splitlines()
     assert sentence.startswith("The audit is incomplete: ")
