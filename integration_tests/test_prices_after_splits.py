@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("days_behind", "last_days", "config"),
     [
-        (0, ("2005-02-14", "2005-03-14"), {}),
+        (0, ("2005-02-23", "2005-03-08"), {}),
         # On its day the bars do not know the split yet.
-        (2, ("2005-02-22", "2005-03-14"), {"lookback_days": 0, **SPARE_CALLS}),
-        (2, ("2005-02-24", "2005-03-10"), {"tickers": []}),
+        (2, ("2005-02-24", "2005-03-09"), {"lookback_days": 0, **SPARE_CALLS}),
+        (2, ("2005-02-24", "2005-03-09"), {"tickers": []}),
     ],
     ids=["at once", "bars two days behind", "whole market"],
 )
