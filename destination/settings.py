@@ -38,8 +38,8 @@ def read_config(file: Path) -> Json:
 
 
 def reason(error: Exception) -> str:
-    """Why a file cannot be read: what the system says, without the name of the file and the number of the error."""
-    return getattr(error, "strerror", None) or str(error)
+    """Why a file cannot be read, without the rest of what Python says."""
+    return getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
 
 
 def write_config(file: Path, config: Json) -> None:

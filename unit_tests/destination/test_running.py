@@ -153,7 +153,7 @@ def test_a_value_of_another_type_is_the_connectors_to_refuse(project: Project) -
         (["--set", "places=@none"], "places: none cannot be read as text in UTF-8 (No such file or directory)."),
         (["--set", "places=@empty"], "places: empty is empty."),
         (["--set", "places=@commas"], "places: commas is empty."),
-        (["--set", "places=@binary"], "places: binary cannot be read as text in UTF-8"),
+        (["--set", "places=@binary"], "places: binary cannot be read as text in UTF-8 (invalid start byte)."),
         (["--streams", "event"], "STREAMS: there is no event; choose from these: events, places."),
         (["--config", "none.json"], "CONFIG: none.json is not a file with a JSON object (No such file or directory)."),
         (["--config", "main.py"], "CONFIG: main.py is not a file with a JSON object"),
