@@ -29,7 +29,7 @@ demo: $(READY) ## run the connector's four commands against the sandbox, without
 # PART and ONCE divide a list: see destination/settings.py. make exports what is set on its command line.
 sync: $(READY_TO_SYNC) ## read the sandbox into a DuckDB database; with your own key: make sync CONFIG=secrets/config.json
 	@$(VENV)/bin/python destination/sync.py $(if $(CONFIG),--config "$$CONFIG") $(if $(DATABASE),--database "$$DATABASE") \
-		$(if $(STREAMS),--streams "$$STREAMS") $(if $(FULL),--full) $(foreach one,$(SET),--set '$(one)') \
+		$(if $(STREAMS),--streams "$$STREAMS") $(if $(filter-out no,$(FULL)),--full) $(foreach one,$(SET),--set '$(one)') \
 		$(if $(TICKERS),--set "tickers=@$$TICKERS") $(if $(PART),--part "tickers=$$PART" --once '$(ONCE)')
 
 # A file's tests stay together, since what they share is made once for a file. The order given here is kept, so that

@@ -32,9 +32,14 @@ RATE = "requests_per_minute"  # 0 means no limit
 def read_config(file: Path) -> Json:
     """Exits with a sentence if there is none."""
     try:
-        return dict(json.loads(file.read_text("utf-8")))
+        return {**json.loads(file.read_text("utf-8-sig"))}
     except (OSError, ValueError, TypeError) as error:
-        sys.exit(f"CONFIG: {file} is not a file with a JSON object ({error}).")
+        sys.exit(f"CONFIG: {file} is not a file with a JSON object ({reason(error)}).")
+
+
+def reason(error: Exception) -> str:
+    """Why a file cannot be read, without the rest of what Python says."""
+    return getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
 
 
 def write_config(file: Path, config: Json) -> None:
@@ -48,28 +53,30 @@ def write_config(file: Path, config: Json) -> None:
 
 def chosen(settings: list[str], options: Json) -> Json:
     """NAME=VALUE, with the type from the spec. The connector decides whether the value is valid."""
+    if odd := [setting for setting in settings if setting.find("=") < 1]:
+        sys.exit(f"SET: {odd[0]} is not NAME=VALUE (without spaces).")
     pairs = [setting.partition("=") for setting in settings]
     if unknown := [name for name, _, _ in pairs if name not in options]:
         sys.exit(f"SET: there is no option {', '.join(unknown)}; choose from these: {', '.join(options)}.")
-    return {name: typed(value, options[name]) for name, _, value in pairs}
+    return {name: typed(name, value, options[name]) for name, _, value in pairs}
 
 
-def typed(value: str, schema: Json) -> Any:
+def typed(name: str, value: str, schema: Json) -> Any:
     """The value; @FILE means the content of a file. A list has commas between its items, or one item per line."""
     if value.startswith("@"):
-        found = parsed(content(Path(value[1:])), schema)
+        found = parsed(content(name, Path(value[1:])), schema)
         if found in ([], ""):  # for many options, an empty list means everything
-            sys.exit(f"SET: {value[1:]} is empty.")
+            sys.exit(f"{name}: {value[1:]} is empty.")
         return found
     return parsed(value, schema)
 
 
-def content(file: Path) -> str:
-    """What is in a file. Exits with a sentence if it cannot be read."""
+def content(name: str, file: Path) -> str:
+    """What is in the file of an option. Exits with a sentence if it cannot be read."""
     try:
         return file.read_text("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
-        sys.exit(f"SET: {file} cannot be read as text in UTF-8 ({error}).")
+        sys.exit(f"{name}: {file} cannot be read as text in UTF-8 ({reason(error)}).")
 
 
 def parsed(value: str, schema: Json) -> Any:
@@ -99,12 +106,12 @@ class Part(NamedTuple):
     @classmethod
     def read(cls, said: str) -> "Part":
         """NAME=NUMBER/TOTAL. Exits with a sentence if there is no such part."""
-        option, equals, numbers = said.partition("=")
+        option, _, numbers = said.rpartition("=")
         number, _, total = numbers.partition("/")
         if option and number.isdecimal() and total.isdecimal() and 1 <= int(number) <= int(total):
             return cls(option, int(number), int(total))
-        name = option if option and equals else "NAME"
-        sys.exit(f"PART: {said} is not a part of a list; write the second part of three, for example, as {name}=2/3.")
+        example = "2/3" if option else "NAME=2/3"  # with make, the Makefile may add the name
+        sys.exit(f"PART: {numbers} is not a part of {option or 'a list'}; the second of three would be {example}.")
 
     def database(self, path: Path) -> Path:
         """The database of this part, if `path` were that of the whole."""

@@ -30,7 +30,7 @@ from typing import Any
 
 import duckdb
 from settings import Arguments, Part, arguments, chosen, names, read_config, write_config
-from tables import Json, SchemaChanged, Table, connect
+from tables import Json, Table, Unusable, connect
 
 ROOT = Path(__file__).resolve().parent.parent
 INCREMENTAL = {"sync_mode": "incremental", "destination_sync_mode": "append_dedup"}
@@ -150,8 +150,7 @@ def main(args: Arguments, stack: ExitStack) -> int:
     (catalog,) = [message["catalog"] for _, message in connector.run("discover") if "catalog" in message]
     there = {stream["name"]: stream for stream in catalog["streams"]}
     streams = [there[name] for name in names(args.streams, there, "STREAMS") or there]
-    once = names(args.once, there, "ONCE")
-    entries = args.part.streams(configured(streams, args.full), once, connector.config)
+    entries = args.part.streams(configured(streams, args.full), names(args.once, there, "ONCE"), connector.config)
     made = [Table(database, entry, work / f"{n}.jsonl", connector.config) for n, entry in enumerate(entries)]
     tables = {table.name: table for table in made}
     read(connector, tables, work)
@@ -168,7 +167,9 @@ if __name__ == "__main__":
     try:
         with ExitStack() as stack:
             sys.exit(main(arguments(), stack))
-    except (SchemaChanged, duckdb.Error, OSError) as error:
+    except (Unusable, duckdb.Error) as error:
         sys.exit(str(error))
+    except OSError as error:  # a full disk, for example
+        sys.exit(f"{error.filename or 'sync'}: {error.strerror}.")
     except (KeyboardInterrupt, RuntimeError):  # a signal, and what DuckDB turns it into
         sys.exit(Connector.stopped or 130)

@@ -19,6 +19,7 @@ config has changed, or a day has passed.
 
 import json
 import re
+import sys
 import time
 from hashlib import sha256
 from pathlib import Path
@@ -35,19 +36,19 @@ TYPES = {"boolean": "BOOLEAN", "integer": "BIGINT", "number": "DOUBLE", "string"
 TYPES |= {"date": "DATE", "date-time": "TIMESTAMP WITH TIME ZONE", "timestamp_without_timezone": "TIMESTAMP"}
 
 
-class SchemaChanged(Exception):
-    """A table or a column cannot take what the connector now sends."""
+class Unusable(Exception):
+    """The database, a table or a column cannot take what the connector sends. The message says what to do."""
 
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
-    """The database. Its table _state says how far the rows of each table go. Raises OSError if it is in use."""
+    """The database. Its table _state says how far the rows of each table go. Raises Unusable."""
     try:
         database = duckdb.connect(str(path))
     except duckdb.IOException as error:
-        if not (lock := re.search(r"Could not set lock[^(]*(\(PID \d+\))?", str(error))):
-            raise
-        why = f"DATABASE: {path} is open in another program {lock[1] or '(which?)'}, and DuckDB lets only one write."
-        raise BlockingIOError(f"{why} Close it there, or wait until that sync has ended.") from None
+        why = str(error).removeprefix("IO Error: ")
+        if lock := re.search(r"Could not set lock[^(]*(\(PID \d+\))?", why):
+            why = f"{path} is open in another program {lock[1] or '(which?)'}. Close it there, or wait until it ends."
+        raise Unusable(f"DATABASE: {why}") from None
     database.execute("SET TimeZone = 'UTC'")
     database.execute("CREATE TABLE IF NOT EXISTS _state (name VARCHAR PRIMARY KEY, sync_id BIGINT, state JSON)")
     database.execute("ALTER TABLE _state ADD COLUMN IF NOT EXISTS config VARCHAR")  # its hash
@@ -86,8 +87,7 @@ class Table:
         self._into = BESIDE + self.name if self._in_full else self.name  # the table that the rows go into
         self._database, self._path, self._spool = database, spool, spool.open("wb")
         self._config = sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
-        self._covered = 0  # bytes of the spool that go with self.state
-        self._loaded = time.monotonic()
+        self._covered, self._loaded = 0, time.monotonic()  # bytes of the spool that go with self.state; when
         self._begin(stream.get("is_resumable", False))
         ((configured["sync_id"], state),) = self._do("SELECT sync_id, state FROM _state WHERE name = ?", self._into)
         # The last STATE, of this read or of an earlier one.
@@ -140,10 +140,7 @@ class Table:
         # Which tables are ours, and whether a full refresh into it can resume: a recent one, with the same config.
         ours = dict(self._do("SELECT name, sync_id > ? AND config = ? FROM _state", now - MAX_AGE, self._config))
         if foreign := [table for table in there if there[table] and table not in ours]:
-            raise SchemaChanged(
-                f"{foreign[0]}: the database has a table of this name that this program did not write. Rename it, or "
-                "name another DATABASE."
-            )
+            raise Unusable(f"{foreign[0]}: no sync has written this table. Rename it, or name another DATABASE.")
         if self._in_full and not (resumable and there[self._into] == self._columns and ours[self._into]):
             there[self._into] = {}
         self._do("BEGIN")
@@ -153,12 +150,14 @@ class Table:
             self._do("INSERT OR REPLACE INTO _state VALUES (?, ?, NULL, ?)", table, now, self._config)
             there[table] = self._columns
         for name, kind in self._columns.items():
-            if not (found := there[self._into].get(name)):
+            found = there[self._into].get(name)
+            if not found and quoted(name) not in self._key:
                 self._do(f"ALTER TABLE {quoted(self.name)} ADD COLUMN {quoted(name)} {kind}")
+                sys.stderr.write(f"{self.name}.{name} is a new column, NULL in older rows; FULL=yes fills it there.\n")
             elif found != kind:
-                raise SchemaChanged(
-                    f"{self.name}: the column {name} is {found} in the database, and {kind} now. Drop or rename the "
-                    f"table (DROP TABLE {quoted(self.name)}), and the next sync reads the stream from its start."
+                raise Unusable(
+                    f"{self.name}: the column {name} is {found or 'missing'} in the database, and {kind} now. "
+                    f"Drop the table (DROP TABLE {quoted(self.name)}) or rename it, to read the stream from its start."
                 )
         self._do("COMMIT")
 

@@ -6,6 +6,12 @@
 -- A share that closes at 50 and pays 2 opens at about 48 the next day, the ex-date, and nobody has lost anything. So
 -- all prices before it are multiplied by 1 - 2/50, and those before several ex-dates by all their factors.
 
+SELECT CASE WHEN count(DISTINCT table_name) < 2 THEN
+    error('These views need the tables stock_prices and dividends. Sync both streams into this database, and try again.')
+END
+FROM information_schema.tables
+WHERE table_name IN ('stock_prices', 'dividends');
+
 CREATE OR REPLACE VIEW split_adjusted_prices AS
 WITH gaps AS (  -- in days; a bar of a week or a month is never nearer to the next than that
     SELECT date - lag(date) OVER (PARTITION BY stock_ticker ORDER BY date) AS gap

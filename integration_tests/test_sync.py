@@ -12,6 +12,7 @@ import json
 import os
 import random
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -23,7 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+from pages import WITH_MAKE
 from sandbox_api import SandboxApi
+from terminal import Terminal
 from usual import ROOT, STREAMS, from_the_api
 
 if TYPE_CHECKING:
@@ -48,10 +51,13 @@ class Sync:
         self.connector = connector
         self.database = connector.folder / f"{name}.duckdb"
 
-    def start(self, *options: str, **config: Any) -> subprocess.Popen[str]:
+    def command(self, *options: str, **config: Any) -> list[str]:
         words = ["--config", self.connector.config(**{**DAYS, **config}), "--database", str(self.database), *options]
+        return [sys.executable, str(ROOT / "destination" / "sync.py"), *words]
+
+    def start(self, *options: str, **config: Any) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, str(ROOT / "destination" / "sync.py"), *words],
+            self.command(*options, **config),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
@@ -164,6 +170,26 @@ def test_a_wrong_key_is_reported_on_the_terminal_in_one_sentence(sync: Callable[
     _, stderr = sync("refused").run(code=1, api_key="wrong")
     (sentence,) = stderr.splitlines()
     assert sentence.startswith("api_key: ")
+
+
+def test_who_watches_sees_that_sentence_once_too_and_which_streams_it_ended(sync: Callable[[str], Sync]) -> None:
+    refused = sync("watched")
+    command = refused.command("--streams", "splits,news,exchanges", api_key="wrong")
+    terminal = Terminal(ROOT, os.environ)
+    code, shown = terminal.run(shlex.join(command), LONGEST)
+    terminal.close()
+    assert code == 1
+    first, *others = [line.split(": ", 2)[1:] for line in shown.splitlines() if line.startswith("error: ")]
+    assert (first[0], first[1].startswith("api_key: ")) == ("splits", True)
+    assert others == [["news", "the same as for splits"], ["exchanges", "the same as for splits"]]
+
+
+@WITH_MAKE
+@pytest.mark.parametrize(("full", "reads_in_full"), [("yes", True), ("no", False), ("", False)])
+def test_make_reads_in_full_if_asked_to(full: str, reads_in_full: bool) -> None:
+    environment = {**os.environ, "MAKEFLAGS": "", "MAKELEVEL": "0"}
+    command = ["make", "--dry-run", "sync", f"FULL={full}"]
+    assert ("--full" in subprocess.check_output(command, cwd=ROOT, env=environment, encoding="utf-8")) == reads_in_full
 
 
 def test_tickers_can_come_from_a_file(sync: Callable[[str], Sync], tmp_path: Path) -> None:

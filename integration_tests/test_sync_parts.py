@@ -103,7 +103,8 @@ def test_a_night_in_parts_costs_the_requests_that_the_docs_say(connector: Connec
 
 @WITH_MAKE
 @pytest.mark.parametrize(
-    ("part", "code", "says"), [("2/2", 0, "splits "), ("2/7", 0, "nothing to read"), ("3/2", 2, "PART: ")]
+    ("part", "code", "says"),
+    [("2/2", 0, "splits "), ("2/7", 0, "nothing to read"), ("3/2", 2, "PART: 3/2 is not a part of tickers;")],
 )
 def test_make_hands_the_part_on(part: str, code: int, says: str, connector: Connector, shell: Any) -> None:
     said = shell.type(f"make --no-print-directory sync STREAMS=splits,exchanges PART={part}")

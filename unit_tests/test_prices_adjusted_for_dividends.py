@@ -137,6 +137,16 @@ def test_prices_of_other_tickers_stay_as_they_are(acme: Database) -> None:
 # What is missing
 
 
+@pytest.mark.parametrize("there", [[], ["stock_prices"], ["dividends"]], ids=str)
+def test_a_database_without_both_tables_is_refused_in_a_sentence(there: list[str]) -> None:
+    with duckdb.connect() as database:
+        for table in there:
+            database.execute(f"CREATE TABLE {table} (ticker VARCHAR)")
+        with pytest.raises(duckdb.InvalidInputException, match="need the tables stock_prices and dividends"):
+            database.execute(SQL)
+        assert database.execute("SELECT count(*) FROM duckdb_views() WHERE NOT internal").fetchall() == [(0,)]
+
+
 def test_a_dividend_to_come_moves_no_price_whatever_the_api_says_of_it(database: Database) -> None:
     database.prices({"2024-02-29": 30, "2024-03-01": 30}).prices({"2024-03-05": 7}, "LATER")
     database.dividends(dividend("2024-03-04", 3, 0.5))

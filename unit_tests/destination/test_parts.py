@@ -163,16 +163,13 @@ def test_part_1_reads_what_does_not_depend_on_the_list_though_it_has_no_item(pro
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--part", "places=4/3"], "PART: places=4/3 is not a part of a list; write the second part of three, for"),
-        (["--part", "places=0/3"], "PART: places=0/3 is not a part"),
-        (["--part", "places=2"], "PART: places=2 is not a part"),
-        (["--part", "places"], "PART: places is not a part"),
-        (
-            ["--part", "1/3"],
-            "PART: 1/3 is not a part of a list; write the second part of three, for example, as NAME=2/3.",
-        ),
-        (["--part", "=1/3"], "PART: =1/3 is not a part"),
-        (["--part", "places=-1/3"], "PART: places=-1/3 is not a part"),
+        (["--part", "places=4/3"], "PART: 4/3 is not a part of places; the second of three would be 2/3."),
+        (["--part", "places=0/3"], "PART: 0/3 is not a part of places;"),
+        (["--part", "places=2"], "PART: 2 is not a part of places;"),
+        (["--part", "places"], "PART: places is not a part of a list;"),
+        (["--part", "1/3"], "PART: 1/3 is not a part of a list; the second of three would be NAME=2/3."),
+        (["--part", "=1/3"], "PART: 1/3 is not a part of a list;"),
+        (["--part", "places=-1/3"], "PART: -1/3 is not a part of places;"),
         (["--part", "places=1/6"], "PART: 6 parts cannot share 5 requests_per_minute; make it 5 parts at most."),
         (["--part", "towns=1/2"], "PART: the config lists no towns to divide; list them there, or set towns=@FILE."),
         (["--part", "places=1/2", "--set", "places="], "PART: the config lists no places to divide"),

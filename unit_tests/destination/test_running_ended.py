@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 
 import pytest
@@ -104,6 +105,19 @@ def test_rows_that_the_database_refuses_end_the_connector_too(project: Project) 
     assert "one" in stderr
     assert "Traceback" not in stderr
     assert project.ids() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets one process limit another")
+def test_a_full_disk_is_reported_in_a_sentence_and_what_was_saved_stays(project: Project) -> None:
+    project.steps["read"] = [record(1), state(1)]
+    project.sync()
+    # A file that must not grow is the closest to it that needs no disk.
+    full = "import resource; resource.prlimit(os.getppid(), resource.RLIMIT_FSIZE, (1000, 1000))"
+    many = f"print('\\n'.join([{json.dumps(record(2))!r}] * 10000), flush=True)"
+    project.steps["read"] = [full, many]
+    _, stderr = project.sync(code=1)
+    assert stderr == "sync: File too large.\n"
+    assert project.ids() == [1]
 
 
 def test_what_a_sync_works_with_is_for_its_owner_alone_and_goes_away(project: Project) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from orders import INTEGER, NO_KEY, NUMBER, ORDERS, STRING, Read, Row, filled, order, state_of, there, there_and_state
 
-from destination.tables import SchemaChanged, connect
+from destination.tables import Unusable, connect
 
 # Full refresh
 
@@ -161,7 +161,7 @@ def test_a_table_of_somebody_else_is_refused_and_stays(
 ) -> None:
     with connect(path) as database:
         database.execute(f"CREATE TABLE {name} AS SELECT 42 AS notes")
-    with pytest.raises(SchemaChanged, match=r"^orders: the database has a table of this name .* Rename it"):
+    with pytest.raises(Unusable, match=r"^orders: no sync has written this table. Rename it"):
         read(mode)
     with connect(path) as database:
         assert database.execute("FROM orders").fetchall() == [(42,)]
@@ -207,11 +207,35 @@ def test_a_field_of_another_type_is_refused_with_what_to_do(read: Callable[..., 
     filled(read, "incremental")
     fields = ORDERS["json_schema"]["properties"] | {"total": STRING}
     changed = ORDERS | {"json_schema": {"properties": fields}}
-    with pytest.raises(SchemaChanged, match=r"^orders: the column total is DOUBLE in the database, and VARCHAR now"):
+    with pytest.raises(Unusable, match=r"^orders: the column total is DOUBLE in the database, and VARCHAR now"):
         read(stream=changed)
     with connect_again(read()) as database:
         database.execute('DROP TABLE "orders"')  # as the sentence says
     assert read(stream=changed).table.state is None
+
+
+def test_a_column_that_somebody_has_dropped_comes_back_and_says_so(
+    read: Callable[..., Read], path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled(read, "incremental")
+    assert capsys.readouterr().err == ""
+    with connect_again(read()) as database:
+        database.execute("ALTER TABLE orders DROP COLUMN total")
+    run = read()
+    said = "orders.total is a new column, NULL in older rows; FULL=yes fills it there.\n"
+    assert capsys.readouterr().err == said
+    run.rows(order(2, 5))
+    run.table.complete()
+    run.end()
+    assert there(path) == [(1, None), (2, 5.0)]
+
+
+def test_without_a_column_of_the_key_rows_would_come_twice_so_it_is_refused(read: Callable[..., Read]) -> None:
+    filled(read, "incremental")
+    with connect_again(read()) as database:
+        database.execute("ALTER TABLE orders DROP COLUMN id")
+    with pytest.raises(Unusable, match=r"^orders: the column id is missing in the database, and BIGINT now. Drop"):
+        read()
 
 
 # The summary

@@ -68,6 +68,7 @@ class HttpClient:
         self._headers = {**requests.utils.default_headers(), "Accept": "application/json"}
         self._of_this_thread = threading.local()
         self._given_up = dict.fromkeys((Wait, Again), 0)  # requests in a row, by what the last response meant
+        self._has_worked = False  # while none has, one that never arrived counts as MAX_GIVEN_UP
         self.rate_limit = RateLimit((requests_per_minute or 0) / MARGIN, clock)
         # None: the connector does not have this option.
         self._advice = "" if requests_per_minute is None else ", or set requests_per_minute to what your plan allows"
@@ -89,7 +90,7 @@ class HttpClient:
         while True:
             found = self._try(request, into)
             if isinstance(found, Response):
-                self._given_up = dict.fromkeys(self._given_up, 0)
+                self._given_up, self._has_worked = dict.fromkeys(self._given_up, 0), True
                 return found
             if isinstance(found, Wait):
                 throttled += 1
@@ -97,9 +98,8 @@ class HttpClient:
                 continue
             failed += 1
             if failed >= tries or (found.was_sent and not request.may_be_repeated):
-                attempts = counted(failed, "attempt")
-                text = f"No usable response from {_host(request.url)} after {attempts}: {found.why}."
-                self._given_up[Again] += 1
+                text = f"No usable response from {_host(request.url)} after {counted(failed, 'attempt')}: {found.why}."
+                self._given_up[Again] += 1 if found.was_sent or self._has_worked else retries.MAX_GIVEN_UP
                 raise TransientError(text, found.detail)
             wait = retries.seconds_before_next_try(failed, found.seconds, self._limits.max_wait)
             seconds = max(wait, self.rate_limit.interval)

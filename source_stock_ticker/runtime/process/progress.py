@@ -20,7 +20,9 @@ PROBLEM_STARTS = (b'{"type":"LOG"', b'{"type":"TRACE"', b'{"type":"CONNECTION_ST
 class Terminal:
     """stderr, if a person watches it."""
 
-    _line = ""  # the current progress line
+    def __init__(self) -> None:
+        self._line = ""  # the current progress line
+        self._failed_first: dict[str, str] = {}  # by error: the first stream that it ended
 
     @property
     def is_watched(self) -> bool:
@@ -48,15 +50,15 @@ class Terminal:
 
     def report(self, message: bytes) -> None:
         """Print the warning or error in a message for the platform. The message has passed the secret filter."""
-        if not (message.startswith(PROBLEM_STARTS) and self.is_watched):
-            return
-        match json.loads(message):
-            case {"log": {"level": level, "message": text}} if level in PROBLEMS:
-                self.say(f"{PROBLEMS[level]}: {text}")
-            case {"trace": {"error": {"message": text, "stream_descriptor": {"name": stream}}}}:
-                self.say(f"error: {stream}: {text}")
-            case {"trace": {"error": {"message": text}}} | {"connectionStatus": {"message": text}}:
-                self.say(f"error: {text}")
+        if message.startswith(PROBLEM_STARTS) and self.is_watched:
+            match json.loads(message):
+                case {"log": {"level": level, "message": text}} if level in PROBLEMS:
+                    self.say(f"{PROBLEMS[level]}: {text}")
+                case {"trace": {"error": {"message": text, "stream_descriptor": {"name": stream}}}}:
+                    first = self._failed_first.setdefault(text, stream)
+                    self.say(f"error: {stream}: {text if stream == first else f'the same as for {first}'}")
+                case {"trace": {"error": {"message": text}}} | {"connectionStatus": {"message": text}}:
+                    self.say(f"error: {text}")
 
 
 TERMINAL = Terminal()
@@ -67,8 +69,7 @@ class Progress:
 
     def __init__(self, stream: str, made_before: int) -> None:
         self.forecast = NOTHING  # until more is known
-        self._stream, self._made_before = stream, made_before
-        self._shown = float("-inf")
+        self._stream, self._made_before, self._shown = stream, made_before, float("-inf")
 
     def show(self, rows: int, stats: RequestStats) -> None:
         """Show the number of rows written so far, and the progress of the requests."""

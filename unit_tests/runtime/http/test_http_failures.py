@@ -144,15 +144,29 @@ def test_an_impossible_address_is_reported_like_a_missing_one(client, url):
 # An outage
 
 
+def attempts(http, client):
+    """How many a request that fails makes."""
+    before = len(http.calls)
+    failure(client)
+    return len(http.calls) - before
+
+
 def test_after_three_requests_in_a_row_that_failed_each_further_one_has_one_try(http, client):
     responds(http, 503)
     one = client(tries=5)
-    calls = []
-    for _ in range(5):
-        before = len(http.calls)
-        failure(one)
-        calls.append(len(http.calls) - before)
-    assert calls == [5, 5, 5, 1, 1]
+    assert [attempts(http, one) for _ in range(5)] == [5, 5, 5, 1, 1]
+
+
+def test_after_one_request_that_never_arrived_each_further_one_has_one_try_if_none_has_worked_yet(http, client):
+    http.get(URL, body=BROKEN["refused"][0])
+    one = client(tries=5)
+    assert [attempts(http, one) for _ in range(3)] == [5, 1, 1]
+    http.reset()
+    responds(http, 200)
+    one.get(URL)
+    http.reset()
+    http.get(URL, body=BROKEN["refused"][0])
+    assert [attempts(http, one) for _ in range(4)] == [5, 5, 5, 1]
 
 
 def test_after_a_request_that_worked_each_has_all_its_tries_again(http, client):
@@ -161,9 +175,7 @@ def test_after_a_request_that_worked_each_has_all_its_tries_again(http, client):
     for _ in range(3):
         failure(one)
     one.get(URL)
-    before = len(http.calls)
-    failure(one)
-    assert len(http.calls) - before == 2
+    assert attempts(http, one) == 2
 
 
 def test_after_an_outage_a_rate_limit_is_still_waited_for(http, client, clock):
@@ -181,9 +193,4 @@ def test_after_an_outage_a_rate_limit_is_still_waited_for(http, client, clock):
 def test_after_three_requests_that_the_rate_limit_refused_to_the_end_each_further_one_has_one_try(http, client):
     responds(http, 429)
     one = client(tries=5)
-    calls = []
-    for _ in range(4):
-        before = len(http.calls)
-        failure(one)
-        calls.append(len(http.calls) - before)
-    assert calls == [10, 10, 10, 1]
+    assert [attempts(http, one) for _ in range(4)] == [10, 10, 10, 1]

@@ -169,6 +169,18 @@ def test_what_goes_well_is_not_said(told):
     assert shown(told) == ""
 
 
+def test_an_error_of_several_streams_is_said_once_and_the_others_name_the_first():
+    errors = [("It is down.", "numbers"), ("It is down.", "letters"), ("It is late.", "words"), ("It is down.", "x")]
+    write = "output.write(messages.error(TransientError({!r}), {!r}))\n"
+    text = shown("".join(write.format(*error) for error in errors))
+    assert looks(text) == [
+        "error: numbers: It is down.",
+        "error: letters: the same as for numbers",
+        "error: words: It is late.",
+        "error: x: the same as for numbers",
+    ]
+
+
 def test_problems_appear_above_the_line_which_is_shown_again():
     text = shown('progress.show(3, RequestStats(2)); logger.warning("It is late.")\n' + END)
     line = "numbers: 3 rows, 2 requests"
