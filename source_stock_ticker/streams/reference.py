@@ -17,7 +17,7 @@ DETAILS: Decoder[Body[dict[str, Any]]] = Decoder(Body[dict[str, Any]])
 
 
 class Exchanges(TableStream[str]):
-    """Where stocks are traded. Pattern: one response without pages. (`id` is not unique: four facilities share 4.)"""
+    """Where stocks are traded. Pattern: one response without pages. (`id` is not unique: four facilities have id 4.)"""
 
     name = "exchanges"
     path = "/v3/reference/exchanges"
