@@ -207,7 +207,7 @@ def test_a_ticker_without_bars_that_neither_list_has_is_refused_without_waiting(
         check(requests_per_minute=5)
     assert error.value.message == (
         'tickers: the API has no bars for "AAPL" from 2024-01-02 to 2024-02-29, and lists it neither as active '
-        "nor as delisted. Check the spelling; upper and lower case differ."
+        "nor as delisted. Check the spelling, including upper and lower case."
     )
     assert (len(server.calls), slept) == (3, [])
 

@@ -58,7 +58,7 @@ class TickerList(NamedTuple):
 
 
 class Tickers(TableStream[TickerList]):
-    """What can be or could once be traded. Pattern: a reference list, read once for each value of a filter.
+    """What trades or has traded. Pattern: a reference list, read once for each value of a filter.
 
     Without active=false the API omits delisted tickers. The table has no key: a ticker can pass to another company.
     """
