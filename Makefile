@@ -126,7 +126,7 @@ lessons: $(READY) ## list the lessons: in each, a connector has a fault that you
 lesson: $(READY) ## begin a lesson: make lesson N=1 (RESET=yes throws your work away and begins again)
 	@$(VENV)/bin/python lessons/lesson.py lesson "$$N" "$$RESET"
 
-try: $(READY) ## do what the user in a lesson did, and see what comes out: make try N=1
+try: $(READY) ## do what the user in a lesson did, and see the output: make try N=1
 	@$(VENV)/bin/python lessons/lesson.py try "$$N"
 
 check-lesson: $(READY) ## find out whether you have fixed it: make check-lesson N=1

@@ -67,7 +67,7 @@ TARGETS |= {"make acceptance", "make image", "make imagetest", "make example"}  
 TARGETS |= {"make sbom", "make audit"}  # acceptance/test_sbom.py, test_audit.py
 TARGETS |= {"make sync CONFIG=secrets/config.json"}  # the sandbox's stands for it
 TARGETS |= {f"{BEHIND_A_PROXY} make sync CONFIG=secrets/config.json"}  # test_recipes.py has a proxy
-TARGETS |= {"make wheelhouse"}  # it asks the package index
+TARGETS |= {"make wheelhouse"}  # it needs the package index
 TARGETS |= {"make benchmark", "make benchmark PEERS=yes", "make growth", "make hotpath"}  # test_benchmarks.py: small
 TARGETS |= {"make engines"}  # it runs integration_tests/engines/ in an environment of its own
 # Parts of commands on the pages, and the packages without which these are left out. (acceptance/ has them; of Dagster,

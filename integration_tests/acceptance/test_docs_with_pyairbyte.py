@@ -52,7 +52,7 @@ def shell(tmp_path: Path, internet: list[bytes], monkeypatch: pytest.MonkeyPatch
 def test_all_that_a_page_tells_to_do_comes_out_as_it_shows(name: str, shell: Shell, internet: list[bytes]) -> None:
     text = page(name)
     if name == "recipes.md":
-        text = text.replace(section(text, "Into Postgres, by PyAirbyte"), "")  # test_postgres.py
+        text = text.replace(section(text, "Into Postgres, with PyAirbyte"), "")  # test_postgres.py
     for step in steps(text):
         shell.do(step)
     assert internet == []
