@@ -4,12 +4,12 @@ VENV ?= .venv
 IMAGE = airbyte/source-stock-ticker:dev
 ONCE ?= exchanges,market_holidays
 
-# pip's own complaint is long, and does not say this.
+# pip's own message is long, and does not say this.
 INSTALL = -m pip install --quiet --disable-pip-version-check
-OR_SAY_WHY = || { echo 'pip could not install what is needed (see above). It asks the Python package index, once:' \
-	'without a network it cannot. HTTPS_PROXY names a proxy, PIP_INDEX_URL another index.'; exit 1; }
+OR_SAY_WHY = || { echo 'pip could not install what is needed (see above). It needs the network for this, once.' \
+	'HTTPS_PROXY names a proxy, PIP_INDEX_URL another package index.'; exit 1; }
 
-# An empty file each: the environment is made again only when setup.py is newer than it.
+# Each is an empty file: the environment is made again only when setup.py is newer.
 READY = $(VENV)/.ready
 READY_FOR_TESTS = $(VENV)/.ready-for-tests
 READY_TO_SYNC = $(VENV)/.ready-to-sync
@@ -17,8 +17,8 @@ READY_TO_AUDIT = $(VENV)-audit/.ready
 
 .PHONY: help demo sync test lint sandbox image lock sbom audit clean
 
-help: ## list what can be made (this list)
-	@echo 'In a fresh clone begin with `make demo`. What else there is:'
+help: ## list the targets
+	@echo 'In a fresh clone, begin with `make demo`. All targets:'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo 'python main.py --help shows the commands of the connector itself.'
 
@@ -34,23 +34,23 @@ sync: $(READY_TO_SYNC) ## read the sandbox into a DuckDB database; with your own
 
 # A file's tests stay together, since what they share is made once for a file. The order given here is kept, so that
 # the files that take longest come first and no core is left waiting for one of them at the end.
-test: $(READY_FOR_TESTS) ## run the tests, on every core
+test: $(READY_FOR_TESTS) ## run the tests, on all CPU cores
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder integration_tests unit_tests
 
 lint: $(READY_FOR_TESTS) ## check style (ruff) and types (mypy)
 	$(VENV)/bin/python -m ruff check .
 	$(VENV)/bin/python -m mypy
 
-sandbox: $(READY) ## start the stand-in for the API, on port 8080, until Ctrl-C
+sandbox: $(READY) ## start the sandbox, a stand-in for the API, on port 8080, until Ctrl-C
 	@$(VENV)/bin/python integration_tests/sandbox_api.py
 
 image: ## build the Docker image
 	docker build . -t $(IMAGE)
 
-# pip-tools asks for the Python of the image, or it would lock what another one needs.
+# pip-tools needs the image's Python: with another, it would lock what that one needs.
 lock: ## update requirements.lock, from which the image is installed (needs Python 3.13)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' || \
-		{ echo 'The image has Python 3.13, so name one: make lock PYTHON=python3.13'; exit 1; }
+		{ echo 'The image has Python 3.13, so use that: make lock PYTHON=python3.13'; exit 1; }
 	@$(PYTHON) -m venv $(VENV)-lock
 	@$(VENV)-lock/bin/python $(INSTALL) 'pip-tools>=7.4,<8' $(OR_SAY_WHY)
 	@CUSTOM_COMPILE_COMMAND='make lock' $(VENV)-lock/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras \
@@ -126,7 +126,7 @@ lessons: $(READY) ## list the lessons: in each, a connector has a fault that you
 lesson: $(READY) ## begin a lesson: make lesson N=1 (RESET=yes throws your work away and begins again)
 	@$(VENV)/bin/python lessons/lesson.py lesson "$$N" "$$RESET"
 
-try: $(READY) ## do what the user in a lesson did, and see what comes out: make try N=1
+try: $(READY) ## do what the user in a lesson did, and see the output: make try N=1
 	@$(VENV)/bin/python lessons/lesson.py try "$$N"
 
 check-lesson: $(READY) ## find out whether you have fixed it: make check-lesson N=1
@@ -136,7 +136,7 @@ hint: $(READY) ## get a hint, one of three: make hint N=1
 	@$(VENV)/bin/python lessons/lesson.py hint "$$N"
 
 # The wheel of the project itself is left out: whoever installs from the folder has the project.
-wheelhouse: $(READY) ## download what `make test` and `make sync` install, for a room with a bad network
+wheelhouse: $(READY) ## download what `make test` and `make sync` install, for a room with a poor network
 	@$(VENV)/bin/python -m pip wheel --quiet --disable-pip-version-check --wheel-dir wheelhouse \
 		'.[tests,sync]' 'setuptools>=64' wheel $(OR_SAY_WHY)
 	@rm -f wheelhouse/source_stock_ticker-*
@@ -153,7 +153,7 @@ docstest: $(VENV)-docs/.ready ## build the docs site and look at it in a browser
 example: $(VENV)-example/.ready ## read prices into a local database with PyAirbyte, and plot them
 	@$(VENV)-example/bin/python -W ignore examples/prices_to_duckdb.py
 
-# PEERS=yes installs the peers, some 650 MB. More: make benchmark BENCHMARK="--rounds 9 --cases days,latency"
+# PEERS=yes installs the peers, about 650 MB. More: make benchmark BENCHMARK="--rounds 9 --cases days,latency"
 benchmark: $(READY_FOR_BENCHMARKS) ## measure the connector against its peers (PEERS=yes installs them first)
 	@$(VENV)-benchmarks/bin/python benchmarks/run.py --environments $(VENV)-peers $(if $(PEERS),--install) $(BENCHMARK)
 
@@ -192,7 +192,7 @@ $(VENV)-docs/.ready $(VENV)-engines/.ready: $(VENV)-%/.ready: setup.py
 	@$(VENV)-$*/bin/python $(INSTALL) --editable '.[$*]' $(OR_SAY_WHY)
 	@touch $@
 
-# Environments apart, for Airbyte's packages are large and not for every Python.
+# Separate environments: Airbyte's packages are large and do not support every Python.
 $(VENV)-%/.ready: setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' || \
 		{ echo 'PyAirbyte needs Python 3.10, 3.11 or 3.12; name one: make PYTHON=python3.12 ...'; exit 1; }

@@ -13,7 +13,7 @@ try:
 except KeyboardInterrupt:  # during the import of `signal`
     sys.exit(130)
 except ModuleNotFoundError as missing:
-    sys.exit(f"{missing.name} is not installed for this Python: activate the environment, or pip install it.")
+    sys.exit(f"{missing.name} is not installed for this Python: activate the environment, or install it with pip.")
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -23,7 +23,7 @@ class BuildWithSpec(build_py):
 
     def run(self) -> None:
         super().run()
-        # An editable install runs from the checkout, where spec.yaml is on top already.
+        # An editable install runs from the checkout, where spec.yaml is already at the top level.
         if not getattr(self, "editable_mode", False):
             shutil.copy(HERE / "spec.yaml", Path(self.build_lib) / PACKAGE)
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 PICTURE = HERE / "read.svg"
-SVG = "http://www.w3.org/2000/svg"  # a name, no address  # ignore-https-check
+SVG = "http://www.w3.org/2000/svg"  # a name, not an address  # ignore-https-check
 
 WIDTH, ROW, TOP = 860, 44, 46  # pixels
 LANES = {"module": (16, 330), "method": (366, 300), "message": (700, 144)}  # left edge and width

@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT / "docs"))
 from drawing import BLUE, RED, Chart  # noqa: E402
 
 OPTIONS = ["tickers=MSFT", "start_date=2003-01-02", "end_date=2013-03-01"]
-# Of each week its last trading day: on 700 pixels more cannot be told apart.
+# The last trading day of each week: in 700 pixels, more days would blur.
 WEEKS = """
 SELECT max(date)::VARCHAR, arg_max(close, date), arg_max(adjusted_close, date)
 FROM prices_adjusted_for_dividends GROUP BY date_trunc('week', date) ORDER BY 1

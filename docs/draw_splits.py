@@ -3,8 +3,8 @@
     python docs/draw_splits.py
 
 There are two destinations, both upserted by the primary key. One gets its rows from the connector, the other from a
-naive increment: the same connector, but the API refuses to list splits, and no day is read twice. At the end, both are
-compared with a full refresh. Needs only the connector's dependencies.
+naive incremental sync: the same connector, but the API refuses to list splits, and no day is read twice. At the end,
+both are compared with a full refresh. Needs only the connector's dependencies.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def picture(naive: Rows, ours: Rows) -> str:
     """The SVG: closing prices, one line for each destination."""
     days = sorted(row["date"] for row in ours.values())
     chart = Chart(
-        "AAPL in the destination after Apple's split: a naive increment leaves a cliff, ours none",
+        "AAPL in the destination after Apple's split: a naive incremental sync leaves a cliff, ours does not",
         f"AAPL, adjusted closing price in the destination after the sync of {LAST_SYNC} (US dollars)",
         {day: day for day in days[:: len(days) // 5]},
         days,
@@ -105,7 +105,7 @@ def main() -> int:
     PICTURE.write_text(picture(naive, ours), encoding="utf-8")
     say = sys.stdout.write
     say("\n".join(table) + "\n")
-    say(f"After a full refresh: {len(truth)} rows. Not as there: naive {len(wrong)}, ours ")
+    say(f"After a full refresh: {len(truth)} rows. Different rows: naive {len(wrong)}, ours ")
     say(f"{sum(ours.get(key) != truth[key] for key in truth) + len(ours.keys() - truth.keys())}.\n")
     return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-SVG = "http://www.w3.org/2000/svg"  # a name, no address  # ignore-https-check
+SVG = "http://www.w3.org/2000/svg"  # a name, not an address  # ignore-https-check
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 380, 56, 20, 56, 44
 RED, BLUE, INK, GRID = "#c2410c", "#1d4ed8", "#333333", "#dddddd"
 
@@ -12,7 +12,7 @@ RED, BLUE, INK, GRID = "#c2410c", "#1d4ed8", "#333333", "#dddddd"
 class Chart:
     """Days from left to right, evenly spaced; values from bottom to top. What is drawn later covers what is there.
 
-    title: for those who do not see it; heading: what is written above it; labels: of some days; values: of the grid.
+    title: for screen readers; heading: what is written above it; labels: of some days; values: of the grid.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Chart:
             self._write(self._x(day), HEIGHT - BOTTOM + 22, label, "middle")
 
     def mark(self, day: str, words: str) -> None:
-        """Mark a day by a vertical line and what happened."""
+        """Mark a day with a vertical line and what happened."""
         x, top = self._x(day), self._y(self._highest)
         self._rule(x, top, x, self._y(self._lowest), INK)
         self._write(x + 6, top + 14, words)

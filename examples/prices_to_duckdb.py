@@ -89,7 +89,7 @@ def main() -> None:
         result = read(api.url)
     cache = result.cache
     cache.execute_sql(PAID)
-    print(f"\n{result.processed_records} rows read into {DATABASE.relative_to(ROOT)}. What did a share bring?\n")
+    print(f"\n{result.processed_records} rows read into {DATABASE.relative_to(ROOT)}. What did a share gain?\n")
     print(pd.DataFrame(cache.run_sql_query(QUESTION)).to_string(index=False))
     draw(
         pd.DataFrame(cache.run_sql_query("SELECT * FROM paid ORDER BY ticker, date")),

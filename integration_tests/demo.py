@@ -18,7 +18,7 @@ WIDTH = {"RECORD": 400, "STATE": 400}  # characters of a line that are shown: th
 OTHER_WIDTH = 118  # .. and of the others the start
 
 NEXT = f"""
-That was the whole protocol: JSON lines on stdout. Now by hand, in two terminals:
+That was the whole protocol: JSON lines on stdout. To run it by hand, in two terminals:
   make sandbox
   .venv/bin/python main.py read --config {CONFIG} --catalog {CATALOG}
 README.md continues from here: your own key, a database, and how to resume from a STATE."""
@@ -62,7 +62,7 @@ def main() -> int:
             config = Path(stack.enter_context(tempfile.TemporaryDirectory()), "config.json")
             config.write_text(json.dumps(json.loads((ROOT / CONFIG).read_text()) | {"api_url": api.url}))
             print(f"Port {PORT} is taken. Below, {CONFIG} means a copy of it with a free port.")
-        print(f"The sandbox answers at {api.url} like the API does.")
+        print(f"The sandbox at {api.url} responds like the API.")
         with_config = ["--config", CONFIG]
         commands = [["spec"], ["check", *with_config], ["discover", *with_config]]
         commands.append(["read", *with_config, "--catalog", CATALOG])

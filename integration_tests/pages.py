@@ -6,7 +6,7 @@ A page is read from the top. Its blocks are
 
     ```console          commands, each after a "$ ", and under it what comes out; "..." stands for what was cut out
     Change `path`:      and a diff (```diff, without line numbers): the lines are looked for in that file and changed
-    Make `path`:        and a block of any language: the whole of a new file
+    Create `path`:      and a block of any language: the whole of a new file
     From `path`:        and a block of any language: lines of that file, in its order; "..." stands for lines left out
 
 The commands of a block are for the first terminal, unless the paragraph before it names the second one. A line ^C in it
@@ -67,7 +67,7 @@ TARGETS |= {"make acceptance", "make image", "make imagetest", "make example"}  
 TARGETS |= {"make sbom", "make audit"}  # acceptance/test_sbom.py, test_audit.py
 TARGETS |= {"make sync CONFIG=secrets/config.json"}  # the sandbox's stands for it
 TARGETS |= {f"{BEHIND_A_PROXY} make sync CONFIG=secrets/config.json"}  # test_recipes.py has a proxy
-TARGETS |= {"make wheelhouse"}  # it asks the package index
+TARGETS |= {"make wheelhouse"}  # it needs the package index
 TARGETS |= {"make benchmark", "make benchmark PEERS=yes", "make growth", "make hotpath"}  # test_benchmarks.py: small
 TARGETS |= {"make engines"}  # it runs integration_tests/engines/ in an environment of its own
 # Parts of commands on the pages, and the packages without which these are left out. (acceptance/ has them; of Dagster,
@@ -82,11 +82,11 @@ ALL_TESTS = {"python -m pytest -s unit_tests", "python -m pytest -s integration_
 ENVIRONMENT = Path(sys.executable).parent  # which a terminal has to activate
 AS_THEY_ARE = re.compile(r"git |.*make demo")  # these see the configs as the page has them
 CLOCK = re.compile(r"^make: [Ww]arning: .*\n", re.MULTILINE)  # of the environment's future: see virtual
-FILE = re.compile(r"(?:^|[.:,)] )(Change|Make|From) (?:[^`]* )?`([^`]+)`[^`]*:$", re.IGNORECASE)
+FILE = re.compile(r"(?:^|[.:,)] )(Change|Create|From) (?:[^`]* )?`([^`]+)`[^`]*:$", re.IGNORECASE)
 
 
 class FileBlock(NamedTuple):
-    """A block that has to do with a file. verb: Change, Make or From."""
+    """A block that has to do with a file. verb: Change, Create or From."""
 
     verb: str
     path: str
@@ -324,9 +324,9 @@ class Shell:
         return CLOCK.sub("", output).replace(self.address, USUAL_ADDRESS).splitlines()
 
     def edit(self, block: FileBlock) -> None:
-        """Change or make the file, or find the lines in it."""
+        """Change or create the file, or find the lines in it."""
         file = self._terminals[FIRST].folder / block.path
-        if block.verb == "Make":
+        if block.verb == "Create":
             assert not file.exists(), block.path
             file.parent.mkdir(exist_ok=True)
             file.write_text(block.text.replace(USUAL_ADDRESS, self.address), "utf-8")

@@ -190,7 +190,7 @@ def test_a_command_that_fails_must_be_followed_by_its_exit_code(shell: Shell) ->
 
 
 def test_files_are_made_changed_and_quoted(shell: Shell) -> None:
-    shell.do(FileBlock("Make", "secrets/x.py", "a = 1\n\nb = 2\n"))
+    shell.do(FileBlock("Create", "secrets/x.py", "a = 1\n\nb = 2\n"))
     shell.do(FileBlock("Change", "secrets/x.py", " a = 1\n \n-b = 2\n+b = 3\n"))
     shell.do(Typed("cat secrets/x.py", ["a = 1", "", "b = 3"]))
     shell.do(FileBlock("From", "secrets/x.py", "a = 1\n...\nb = 3\n"))
@@ -199,7 +199,7 @@ def test_files_are_made_changed_and_quoted(shell: Shell) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        FileBlock("Make", "main.py", "there is one\n"),
+        FileBlock("Create", "main.py", "there is one\n"),
         FileBlock("Change", "main.py", "-not in it\n+new\n"),
         FileBlock("Change", "main.py", " import\n+twice in it\n"),
         FileBlock("From", "main.py", "not in it\n"),

@@ -43,7 +43,7 @@ def test_a_package_that_is_not_installed_is_named_in_one_sentence() -> None:
     without_packages = [sys.executable, "-S", "-E", "main.py", "spec"]
     done = subprocess.run(without_packages, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (1, "")
-    sentence = r"\w+ is not installed for this Python: activate the environment, or pip install it\.\n"
+    sentence = r"\w+ is not installed for this Python: activate the environment, or install it with pip\.\n"
     assert re.fullmatch(sentence, done.stderr)
 
 

@@ -229,7 +229,7 @@ class Connector:
         self.say(f"python main.py {' '.join(['read', *options, *(f'--{name} ...' for name in files)])}")
         for line in shown(run.messages):
             self.say(line)
-        self.say(f"exit code {run.exit_code}. The API was asked:")
+        self.say(f"exit code {run.exit_code}. Requests to the API:")
         for method, path in api.requests[asked:]:
             self.say(f"    {method} {path}")
         assert may_fail or run.exit_code == 0, f"The read fails: {run.error}"

@@ -275,10 +275,10 @@ def _refusal(response: Response) -> Exception:
             kind = UnknownTicker if "ticker not found" in said.lower() else NotFound
             return kind(f"The API does not know {path} (HTTP 404); check api_url.{quoted}")
         case 413 | 414 | 431:
-            return TooLong(f"The API answered HTTP {response.status} for {path}.{quoted}")
+            return TooLong(f"The API returned HTTP {response.status} for {path}.{quoted}")
         case 200 | 400:
             return UnexpectedResponse(f"The API refused {path}.{quoted}", f"HTTP {response.status}")
-    return UnexpectedResponse(f"The API answered HTTP {response.status} for {path}.{quoted}")
+    return UnexpectedResponse(f"The API returned HTTP {response.status} for {path}.{quoted}")
 
 
 def _forbidden(said: str, quoted: str) -> ConfigError:

@@ -42,7 +42,7 @@ class SourceStockTicker(Source):
         if not (body.results or body.next_url or _may_be_listed(api, ticker, logger)):
             raise ConfigError(
                 f'tickers: the API has no bars for "{ticker}" from {first} to {last}, and lists it neither as active '
-                "nor as delisted. Check the spelling; upper and lower case differ."
+                "nor as delisted. Check the spelling, including upper and lower case."
             )
 
     def streams(self, logger: logging.Logger, config: Mapping[str, Any]) -> list[Stream[Any]]:
@@ -71,7 +71,7 @@ def _may_be_listed(api: StockApi, ticker: str, logger: logging.Logger) -> bool:
         return any(_is_listed(api, ticker, active) for active in (True, False))
     except ConnectorError as problem:
         logger.warning(
-            'tickers: the API has no bars for "%s" in this period, and nobody can tell whether it exists. %s',
+            'tickers: the API has no bars for "%s" in this period, and it is unknown whether the ticker exists. %s',
             ticker,
             problem.message,
         )

@@ -3,7 +3,7 @@
 A copy has layers: files of this project, of template/source-river-levels/ and, with PATTERN=issue-tracker, of a folder
 in patterns/; a later layer wins. The old names become the new one, and EDITS removes from the project's files
 what concerns only this project. So nothing is stored twice. The copy's .made-from.json lists what came from here, so
-update.py can renew it. Needs only the standard library.
+update.py can update it. Needs only the standard library.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NAMES = ("stock-ticker", "river-levels")  # the project's, the template's
 MADE_FROM = ".made-from.json"
 MAX_NAME_LENGTH = 30  # characters; a longer name would make code lines too long for ruff
 NO_TEXT = {"true", "false", "null", "yes", "no", "on", "off"}  # YAML does not read these as strings
-# From this project, and renewed by `make update`.
+# From this project, and updated by `make update`.
 SHARED = """
     .ci/run .dockerignore .editorconfig .gitattributes .github/dependabot.yml .github/workflows/*.yml .gitignore
     .pre-commit-config.yaml .vscode/launch.json CONTRIBUTING.md Dockerfile MANIFEST.in Makefile
@@ -63,8 +63,8 @@ FIRST_VERSION = "0.1.0"  # as template/ has it
 UPDATE = """
 .PHONY: update
 
-update: ## renew what came from the project this was made from: make update FROM=../its-folder
-\t@test -f "$$FROM/template/update.py" || { echo "FROM: '$$FROM' is no project to renew from; \
+update: ## update what came from the project this was made from: make update FROM=../its-folder
+\t@test -f "$$FROM/template/update.py" || { echo "FROM: '$$FROM' is not a project to update from; \
 name the folder of the one that this connector was made from: make update FROM=../its-folder"; exit 1; }
 \t@$(PYTHON) "$$FROM/template/update.py" .
 """
@@ -92,7 +92,7 @@ EDITS = {
         (r"run the commands in the docs and compare the output", "compare their tables and links with the code"),
         (r", if users or copiers will", ", if users will"),
         (r" If a licence changes.*?what-is-installed\)\.", ""),
-        (r"- \*\*Nothing about stocks.*?their own code\.", "- **Nothing in `runtime/`.** `make update` renews it."),
+        (r"- \*\*Nothing about stocks.*?their own code\.", "- **Nothing in `runtime/`.** `make update` replaces it."),
     ],
     "Dockerfile": [(r"(?<=io.airbyte.version=)\S+", FIRST_VERSION)],
     ".gitignore": [(r"/site/\n/examples/[^\n]*\n/examples/[^\n]*\n", "")],
@@ -164,7 +164,7 @@ class File(NamedTuple):
 
     origin: Path
     content: bytes
-    shared: bool  # `make update` renews it
+    shared: bool  # `make update` updates it
 
 
 def refusal(name: str, folder: str, pattern: str = "") -> str | None:

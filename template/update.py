@@ -50,7 +50,7 @@ def read_record(copy: Path) -> Record:
         if name_refusal(record.name) or not numbers(record.version) or not kinds <= {str, type(None)}:
             raise ValueError
     except FileNotFoundError:
-        sys.exit(f"{MADE_FROM} is missing, so the files to renew are unknown. See {PROJECT.name}/docs/upgrading.md.")
+        sys.exit(f"{MADE_FROM} is missing, so the files to update are unknown. See {PROJECT.name}/docs/upgrading.md.")
     except (ValueError, KeyError, TypeError, AttributeError):
         sys.exit(f"{MADE_FROM} is invalid: restore it from git, as `make new` or the last `make update` wrote it.")
     return record
@@ -134,13 +134,13 @@ def main(copy: Path) -> int:
     if differences:
         print("\n".join(differences.values()))
         sys.exit(
-            f"Nothing is renewed; these files were changed here: {', '.join(differences)}. Undo that, or take over a "
+            f"Nothing was updated; these files were changed here: {', '.join(differences)}. Undo that, or take over a "
             f"file for good: replace its hash in {MADE_FROM} with null, and commit."
         )
     renew(copy, record, changes)
     if left := left_alone(copy, record):
-        print(f"Your own, so not renewed; compare them with {PROJECT.name}'s: {', '.join(left)}.")
-    print(f"Renewed: {len(changes)} files. Now the tests:", flush=True)
+        print(f"Your own, so not updated; compare them with {PROJECT.name}'s: {', '.join(left)}.")
+    print(f"Files updated: {len(changes)}. Now the tests:", flush=True)
     failed = subprocess.run(["make", "--no-print-directory", "test"], cwd=copy, check=False).returncode
     print(f"\nWhat is new since version {record.version}:\n\n{news(record.version) or 'Nothing.'}\n")
     print("The tests FAIL. See what is new above." if failed else "The tests pass. Check `git diff`, and commit.")

@@ -151,7 +151,7 @@ def test_the_api_has_the_number_of_requests_and_the_interval(server, slept):
             'The API does not know /v1/things (HTTP 404); check api_url. The API says: "Ticker not found."',
         ),
         (404, None, NotFound, "The API does not know /v1/things (HTTP 404); check api_url."),
-        (418, None, UnexpectedResponse, "The API answered HTTP 418 for /v1/things."),
+        (418, None, UnexpectedResponse, "The API returned HTTP 418 for /v1/things."),
         (
             200,
             {"status": "ERROR", "error": "Something else"},
@@ -318,6 +318,6 @@ def test_an_address_that_one_ticker_makes_too_long_is_reported(server, api):
     with pytest.raises(UnexpectedResponse) as error:
         listed(api, ["AAPL", "MSFT", "NVDA"])
     assert error.value.message == (
-        'An address with only the ticker "AAPL" is too long for the API. The API answered HTTP 414 for /v1/things.'
+        'An address with only the ticker "AAPL" is too long for the API. The API returned HTTP 414 for /v1/things.'
     )
     assert len(server.calls) == 2

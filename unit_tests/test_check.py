@@ -102,7 +102,7 @@ def test_a_delayed_response_is_good_enough(server):
             "The API's rate limit is reached. Wait a minute and try again, "
             "or set requests_per_minute to what your plan allows.",
         ),
-        (503, "", TransientError, f"No usable response from {API} after 1 attempt: it answered HTTP 503."),
+        (503, "", TransientError, f"No usable response from {API} after 1 attempt: it returned HTTP 503."),
         (
             200,
             "<html>Welcome</html>",
@@ -207,7 +207,7 @@ def test_a_ticker_without_bars_that_neither_list_has_is_refused_without_waiting(
         check(requests_per_minute=5)
     assert error.value.message == (
         'tickers: the API has no bars for "AAPL" from 2024-01-02 to 2024-02-29, and lists it neither as active '
-        "nor as delisted. Check the spelling; upper and lower case differ."
+        "nor as delisted. Check the spelling, including upper and lower case."
     )
     assert (len(server.calls), slept) == (3, [])
 
@@ -219,7 +219,7 @@ def test_a_ticker_without_bars_that_neither_list_has_is_refused_without_waiting(
         ({"status": 401, "json": {"status": "ERROR"}}, "api_key: "),
         ({"status": 404, "body": "<html>Not found</html>"}, "(HTTP 404)"),
         ({"status": 429, "json": {"status": "ERROR"}}, "The API's rate limit is reached."),
-        ({"status": 503, "body": ""}, "it answered HTTP 503."),
+        ({"status": 503, "body": ""}, "it returned HTTP 503."),
         ({"body": requests.ConnectionError("reset")}, "No usable response from"),
         ({"body": "<html>Welcome</html>"}, "not JSON"),
         ({"json": {"status": "OK", "results": "AAPL"}}, "not as documented"),

@@ -52,14 +52,14 @@ def shell(tmp_path: Path, internet: list[bytes], monkeypatch: pytest.MonkeyPatch
 def test_all_that_a_page_tells_to_do_comes_out_as_it_shows(name: str, shell: Shell, internet: list[bytes]) -> None:
     text = page(name)
     if name == "recipes.md":
-        text = text.replace(section(text, "Into Postgres, by PyAirbyte"), "")  # test_postgres.py
+        text = text.replace(section(text, "Into Postgres, with PyAirbyte"), "")  # test_postgres.py
     for step in steps(text):
         shell.do(step)
     assert internet == []
 
 
 def test_a_read_by_pyairbyte_that_is_stopped_leaves_no_table(tmp_path: Path) -> None:
-    (script,) = [step for step in steps(page("airbyte.md")) if isinstance(step, FileBlock) and step.verb == "Make"]
+    (script,) = [step for step in steps(page("airbyte.md")) if isinstance(step, FileBlock) and step.verb == "Create"]
     (tmp_path / "secrets").mkdir()
     with SandboxApi(page_size=2, latency=0.2) as api:
         (tmp_path / script.path).write_text(script.text.replace(USUAL_ADDRESS, api.url), "utf-8")

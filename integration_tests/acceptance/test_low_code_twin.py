@@ -276,5 +276,5 @@ def test_the_page_counts_the_lines_of_both() -> None:
     assert re.findall(r"^\| (.+?) \| (\d+) \| (\d+)", PAGE, re.MULTILINE) == [
         ("`exchanges`", str(yaml_lines(exchanges)), str(python_lines("streams/reference.py", only="Exchanges"))),
         ("`dividends`", str(yaml_lines(dividends)), str(python_lines("streams/announcements.py", "Splits"))),
-        ("what they stand on, apart from CDK and `runtime/`", str(yaml_lines(shared)), str(shared_python)),
+        ("shared code, apart from the CDK and `runtime/`", str(yaml_lines(shared)), str(shared_python)),
     ]

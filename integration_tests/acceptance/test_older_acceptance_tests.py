@@ -1,4 +1,4 @@
-"""What the older Connector Acceptance Tests ask for and the CDK's tests do not: two reads, one after the other.
+"""What the older Connector Acceptance Tests ask for and the CDK's tests do not: two reads in succession.
 
 That suite is in no package index, so these are its checks in our words, on the entries of acceptance-test-config.yml.
 """

@@ -79,7 +79,7 @@ def shell(folder: Path, postgres: dict[str, str], monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_rows_come_into_postgres_and_tickers_can_be_added_run_by_run(shell: Shell, folder: Path) -> None:
-    for step in steps(section(RECIPES, "Before you begin") + section(RECIPES, "Into Postgres, by PyAirbyte")):
+    for step in steps(section(RECIPES, "Before you begin") + section(RECIPES, "Into Postgres, with PyAirbyte")):
         shell.do(step)
     config = folder / "sample_files" / "config_sandbox.json"
     config.write_text(json.dumps(json.loads(config.read_text("utf-8")) | {"tickers": ["AAPL", "IBM", "MSFT"]}), "utf-8")

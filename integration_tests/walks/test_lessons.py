@@ -58,7 +58,7 @@ def test_what_the_user_did_can_be_seen(name: str, tmp_path: Path, capsys: pytest
     lesson = begun(name, tmp_path)
     teaching.try_out(lesson)
     shown = capsys.readouterr().out
-    for part in ("python main.py read ", "\nRECORD ", "\nSTATE ", "\nexit code 0. The API was asked:\n    GET /"):
+    for part in ("python main.py read ", "\nRECORD ", "\nSTATE ", "\nexit code 0. Requests to the API:\n    GET /"):
         assert part in shown
 
 

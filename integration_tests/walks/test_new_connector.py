@@ -284,7 +284,7 @@ def test_a_patterns_readme_takes_what_it_does_not_say_from_the_templates(project
     assert make_new("open-weather", tmp_path / "copy", "cloud-heights", project).returncode == 0
     readme = (tmp_path / "copy" / "README.md").read_text("utf-8")
     template = (project / "template" / "source-river-levels" / "README.md").read_text("utf-8")
-    assert readme.startswith("# source-open-weather\n\nClouds.\n\n## Five minutes")
+    assert readme.startswith("# source-open-weather\n\nClouds.\n\n## Try it")
     assert "\n\n## Streams\n\nTwo.\n\n## Configuration\n\n| Option" in readme
     assert re.findall("^## .*", readme, re.MULTILINE) == re.findall("^## .*", template, re.MULTILINE)
 
@@ -354,7 +354,7 @@ def test_make_help_lists_what_a_copy_can_do(copy: Path, make: Make) -> None:
 # What is left to do
 
 
-def test_the_readme_does_not_ask_to_edit_what_an_update_renews(copy: Path) -> None:
+def test_the_readme_does_not_ask_to_edit_what_an_update_replaces(copy: Path) -> None:
     steps = (copy / "README.md").read_text("utf-8").partition("## Make it yours")[2].partition("\n## ")[0]
     assert re.findall(r"^(\d)\. ", steps, re.MULTILINE) == list("12345678")
     named = {link for link in re.findall(r"\]\(([^)#]+)\)", steps) if not re.search("/runtime/|^docs/rest-apis", link)}

@@ -141,7 +141,7 @@ def test_make_says_what_pip_needs_when_it_fails(command: str, tmp_path: Path) ->
     done = subprocess.run(command_line, cwd=ROOT, env=by_hand, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 2
     assert "No matching distribution" in done.stderr
-    assert "It asks the Python package index, once: without a network it cannot." in done.stdout.splitlines()[-1]
+    assert "It needs the network for this, once." in done.stdout.splitlines()[-1]
 
 
 @WITH_MAKE

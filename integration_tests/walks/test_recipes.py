@@ -1,4 +1,4 @@
-"""What the recipes promise beyond their output: the size of an index, runs by cron and systemd, a company's proxy.
+"""What the recipes promise beyond their output: the size of an index, runs with cron and systemd, a company's proxy.
 
 (What they show: test_docs_commands.py. PyAirbyte, Postgres, pandas and Polars: acceptance/.)
 """

@@ -84,11 +84,11 @@ def refused(done: Done, *words: str) -> bool:
     return done.returncode == 1 and sentence and all(word in done.stderr for word in words)
 
 
-# What is renewed
+# What is updated
 
 
 @WITH_GIT
-def test_a_copy_that_lives_is_renewed_and_what_is_its_own_stays(
+def test_a_copy_in_use_is_updated_and_what_is_its_own_stays(
     old_copy: Path, today: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     for path in ("Dockerfile", "metadata.yaml", "source_open_weather/__init__.py", "CHANGELOG.md"):
@@ -119,7 +119,7 @@ def test_a_copy_that_lives_is_renewed_and_what_is_its_own_stays(
     assert "[0.1.0]" not in done.stdout
 
 
-def test_a_version_of_the_copys_own_lasts_when_the_file_around_it_is_renewed(
+def test_a_version_of_the_copys_own_stays_when_the_file_around_it_is_updated(
     old_project: Path, tmp_path: Path, update: Update
 ) -> None:
     project = tmp_path / "newer"
@@ -160,12 +160,12 @@ def test_what_is_new_already_is_no_obstacle(old_copy: Path, today: dict[str, byt
     assert shared(content(old_copy)) == shared(today)
 
 
-def test_a_second_time_there_is_nothing_to_renew(old_copy: Path, update: Update) -> None:
+def test_a_second_time_there_is_nothing_to_update(old_copy: Path, update: Update) -> None:
     shutil.rmtree(old_copy / ".git", ignore_errors=True)
     assert update(old_copy).returncode == 0
     before = content(old_copy)
     done = update(old_copy)
-    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "Renewed: 0 files. Now the tests:")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "Files updated: 0. Now the tests:")
     assert "[0.2.0]" not in done.stdout
     assert content(old_copy) == before
 
@@ -219,14 +219,14 @@ def edit(file: Path) -> None:
     ids=["edited", "deleted", "in place of a new one", "edited, and to be deleted", "edited, and as it was"],
 )
 @WITH_GIT
-def test_an_edit_by_hand_is_shown_and_nothing_is_renewed(
+def test_an_edit_by_hand_is_shown_and_nothing_is_updated(
     path: str, change: Callable[[Path], object], shown: list[str], old_copy: Path, update: Update
 ) -> None:
     change(old_copy / path)
     commit(old_copy)
     before = content(old_copy)
     done = update(old_copy)
-    assert refused(done, "Nothing is renewed", f": {path}. ", "null", RECORD)
+    assert refused(done, "Nothing was updated", f": {path}. ", "null", RECORD)
     assert done.stdout.startswith(f"--- {path} (here)\n+++ {path} (FROM)\n@@")
     assert set(shown) <= set(done.stdout.splitlines())
     assert content(old_copy) == before
@@ -259,7 +259,7 @@ def test_of_a_file_that_the_copier_has_taken_over_it_says_that_the_projects_diff
     record["files"]["Makefile"] = None
     (old_copy / RECORD).write_text(json.dumps(record))
     commit(old_copy)
-    assert "Your own, so not renewed; compare them with" in update(old_copy).stdout
+    assert "Your own, so not updated; compare them with" in update(old_copy).stdout
 
 
 @WITH_GIT
@@ -271,7 +271,7 @@ def test_a_file_that_leads_out_of_the_copy_is_not_written_through(
     (old_copy / "Makefile").symlink_to(outside)
     commit(old_copy)
     before = outside.read_bytes()
-    assert refused(update(old_copy), "Nothing is renewed", "Makefile")
+    assert refused(update(old_copy), "Nothing was updated", "Makefile")
     assert outside.read_bytes() == before
 
 
@@ -319,7 +319,7 @@ def test_a_broken_record_is_refused(text: str, old_copy: Path, update: Update) -
 
 
 @pytest.mark.parametrize("word", ["", "FROM=", "FROM=../no such folder", "FROM=."])
-def test_what_is_not_a_project_to_renew_from_is_refused(word: str, old_copy: Path, make: Make) -> None:
+def test_what_is_not_a_project_to_update_from_is_refused(word: str, old_copy: Path, make: Make) -> None:
     done = make(old_copy, "update", *([word] if word else []))
     assert done.returncode != 0
     assert done.stdout.startswith("FROM: ")

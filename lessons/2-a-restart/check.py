@@ -21,5 +21,5 @@ def check(connector):
     states = len(list(whole.until_each_state()))
     assert states > 1, (
         f"{states} STATE is written for {len(whole.rows('readings'))} readings on five pages. "
-        "A long sync that breaks off must not begin from the start."
+        "An interrupted long sync must not start from the beginning."
     )

@@ -40,7 +40,7 @@ def check(connector):
     with connector.sandbox() as api:
         whole = read_slowly(connector, api)
         assert api.asked_meanwhile, (
-            "While the API takes its time for one window, the connector asks for nothing else. It has to read ahead."
+            "While the API prepares one slow response, the connector requests nothing else. It has to read ahead."
         )
         connector.read_again_after_each_state(api, whole, "daily_spend", start_date=start(api))
         rows = [(row["account_id"], row["date"]) for row in whole.rows("daily_spend")]

@@ -29,7 +29,7 @@ def check(connector):
         second = connector.read(api, "clicks", state=first, start_date=start(api))
         there = [row["id"] for row in api.data["clicks"] if row["date"] >= start(api)]
         came = {row["id"] for row in first.rows("clicks") + second.rows("clicks")}
-        assert came >= set(there), f"The sync after a lost order brings {len(came)} of {len(there)} clicks."
+        assert came >= set(there), f"The sync after a lost order reads {len(came)} of {len(there)} clicks."
         for what, path, stream in (("a search", SEARCH, "contacts"), ("a GET", LIST, "deals")):
             api.fail_next(lost, 1, path)
             error = connector.read(api, stream, may_fail=True).error

@@ -35,7 +35,7 @@ FILES = {
     "catalog": "which streams to read, and how: a configured catalog, as in sample_files/",
     "state": "where to resume from: the STATE lines (or all output) of an earlier read; default: the start",
 }
-EXIT_CODES = """exit codes: 0 success (also for a check that reports FAILED), 1 failure, 2 wrong command line,
+EXIT_CODES = """exit codes: 0 success (also for a check that reports FAILED), 1 failure, 2 invalid command line,
 130 stopped by Ctrl-C, 143 stopped by SIGTERM, 141 stdout was closed"""
 
 
@@ -66,7 +66,7 @@ def _exit_code(source: str, args: argparse.Namespace, output: Output) -> int:
     except IncompleteSync:
         return 1
     except ModuleNotFoundError as missing:
-        text = f"{missing.name} is not installed for this Python: activate the environment, or pip install it."
+        text = f"{missing.name} is not installed for this Python: activate the environment, or install it with pip."
         output.write(messages.error(ConfigError(text, repr(missing))))
         return 1
     except Exception as error:
@@ -99,7 +99,7 @@ def _arguments(version: str, argv: Sequence[str] | None) -> argparse.Namespace:
         for file in files:
             command.add_argument(f"--{file}", required=file != "state", metavar="FILE", help=FILES[file])
         if name == "read":
-            command.add_argument("--plan", action="store_true", help="read no rows; report the requests it would make")
+            command.add_argument("--plan", action="store_true", help="read no rows; report what a read would cost")
         command.add_argument("--debug", action="store_true", help="log debug messages too, such as every request")
     args, unknown = parser.parse_known_args(argv)
     if unknown:

@@ -4,7 +4,7 @@ For each stream of the catalog:
 
     STREAM_STATUS STARTED
     RUNNING, then RECORDs, a STATE now and then      (a STATE promises: everything before it has been written)
-    STATE                                            (none if the stream is unknown, or its state or the key rejected)
+    STATE                                            (none if the stream is unknown, or its state or key is rejected)
     STREAM_STATUS COMPLETE, or INCOMPLETE and a TRACE ERROR
 
 stream.py says what a failure does to the rest of a stream and to the other streams, checkpoints.py when a STATE is due.

@@ -17,7 +17,7 @@ DETAILS: Decoder[Body[dict[str, Any]]] = Decoder(Body[dict[str, Any]])
 
 
 class Exchanges(TableStream[str]):
-    """Where stocks are traded. Pattern: one response without pages. (`id` is not unique: four facilities share 4.)"""
+    """Where stocks are traded. Pattern: one response without pages. (`id` is not unique: four facilities have id 4.)"""
 
     name = "exchanges"
     path = "/v3/reference/exchanges"
@@ -58,7 +58,7 @@ class TickerList(NamedTuple):
 
 
 class Tickers(TableStream[TickerList]):
-    """What can be or could once be traded. Pattern: a reference list, read once for each value of a filter.
+    """What trades or has traded. Pattern: a reference list, read once for each value of a filter.
 
     Without active=false the API omits delisted tickers. The table has no key: a ticker can pass to another company.
     """

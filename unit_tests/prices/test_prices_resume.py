@@ -64,7 +64,7 @@ def test_what_an_earlier_start_date_makes_be_read_again_is_named(connect, caplog
     caplog.set_level("INFO")
     saved = state_of({key: [START, "2024-03-13"] for key in tickers or ["*"]})
     connect(StockPrices, tickers=tickers, start_date="2024-02-01").resume(saved)
-    assert caplog.messages == [f"stock_prices: start_date is earlier now; reading again: {named}."]
+    assert caplog.messages == [f"stock_prices: start_date is now an earlier day; reading again: {named}."]
 
 
 def test_an_earlier_start_date_makes_a_gap_so_the_ticker_is_read_again(connect):

@@ -53,7 +53,7 @@ class Authors(Table):
 
 
 class Loans(Table):
-    """Pattern: a list that only grows, at its end, and an API without a date filter.
+    """Pattern: a list that only grows at its end, and an API without a date filter.
 
     state = {"read": 40}: 40 rows have been written, and the next read begins after them.
     """

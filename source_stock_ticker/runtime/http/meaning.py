@@ -67,8 +67,8 @@ def usual_meaning(response: Response) -> Meaning:
     if response.status == 429:
         return Wait()
     if response.status == 408 or response.status >= 500:
-        return Again(f"it answered HTTP {response.status}", start_of(response.body.decode(errors="replace")))
+        return Again(f"it returned HTTP {response.status}", start_of(response.body.decode(errors="replace")))
     if response.status >= 400:
         said = start_of(response.body.decode(errors="replace"))
-        return UnexpectedResponse(f"The API answered HTTP {response.status} for {response.path}.", said)
+        return UnexpectedResponse(f"The API returned HTTP {response.status} for {response.path}.", said)
     return None

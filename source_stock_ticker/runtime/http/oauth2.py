@@ -123,4 +123,4 @@ def _meaning(response: Response) -> Meaning:
     if refusal.error == "invalid_grant":
         return CredentialsError("The API no longer accepts the refresh token; sign in again to get a new one.")
     said = refusal.error_description or refusal.error
-    return CredentialsError(f'The API gives no token for these credentials; check them. The API says: "{said}"')
+    return CredentialsError(f'The API issues no token for these credentials; check them. The API says: "{said}"')

@@ -36,7 +36,7 @@ FOR_THE_USER = (
 )
 # These may be temporary.
 PASSING = (
-    (r"^ProxyError.*Tunnel connection failed: (\d+)", "the proxy answered HTTP {}"),
+    (r"^ProxyError.*Tunnel connection failed: (\d+)", "the proxy returned HTTP {}"),
     ("^ProxyError", "the proxy did not answer"),
     ("^SSLError", "the secure connection (TLS) failed (is https:// right for this address?)"),
     (r"(?:BadStatusLine|UnknownProtocol)\(", "the response is not HTTP"),

@@ -1,6 +1,6 @@
 """Removes secrets from everything that is written, in every spelling they can have.
 
-One `SecretFilter` guards stdout (output.py), so no other module needs to think of it.
+One `SecretFilter` guards stdout (output.py), so no other module needs to deal with them.
 
 Theory of operation. A message can contain a secret as it is, or escaped for a URL, JSON, HTML, Python or base64. All
 spellings are computed once, and each line is searched for them before it is written. A line without any passes

@@ -76,7 +76,7 @@ class Coverage:
                 from_day, through = start, None
             read[ticker] = [from_day, through]
         if moved:
-            self._logger.info("stock_prices: start_date is earlier now; reading again: %s.", _named(moved))
+            self._logger.info("stock_prices: start_date is now an earlier day; reading again: %s.", _named(moved))
         return read
 
     def read_before(self, read: dict[str, Days]) -> set[str]:

@@ -146,7 +146,7 @@ def read_row(row: Raw) -> tuple[Any, str]:
 
 def known_splits(splits: Iterable[str], from_day: str, today: date, last_day: date) -> list[str]:
     """A ticker's splits that restate bars from `from_day` on, with fresh ones marked: a split changes the bars before
-    its execution date, but for some days the API's bars may still be on the old basis.
+    its execution date, but for a few days the API's bars may still be on the old basis.
 
     A split near `last_day` counts as fresh too: a read of a past year day by day moves last_day, not the clock.
     """

@@ -56,7 +56,7 @@ class Readings(CursorStream, TableStream[Window]):
     state = {"read": {"elm-bridge": ["2024-03-01T00:00:00Z", "2024-03-04T06:00:00Z"]}}
                                       everything is read from here .. to the newest reading written
 
-    Readings arrive late and are corrected for some days, so a sync begins `lookback_days` before the newest. This is
+    Readings arrive late and are corrected for a few days, so a sync begins `lookback_days` before the newest. This is
     safe because the API sends them oldest first: if a read stops early, everything up to its last row has been written.
     """
 

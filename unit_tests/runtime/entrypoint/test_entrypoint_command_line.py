@@ -155,7 +155,7 @@ def help_of(folder):
 @pytest.mark.parametrize("command", [[], ["spec"], ["check"], ["discover"], ["read"]], ids=" ".join)
 def test_help_says_the_exit_codes_and_which_files(help_of, command):
     text = "\n".join(help_of(*command))
-    assert "0 success (also for a check that reports FAILED), 1 failure, 2 wrong command line" in text
+    assert "0 success (also for a check that reports FAILED), 1 failure, 2 invalid command line" in text
     for option in re.findall(r"^  --\w+ FILE +(.*)", text, re.MULTILINE):
         assert option, "a file of which nothing is said"
 

@@ -41,7 +41,7 @@ def test_every_wait_is_logged(http, client, caplog):
     responds(http, 503, 429, 200)
     client().get(URL)
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
-    assert f"{HOST}: it answered HTTP 503; trying again in 1 s." in caplog.text
+    assert f"{HOST}: it returned HTTP 503; trying again in 1 s." in caplog.text
     assert "rate limit is reached: waiting 6" in caplog.text
 
 
@@ -49,14 +49,14 @@ def test_a_server_that_keeps_failing_is_given_up(http, client):
     responds(http, 503, body=b"<html>out of order</html>")
     error = failure(client(tries=3))
     assert isinstance(error, TransientError)
-    assert error.message == f"No usable response from {HOST} after 3 attempts: it answered HTTP 503."
+    assert error.message == f"No usable response from {HOST} after 3 attempts: it returned HTTP 503."
     assert error.detail == "<html>out of order</html>"
     assert len(http.calls) == 3
 
 
 def test_who_has_one_try_hears_of_a_failure_at_once(http, client, clock):
     responds(http, 503)
-    assert failure(client(tries=1)).message == f"No usable response from {HOST} after 1 attempt: it answered HTTP 503."
+    assert failure(client(tries=1)).message == f"No usable response from {HOST} after 1 attempt: it returned HTTP 503."
     assert clock.slept == []
 
 

@@ -50,7 +50,7 @@ def test_a_proxy_that_refuses_is_reported_with_the_reason_and_not_retried(client
 @pytest.mark.parametrize(
     ("sent", "meaning"),
     [
-        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "the proxy answered HTTP 502"),
+        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "the proxy returned HTTP 502"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "the response is not HTTP"),
     ],
     ids=["502", "SSH"],
