@@ -76,7 +76,7 @@ def content(name: str, file: Path) -> str:
     try:
         return file.read_text("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
-        sys.exit(f"{name}: {file} cannot be read as text in UTF-8 ({reason(error)}).")
+        sys.exit(f"{name}: {file} is not readable as UTF-8 text ({reason(error)}).")
 
 
 def parsed(value: str, schema: Json) -> Any:
@@ -127,7 +127,7 @@ class Part(NamedTuple):
         part: Json = {self.option: self._own(items) or items}
         if isinstance(rate := whole.get(RATE, options.get(RATE, {}).get("default")), int) and rate > 0:
             if rate < self.total:
-                sys.exit(f"PART: {self.total} parts cannot share {rate} {RATE}; make it {rate} parts at most.")
+                sys.exit(f"PART: {self.total} parts cannot share {rate} {RATE}; use at most {rate} parts.")
             part[RATE] = rate // self.total + (self.number <= rate % self.total)
         return whole | part
 

@@ -41,7 +41,7 @@ HEAD = ("stream", "rows read", "rows total", "from (UTC)", "to (UTC)")
 class Connector:
     """The connector, with its config. For every command, warnings are shown and a new config is saved."""
 
-    stopped = 0  # the exit code for the signal that came
+    stopped = 0  # the exit code for the signal received
 
     def __init__(self, file: Path, settings: list[str], part: Part, work: Path) -> None:
         self._process: Popen[bytes] | None = None

@@ -41,7 +41,7 @@ class Unusable(Exception):
 
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
-    """The database. Its table _state says how far the rows of each table go. Raises Unusable."""
+    """The database. Its table _state holds the STATE that the rows of each table match. Raises Unusable."""
     try:
         database = duckdb.connect(str(path))
     except duckdb.IOException as error:
@@ -156,7 +156,7 @@ class Table:
                 sys.stderr.write(f"{self.name}.{name} is a new column, NULL in older rows; FULL=yes fills it there.\n")
             elif found != kind:
                 raise Unusable(
-                    f"{self.name}: the column {name} is {found or 'missing'} in the database, and {kind} now. "
+                    f"{self.name}: the column {name} is {found or 'missing'} in the database, but is {kind} now. "
                     f"Drop the table (DROP TABLE {quoted(self.name)}) or rename it, to read the stream from its start."
                 )
         self._do("COMMIT")

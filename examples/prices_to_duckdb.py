@@ -48,8 +48,8 @@ FROM stock_prices LEFT JOIN LATERAL (
 QUESTION = """
 SELECT ticker, count(*) AS days,
        round(arg_min(paid, date), 2) AS first_paid, round(arg_max(paid, date), 2) AS last_paid,
-       round(100 * (arg_max(paid, date) / arg_min(paid, date) - 1)) AS percent_it_seems,
-       round(100 * (arg_max(close, date) / arg_min(close, date) - 1)) AS percent_it_is
+       round(100 * (arg_max(paid, date) / arg_min(paid, date) - 1)) AS percent_as_paid,
+       round(100 * (arg_max(close, date) / arg_min(close, date) - 1)) AS percent_adjusted
 FROM paid GROUP BY ticker ORDER BY ticker
 """
 

@@ -170,7 +170,7 @@ def test_part_1_reads_what_does_not_depend_on_the_list_though_it_has_no_item(pro
         (["--part", "1/3"], "PART: 1/3 is not a part of a list; the second of three would be NAME=2/3."),
         (["--part", "=1/3"], "PART: 1/3 is not a part of a list;"),
         (["--part", "places=-1/3"], "PART: -1/3 is not a part of places;"),
-        (["--part", "places=1/6"], "PART: 6 parts cannot share 5 requests_per_minute; make it 5 parts at most."),
+        (["--part", "places=1/6"], "PART: 6 parts cannot share 5 requests_per_minute; use at most 5 parts."),
         (["--part", "towns=1/2"], "PART: the config lists no towns to divide; list them there, or set towns=@FILE."),
         (["--part", "places=1/2", "--set", "places="], "PART: the config lists no places to divide"),
         (["--part", "api_key=1/2", "--set", "api_key=k"], "PART: the config lists no api_key to divide"),

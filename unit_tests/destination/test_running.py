@@ -150,10 +150,10 @@ def test_a_value_of_another_type_is_the_connectors_to_refuse(project: Project) -
         (["--set", "day=1"], "SET: there is no option day; choose from these: api_key, places, "),
         (["--set", "days"], "SET: days is not NAME=VALUE (without spaces)."),
         (["--set", "=7"], "SET: =7 is not NAME=VALUE (without spaces)."),
-        (["--set", "places=@none"], "places: none cannot be read as text in UTF-8 (No such file or directory)."),
+        (["--set", "places=@none"], "places: none is not readable as UTF-8 text (No such file or directory)."),
         (["--set", "places=@empty"], "places: empty is empty."),
         (["--set", "places=@commas"], "places: commas is empty."),
-        (["--set", "places=@binary"], "places: binary cannot be read as text in UTF-8 (invalid start byte)."),
+        (["--set", "places=@binary"], "places: binary is not readable as UTF-8 text (invalid start byte)."),
         (["--streams", "event"], "STREAMS: there is no event; choose from these: events, places."),
         (["--config", "none.json"], "CONFIG: none.json is not a file with a JSON object (No such file or directory)."),
         (["--config", "main.py"], "CONFIG: main.py is not a file with a JSON object"),
@@ -181,7 +181,7 @@ def test_a_column_of_another_type_is_reported_in_a_sentence(project: Project) ->
     schema = {"properties": {"id": {"type": "string"}}}
     project.steps["discover"] = [{"type": "CATALOG", "catalog": {"streams": [EVENTS | {"json_schema": schema}]}}]
     _, stderr = project.sync(code=1)
-    assert stderr.startswith("events: the column id is BIGINT in the database, and VARCHAR now.")
+    assert stderr.startswith("events: the column id is BIGINT in the database, but is VARCHAR now.")
 
 
 def test_a_database_that_another_sync_uses_is_left_alone(project: Project) -> None:
