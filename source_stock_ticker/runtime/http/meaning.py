@@ -5,12 +5,7 @@
     Again           the server failed: the request is sent again after a while
     an exception    is raised; errors.py says what each one does to a stream
 
-def meaning(response: Response) -> Meaning:
-    if response.status == 403 and response.headers.get("X-RateLimit-Remaining") == "0":
-        return Wait.until(response.headers.get("X-RateLimit-Reset"), response)
-    if response.status == 401:
-        return CredentialsError("api_key: the API does not accept this key.")
-    return usual_meaning(response)
+docs/rest-apis.md has an example.
 """
 
 import math

@@ -44,8 +44,8 @@ class OAuth2:
 
     form: the body sent to `url`, like {"grant_type": "client_credentials", "client_id": .., "client_secret": ..}.
     hide: receives every token before it is used, so none is ever written.
-    save: receives each new refresh token before anything else happens: with most APIs the old one is no longer valid,
-    and a process that is killed must not lose the new one.
+    save: receives each new refresh token before anything else happens: with most APIs the old one is no longer valid.
+    (If the process is killed before the API's response arrives, the new one is lost, and the user must sign in again.)
     authenticate, tries: for the requests to `url`; some APIs expect id and secret by `basic`.
     """
 
