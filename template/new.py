@@ -171,7 +171,7 @@ def refusal(name: str, folder: str, pattern: str = "") -> str | None:
     """What to change about NAME, DIR and PATTERN, in a sentence; None if nothing."""
     if sentence := name_refusal(name):
         return sentence
-    if not folder:
+    if not folder.strip():
         return f"DIR is missing: name the connector's folder, as in make new NAME={name} DIR=../source-{name}."
     path = Path(folder).resolve()
     if path.is_relative_to(PROJECT):

@@ -83,8 +83,9 @@ def test_a_bad_name_is_refused_in_one_sentence(name: str, word: str, tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_folder_is_refused() -> None:
-    done = make_new("pokemon", "")
+@pytest.mark.parametrize("folder", ["", "  "])
+def test_a_missing_folder_is_refused(folder: str) -> None:
+    done = make_new("pokemon", folder)
     assert (done.returncode, done.stdout) == (1, "")
     assert "DIR=../source-pokemon" in done.stderr
 
