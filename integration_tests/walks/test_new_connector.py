@@ -332,6 +332,14 @@ def test_its_tests_pass_at_once(copy: Path, make: Make) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_its_modules_can_have_any_number_of_lines(tmp_path: Path) -> None:
+    assert make_new("open-weather", tmp_path).returncode == 0
+    with (tmp_path / "source_open_weather" / "api.py").open("a") as api:
+        api.write("# more\n" * 10_000)
+    done = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "unit_tests/test_layout.py"], tmp_path)
+    assert done.returncode == 0, done.stdout
+
+
 def test_style_and_types_are_right_at_once(copy: Path, make: Make) -> None:
     done = make(copy, "lint")
     assert done.returncode == 0, done.stdout
