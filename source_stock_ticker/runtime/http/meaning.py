@@ -17,7 +17,7 @@ from ..errors import UnexpectedResponse, start_of
 from . import retries
 from .response import Response
 
-A_DAY = 86_400.0  # seconds; no clock is wrong by more
+MAX_CLOCK_ERROR = 86_400.0  # seconds
 
 
 class Wait(NamedTuple):
@@ -38,7 +38,7 @@ class Wait(NamedTuple):
         now = time.time()
         with suppress(KeyError, TypeError, ValueError, OverflowError):
             there = retries.http_date(response.headers["Date"])
-            now = there if abs(there - now) < A_DAY else now
+            now = there if abs(there - now) < MAX_CLOCK_ERROR else now
         return cls(max(0.0, until - now)) if math.isfinite(until) else cls()
 
 
