@@ -35,7 +35,7 @@ FOR_THE_USER = (
     (r"^SSLError.*certificate verify failed: (.+?) \(_ssl", "its certificate cannot be trusted ({})"),
 )
 # These may be temporary.
-TEMPORARY = (
+PASSING = (
     (r"^ProxyError.*Tunnel connection failed: (\d+)", "the proxy answered HTTP {}"),
     ("^ProxyError", "the proxy did not answer"),
     ("^SSLError", "the secure connection (TLS) failed (is https:// right for this address?)"),
@@ -52,7 +52,7 @@ TEMPORARY = (
 def problem(error: Exception) -> tuple[str, bool]:
     """What went wrong, as the end of a sentence that names the host, and whether only the user can fix it."""
     text = repr(error)
-    for rows in (FOR_THE_USER, TEMPORARY):
+    for rows in (FOR_THE_USER, PASSING):
         for pattern, meaning in rows:
             if found := re.search(pattern, text, re.DOTALL):
                 return meaning.format(*found.groups()), rows is FOR_THE_USER

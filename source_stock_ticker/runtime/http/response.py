@@ -23,7 +23,7 @@ class Response(NamedTuple):
 
     def json(self) -> Any:
         """The JSON in the body. Raises UnexpectedResponse."""
-        return self.json_as(object)
+        return self.json_as(Any)
 
     def json_as(self, kind: type[T]) -> T:
         """The JSON in the body as that type, such as a msgspec.Struct. Raises UnexpectedResponse."""
