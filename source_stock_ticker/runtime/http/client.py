@@ -34,14 +34,11 @@ MARGIN = 1.01
 
 
 class Limits(NamedTuple):
-    """max_wait: seconds, for a rate limit or between two attempts. response_timeout: seconds, for a whole response.
+    """The most that a client accepts."""
 
-    max_body: bytes, decompressed; the largest usual response has about 6 MB. A body written to a file has no limit.
-    """
-
-    max_wait: float = 300.0
-    response_timeout: float = 120.0
-    max_body: int = 16 * 1024 * 1024
+    max_wait: float = 300.0  # seconds, for a rate limit or between two attempts
+    response_timeout: float = 120.0  # seconds, for a whole response
+    max_body: int = 16 * 1024 * 1024  # bytes, decompressed, in memory; the largest usual response has about 6 MB
 
 
 class HttpClient:
@@ -195,10 +192,8 @@ class HttpClient:
             target = urljoin(url, location)
             if self._redirects and request.method == "GET" and _host(target) == _host(url):
                 return target
-        raise UnexpectedResponse(
-            f"{_host(url)} redirects to another address; set api_url to the API's own address.",
-            f"HTTP {answer.status_code} to {start_of(without_queries(location))}",
-        )
+        text = f"{_host(url)} redirects to another address; set api_url to the API's own address."
+        raise UnexpectedResponse(text, f"HTTP {answer.status_code} to {start_of(without_queries(location))}")
 
     def _connections(self, url: str) -> tuple[DeadlineAdapter, dict[str, Any]]:
         """This thread's connections (requests does not promise that threads can share them) and the route to a host."""

@@ -70,9 +70,8 @@ def own_path(url: str, base: str, hosts: Iterable[str] = ()) -> str:
         if parts.hostname not in {ours.hostname, *hosts}:
             raise ValueError
     except (AttributeError, TypeError, ValueError):
-        raise UnexpectedResponse(
-            "A link from the API leads to another host.", start_of(without_queries(str(url)))
-        ) from None
+        link = start_of(without_queries(str(url)))
+        raise UnexpectedResponse("A link from the API leads to another host.", link) from None
     # A proxy's link contains the path that our own address begins with; the API's does not.
     path = parts.path.removeprefix(ours.path) if parts.hostname == ours.hostname else parts.path
     return f"{path}?{parts.query}" if parts.query else path
