@@ -120,6 +120,7 @@ def test_a_link_of_the_api_is_followed_on_our_own_address(base, link):
         ("https://proxy.example/x", "https://proxy.example/x/v1/things?cursor=b", "/v1/things?cursor=b"),
         ("https://proxy.example/x", "https://proxy.example/v1/things?cursor=b", "/v1/things?cursor=b"),
         ("https://proxy.example/v1", "https://api.massive.com/v1/things?cursor=b", "/v1/things?cursor=b"),
+        ("https://proxy.example/x", "/v1/things?cursor=b", "/v1/things?cursor=b"),
         (BASE, f"{BASE}/v2/aggs/ticker/A%2FB/range/1/day/1/2", "/v2/aggs/ticker/A%2FB/range/1/day/1/2"),
         # Old links contained the key.
         (BASE, f"{BASE}/v1/things?cursor=b%3D&apiKey=my-key&limit=5", "/v1/things?cursor=b%3D&limit=5"),
@@ -138,7 +139,6 @@ def test_a_link_can_lead_to_our_own_host_and_its_path(base, link, path):
         "https://api.massive.com@evil.example/v1/things",
         "https://evil.example/api.massive.com/v1/things",
         "//evil.example/v1/things",
-        "/v1/things?cursor=b",
         "cursor=b",
         "https://[evil",
         17,

@@ -83,8 +83,9 @@ def test_a_bad_name_is_refused_in_one_sentence(name: str, word: str, tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_folder_is_refused() -> None:
-    done = make_new("pokemon", "")
+@pytest.mark.parametrize("folder", ["", "  "])
+def test_a_missing_folder_is_refused(folder: str) -> None:
+    done = make_new("pokemon", folder)
     assert (done.returncode, done.stdout) == (1, "")
     assert "DIR=../source-pokemon" in done.stderr
 
@@ -328,6 +329,14 @@ def test_a_list_of_its_config_can_be_divided(make: Make, tmp_path: Path) -> None
 
 def test_its_tests_pass_at_once(copy: Path, make: Make) -> None:
     done = make(copy, "test", PYTEST_ADDOPTS=NOT_OURS)
+    assert done.returncode == 0, done.stdout
+
+
+def test_its_modules_can_have_any_number_of_lines(tmp_path: Path) -> None:
+    assert make_new("open-weather", tmp_path).returncode == 0
+    with (tmp_path / "source_open_weather" / "api.py").open("a") as api:
+        api.write("# more\n" * 10_000)
+    done = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "unit_tests/test_layout.py"], tmp_path)
     assert done.returncode == 0, done.stdout
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import responses
 
-from source_stock_ticker.runtime.errors import TransientError, Unavailable
+from source_stock_ticker.runtime.errors import TransientError, Unavailable, UnexpectedResponse
 from source_stock_ticker.runtime.stream import Unread
 from source_stock_ticker.runtime.testing import read_stream
 
@@ -106,6 +106,13 @@ def test_a_page_names_the_next(page: SimpleNamespace, parse: str, body: Any, hea
     of = SimpleNamespace(row=dict, api_url=HOST)
     response = page.Response(200, json.dumps(body).encode(), "/x", headers)
     assert getattr(page, parse)(of, "slice", response).next_page_token == token
+
+
+@pytest.mark.parametrize("parse", ["parse_numbered", "parse_offset", "parse_linked", "parse_with_a_cursor"])
+def test_a_body_without_rows_is_no_page_and_no_bug(page: SimpleNamespace, parse: str) -> None:
+    of = SimpleNamespace(row=dict, api_url=HOST)
+    with pytest.raises(UnexpectedResponse):
+        getattr(page, parse)(of, "slice", page.Response(200, b"{}", "/x", {}))
 
 
 def test_issues_are_read_newest_first(page: SimpleNamespace, http: responses.RequestsMock) -> None:

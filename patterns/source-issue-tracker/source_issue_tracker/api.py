@@ -23,8 +23,6 @@ from .runtime.http.request import Request
 from .runtime.http.response import Response
 from .runtime.protocol import options
 
-LIMITS = Limits(max_wait=3660)  # seconds: the rate limit is hourly
-
 
 class IssueTrackerApi:
     """Sends requests to the API. Only its own host ever gets the token."""
@@ -33,8 +31,8 @@ class IssueTrackerApi:
         self.config = config
         self.base = options.address(config.get("api_url", "https://api.issue-tracker.example"))
         token = bearer(config["access_token"])
-        # Redirects: a repository that has been renamed.
-        self.client = HttpClient(token, logger, tries=tries, meaning=meaning, limits=LIMITS, redirects=3)
+        # The rate limit is hourly. Redirects: a repository that has been renamed.
+        self.client = HttpClient(token, logger, tries=tries, meaning=meaning, limits=Limits(max_wait=3660), redirects=3)
 
     def get(self, path: str, page_token: str | None = None, etag: str | None = None, **query: str) -> Response:
         """The response to GET path?query, or the page that a token names: a path with its query.

@@ -9,12 +9,14 @@ Comments      children of children, read in full each time
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timezone
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from .api import IssueTrackerApi
-from .runtime.cursors import CursorStream, Moment, Window
+from .runtime.cursors import CursorStream, Moment, Window, moment
 from .runtime.http.pages import next_link
 from .runtime.http.response import Response
 from .runtime.stream import Page, Row, State, Stream, Written
@@ -29,7 +31,7 @@ class Table(Stream[Any]):
         self._api, self.client, self._parents = api, api.client, parents
 
     def slices(self, state: State) -> Iterator[Any]:
-        yield from filter(None, self._parents)  # "": no children, see path_of_issue
+        yield from self._parents
 
     def parse(self, stream_slice: Any, response: Response) -> Page:
         found, parent = response.json(), self.whose(stream_slice)
@@ -65,8 +67,7 @@ class Changes(CursorStream, Table):
 
     def __init__(self, api: IssueTrackerApi, repositories: Iterable[Any]) -> None:
         super().__init__(api, repositories)
-        start = datetime.fromisoformat(api.config["start_date"]).replace(tzinfo=timezone.utc)
-        self.cursor = Moment(start, newest_first=True)
+        self.cursor = Moment(moment(f"{api.config['start_date']}T00:00:00Z"), newest_first=True)
 
     def parents(self) -> Iterable[Any]:
         return self._parents
@@ -78,7 +79,9 @@ class Changes(CursorStream, Table):
         return {"repository": window.parent}
 
     def resume(self, saved: State) -> State:
-        self._etags = saved.get("etags", {})
+        self._etags: dict[str, dict[str, str]] = {}
+        with suppress(msgspec.ValidationError):  # without them, everything is requested in full
+            self._etags = msgspec.convert(saved.get("etags"), dict[str, dict[str, str]])
         return super().resume(saved) | {"etags": dict(self._etags)}
 
     def fetch(self, window: Window, page_token: str | None) -> Response | None:
@@ -109,9 +112,9 @@ class Commits(Changes):
     cursor_field = "committed_at"
 
 
-def path_of_issue(row: Row) -> str:
-    """An issue as the parent of comments; "" if it has none."""
-    return f"{row['repository']}/issues/{row['number']}" if row.get("comments") else ""
+def path_of_issue(row: Row) -> str | None:
+    """An issue as the parent of comments; None if it has none."""
+    return f"{row['repository']}/issues/{row['number']}" if row.get("comments") else None
 
 
 class Comments(Table):

@@ -344,6 +344,13 @@ def test_the_etag_of_a_page_is_not_used_for_a_list_of_several(stream, api):
     assert set(read_stream(stream("commits")).state["etags"]) == {"acme/app", "acme/wiki", "jo/dotfiles"}
 
 
+def test_etags_that_no_read_has_saved_are_ignored(stream):
+    state = read_stream(stream("commits")).state
+    whole = read_stream(stream("commits"), state | {"etags": {}}).rows
+    for etags in ([], {"acme/app": "x"}, {"acme/app": {state["read"]["acme/app"][1]: 5}}):
+        assert read_stream(stream("commits"), state | {"etags": etags}).rows == whole
+
+
 def test_an_etag_is_saved_after_its_rows(stream, api):
     api.page_size = 9
     read = read_stream(stream("commits"))

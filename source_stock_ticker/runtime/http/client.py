@@ -24,7 +24,7 @@ from .environment import route_to
 from .meaning import Again, Meaning, Wait, usual_meaning
 from .problems import never_arrived, problem
 from .rate_limit import Clock, RateLimit
-from .request import Request
+from .request import Request, without_queries
 from .response import Response
 
 CONNECT_TIMEOUT = 10.0  # seconds
@@ -34,14 +34,11 @@ MARGIN = 1.01
 
 
 class Limits(NamedTuple):
-    """max_wait: seconds, for a rate limit or between two attempts. response_timeout: seconds, for a whole response.
+    """The most that a client accepts."""
 
-    max_body: bytes, decompressed; the largest usual response has about 6 MB. A body written to a file has no limit.
-    """
-
-    max_wait: float = 300.0
-    response_timeout: float = 120.0
-    max_body: int = 16 * 1024 * 1024
+    max_wait: float = 300.0  # seconds, for a rate limit or between two attempts
+    response_timeout: float = 120.0  # seconds, for a whole response
+    max_body: int = 16 * 1024 * 1024  # bytes, decompressed, in memory; the largest usual response has about 6 MB
 
 
 class HttpClient:
@@ -94,17 +91,10 @@ class HttpClient:
                 return found
             if isinstance(found, Wait):
                 throttled += 1
-                self._hold(found.seconds, give_up=throttled >= quota_tries)
-                continue
-            failed += 1
-            if failed >= tries or (found.was_sent and not request.may_be_repeated):
-                text = f"No usable response from {_host(request.url)} after {counted(failed, 'attempt')}: {found.why}."
-                self._given_up[Again] += 1 if found.was_sent or self._has_worked else retries.MAX_GIVEN_UP
-                raise TransientError(text, found.detail)
-            wait = retries.seconds_before_next_try(failed, found.seconds, self._limits.max_wait)
-            seconds = max(wait, self.rate_limit.interval)
-            self._logger.warning("%s: %s; trying again in %.0f s.", _host(request.url), found.why, seconds)
-            self._clock.sleep(wait)
+                self._wait_for_quota(found.seconds, is_last=throttled >= quota_tries)
+            else:
+                failed += 1
+                self._wait_after_failure(request, found, failed, is_last=failed >= tries)
 
     def _tries_of(self, meaning: type, tries: int) -> int:
         """The attempts for a request: one for an impatient client, or if the last requests all failed this way."""
@@ -114,9 +104,9 @@ class HttpClient:
         """Sends the request once. Raises what the response means."""
         self.rate_limit.wait()
         try:
-            response, sent = self._ask(request, into)
+            response, sent = self._exchange(request, into)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            (why, for_the_user), detail = problem(error), repr(error)
+            (why, for_the_user), detail = problem(error), without_queries(repr(error))
             if for_the_user:
                 raise CredentialsError(f"{_host(request.url)} cannot be reached: {why}.", detail) from None
             return Again(why, detail, was_sent=not never_arrived(error))
@@ -140,68 +130,74 @@ class HttpClient:
             self._logger.warning("%s: the connector cannot interpret the response (%r).", response.path, error)
         return usual_meaning(response)
 
-    def _hold(self, asked: float | None, give_up: bool) -> None:
+    def _wait_after_failure(self, request: Request, failure: Again, failed: int, is_last: bool) -> None:
+        """Wait before the next attempt. Raises TransientError if there is none."""
+        host = _host(request.url)
+        if is_last or (failure.was_sent and not request.may_be_repeated):
+            self._given_up[Again] += 1 if failure.was_sent or self._has_worked else retries.MAX_GIVEN_UP
+            text = f"No usable response from {host} after {counted(failed, 'attempt')}: {failure.why}."
+            raise TransientError(text, failure.detail)
+        wait = retries.seconds_before_next_try(failed, failure.seconds, self._limits.max_wait)
+        self._logger.warning("%s: %s; trying again in %.0f s.", host, failure.why, max(wait, self.rate_limit.interval))
+        self._clock.sleep(wait)
+
+    def _wait_for_quota(self, asked: float | None, is_last: bool) -> None:
+        """Let all threads wait; asked: seconds. Raises TransientError if there is no next attempt."""
         wait = retries.QUOTA_WAIT + random.random()
         if asked is not None:
             wait = min(max(asked, retries.FIRST_WAIT), retries.MAX_ASKED)
-        if give_up or wait > self._limits.max_wait:
+        if is_last or wait > self._limits.max_wait:
             duration = "a minute" if asked is None else f"{min(asked, retries.MAX_ASKED):.0f} s, as the API asks,"
             self._given_up[Wait] += 1
             raise TransientError(f"The API's rate limit is reached. Wait {duration} and try again{self._advice}.")
         self._logger.warning("The API's rate limit is reached: waiting %.0f s.", wait)
         self.rate_limit.hold(wait)
 
-    def _ask(self, request: Request, into: IO[bytes] | None) -> tuple[Response, requests.PreparedRequest]:
+    def _exchange(self, request: Request, into: IO[bytes] | None) -> tuple[Response, requests.PreparedRequest]:
         """The response and the request that was sent for it, after following redirects."""
         url = request.address
-        for left in range(self._redirects, -1, -1):
+        for _ in range(self._redirects + 1):
             sent = self._prepared(request, url)
             adapter, route = self._connections(url)
-            answer = adapter.send(sent, stream=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), **route)
-            with answer:
+            with adapter.send(sent, stream=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), **route) as answer:
                 if answer.status_code < 200:
                     # Only 101 gets here (see deadline.py): the server no longer speaks HTTP. Close it unread.
                     raise requests.ConnectionError(f"HTTP {answer.status_code}, and then no response")
-                if answer.is_redirect:
-                    url = self._redirected(answer, request, url, left)
-                    continue
-                body = _body(answer, into, self._limits.max_body)
-                response = Response(answer.status_code, body, request.path, answer.headers, request)
-            size = len(body) if into is None else len(body) + into.tell()
-            if into is not None:
-                into.seek(0)  # the caller reads it from the start
-            self._logger.debug("%s %s", request.method, url, extra={"status": response.status, "bytes": size})
-            break
-        return response, sent
+                if not answer.is_redirect:
+                    return self._received(answer, request, url, into), sent
+                url = self._redirected(answer, request, url)
+        raise UnexpectedResponse(f"{_host(url)} has redirected {request.path} more than {self._redirects} times.")
+
+    def _received(self, answer: requests.Response, request: Request, url: str, into: IO[bytes] | None) -> Response:
+        """The whole response; its body is in the file if there is one and the response is good."""
+        body = _body(answer, into, self._limits.max_body)
+        size = len(body) + (into.tell() if into is not None else 0)
+        if into is not None:
+            into.seek(0)  # the caller reads it from the start
+            url = without_queries(url)  # whoever knows a file's signed address can read it
+        self._logger.debug("%s %s", request.method, url, extra={"status": answer.status_code, "bytes": size})
+        return Response(answer.status_code, body, request.path, answer.headers, request)
 
     def _prepared(self, request: Request, url: str) -> requests.PreparedRequest:
         # Without a requests.Session, which reads the body of a redirect to find where it leads, and replaces our key
         # with a password from ~/.netrc.
-        prepared = requests.PreparedRequest()
+        sent = requests.PreparedRequest()
         headers = {**self._headers, **{name: value for name, value in request.headers.items() if value is not None}}
-        prepared.prepare(
-            request.method, url, headers=headers, data=request.form, json=request.json, auth=self._authenticate
-        )
-        return prepared
+        sent.prepare(request.method, url, headers, data=request.form, json=request.json, auth=self._authenticate)
+        return sent
 
-    def _redirected(self, answer: requests.Response, request: Request, url: str, left: int) -> str:
-        """Where a redirect leads. Raises UnexpectedResponse if it must not be followed."""
+    def _redirected(self, answer: requests.Response, request: Request, url: str) -> str:
+        """Where a redirect leads. Raises UnexpectedResponse if following it could send the key to another host."""
         location = answer.headers["Location"]
         with suppress(ValueError):  # not a URL
             target = urljoin(url, location)
-            if left and request.method == "GET" and _host(target) == _host(url):
+            if self._redirects and request.method == "GET" and _host(target) == _host(url):
                 return target
-        # Following it could send the key to any host.
-        raise UnexpectedResponse(
-            f"{_host(url)} redirects to another address; set api_url to the API's own address.",
-            f"HTTP {answer.status_code} to {start_of(location)}",
-        )
+        text = f"{_host(url)} redirects to another address; set api_url to the API's own address."
+        raise UnexpectedResponse(text, f"HTTP {answer.status_code} to {start_of(without_queries(location))}")
 
     def _connections(self, url: str) -> tuple[DeadlineAdapter, dict[str, Any]]:
-        """This thread's connections, and how to reach the host according to the environment.
-
-        requests does not promise that threads can share connections.
-        """
+        """This thread's connections (requests does not promise that threads can share them) and the route to a host."""
         mine = self._of_this_thread
         if not hasattr(mine, "adapter"):
             mine.route = route_to(url)

@@ -24,11 +24,11 @@ def route_to(url: str) -> dict[str, Any]:
         return {"proxies": {}, "verify": True}  # Without TLS, a proxy could read the key.
     proxies = get_environ_proxies(url)  # no proxy if NO_PROXY names the host
     if address := select_proxy(url, proxies):
-        _judge_proxy("HTTPS_PROXY" if "https" in proxies else "ALL_PROXY", address)
+        _check_proxy("HTTPS_PROXY" if "https" in proxies else "ALL_PROXY", address)
     return {"proxies": proxies, "verify": _authorities()}
 
 
-def _judge_proxy(variable: str, address: str) -> None:
+def _check_proxy(variable: str, address: str) -> None:
     if address.lower().startswith("socks"):
         raise CredentialsError(
             f"{variable} names a SOCKS proxy, which is not supported; use an HTTP proxy (http://...)."

@@ -5,12 +5,7 @@
     Again           the server failed: the request is sent again after a while
     an exception    is raised; errors.py says what each one does to a stream
 
-def meaning(response: Response) -> Meaning:
-    if response.status == 403 and response.headers.get("X-RateLimit-Remaining") == "0":
-        return Wait.until(response.headers.get("X-RateLimit-Reset"), response)
-    if response.status == 401:
-        return CredentialsError("api_key: the API does not accept this key.")
-    return usual_meaning(response)
+docs/rest-apis.md has an example.
 """
 
 import math
@@ -22,7 +17,7 @@ from ..errors import UnexpectedResponse, start_of
 from . import retries
 from .response import Response
 
-A_DAY = 86_400.0  # seconds; no clock is wrong by more
+MAX_CLOCK_ERROR = 86_400.0  # seconds
 
 
 class Wait(NamedTuple):
@@ -43,7 +38,7 @@ class Wait(NamedTuple):
         now = time.time()
         with suppress(KeyError, TypeError, ValueError, OverflowError):
             there = retries.http_date(response.headers["Date"])
-            now = there if abs(there - now) < A_DAY else now
+            now = there if abs(there - now) < MAX_CLOCK_ERROR else now
         return cls(max(0.0, until - now)) if math.isfinite(until) else cls()
 
 

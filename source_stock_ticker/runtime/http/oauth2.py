@@ -44,8 +44,8 @@ class OAuth2:
 
     form: the body sent to `url`, like {"grant_type": "client_credentials", "client_id": .., "client_secret": ..}.
     hide: receives every token before it is used, so none is ever written.
-    save: receives each new refresh token before anything else happens: with most APIs the old one is no longer valid,
-    and a process that is killed must not lose the new one.
+    save: receives each new refresh token before anything else happens: with most APIs the old one is no longer valid.
+    (If the process is killed before the API's response arrives, the new one is lost, and the user must sign in again.)
     authenticate, tries: for the requests to `url`; some APIs expect id and secret by `basic`.
     """
 
@@ -62,12 +62,12 @@ class OAuth2:
         self._url, self._form, self._hide, self._save = url, dict(form), hide, save
         self._client = HttpClient(authenticate, logger, tries=tries, meaning=_meaning)
         self._lock = threading.Lock()  # one thread gets the token, the others wait for it
-        self._token, self._ends = "", 0.0  # the token, and when to replace it, on the monotonic clock
+        self._token, self._replace_at = "", 0.0  # the token, and when to replace it, on the monotonic clock
         self._failed: ConnectorError | None = None
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         with self._lock:
-            if time.monotonic() >= self._ends:
+            if time.monotonic() >= self._replace_at:
                 self._get_token()
             request.headers["Authorization"] = f"Bearer {self._token}"
         return request
@@ -76,7 +76,7 @@ class OAuth2:
         """The API rejected the token in that request: get a new one, unless another thread has already done so."""
         with self._lock:
             if refused.headers["Authorization"] == f"Bearer {self._token}":
-                self._ends = 0.0
+                self._replace_at = 0.0
 
     def _get_token(self) -> None:
         if self._failed is not None:
@@ -100,7 +100,7 @@ class OAuth2:
             raise UnexpectedResponse(f"The API sent no access token for {request.path}.")
         self._token = token.access_token
         lifetime = _seconds(token.expires_in)
-        self._ends = time.monotonic() + max(lifetime - EARLY, lifetime / 2)
+        self._replace_at = time.monotonic() + max(lifetime - EARLY, lifetime / 2)
 
 
 def _is_token(value: Any) -> bool:

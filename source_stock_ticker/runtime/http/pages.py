@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from urllib.parse import urljoin, urlsplit
 
 from ..errors import UnexpectedResponse, start_of
+from .request import without_queries
 from .response import Response
 
 PARAMETER = r';\s*([^\s=;,"]+)\s*(?:=\s*(?:"([^"]*)"|([^\s;,"]*)))?'  # of a link: name, and a value in quotes or not
@@ -61,15 +62,16 @@ def next_link(response: Response, base: str) -> str | None:
 def own_path(url: str, base: str, hosts: Iterable[str] = ()) -> str:
     """Path and query of a link, to be appended to `base`: no link sends the credentials to another host.
 
-    hosts: other host names in the API's links. Raises UnexpectedResponse.
+    A link can lack the host. hosts: other host names in the API's links. Raises UnexpectedResponse.
     """
     ours = urlsplit(base)
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(urljoin(base, url) if url.startswith("/") else url)
         if parts.hostname not in {ours.hostname, *hosts}:
             raise ValueError
     except (AttributeError, TypeError, ValueError):
-        raise UnexpectedResponse("A link from the API leads to another host.", start_of(str(url))) from None
+        link = start_of(without_queries(str(url)))
+        raise UnexpectedResponse("A link from the API leads to another host.", link) from None
     # A proxy's link contains the path that our own address begins with; the API's does not.
     path = parts.path.removeprefix(ours.path) if parts.hostname == ours.hostname else parts.path
     return f"{path}?{parts.query}" if parts.query else path

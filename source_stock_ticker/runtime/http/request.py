@@ -1,5 +1,6 @@
 """Describes an HTTP request as a value."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -44,3 +45,8 @@ class Request(NamedTuple):
         """The value of a parameter, in the query or in the body; None if it was not sent."""
         body = self.json if isinstance(self.json, Mapping) else self.form or {}
         return self.query.get(parameter, body.get(parameter))
+
+
+def without_queries(text: str) -> str:
+    """The text with no query in its URLs: the query of a file's address can be a signature that lets anyone read it."""
+    return re.sub(r"\?[^\s'\"]*", "", text)

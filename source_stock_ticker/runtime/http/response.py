@@ -10,7 +10,6 @@ from .request import Request
 
 T = TypeVar("T")
 MAX_VALUES = 750_000  # in a response, by its commas; decoded, tiny values take 100 times their size
-ANYTHING = msgspec.json.Decoder(Any)
 
 
 class Response(NamedTuple):
@@ -24,10 +23,7 @@ class Response(NamedTuple):
 
     def json(self) -> Any:
         """The JSON in the body. Raises UnexpectedResponse."""
-        try:
-            return self.decoded(ANYTHING)
-        except msgspec.ValidationError as error:
-            raise UnexpectedResponse(f"The API sent a number out of range for {self.path}.", str(error)) from None
+        return self.json_as(Any)
 
     def json_as(self, kind: type[T]) -> T:
         """The JSON in the body as that type, such as a msgspec.Struct. Raises UnexpectedResponse."""

@@ -2,13 +2,14 @@
 
 import io
 import json
+import logging
 
 import pytest
 import requests
 from broken_connections import BROKEN
 from letters_server import HOST, KEY, URL
 
-from source_stock_ticker.runtime.errors import TransientError, UnexpectedResponse
+from source_stock_ticker.runtime.errors import ConnectorError, TransientError, UnexpectedResponse
 from source_stock_ticker.runtime.http.client import Limits
 from source_stock_ticker.runtime.http.request import Request
 
@@ -145,8 +146,9 @@ def test_a_redirect_of_a_post_is_not_followed(http, client):
 
 def test_redirects_without_end_are_left(http, client):
     redirects(http, URL)
-    with pytest.raises(UnexpectedResponse, match="redirects"):
+    with pytest.raises(UnexpectedResponse) as raised:
         client(redirects=3).get(URL)
+    assert raised.value.message == f"{HOST} has redirected /v1/letters more than 3 times."
     assert len(http.calls) == 4
 
 
@@ -185,6 +187,32 @@ def test_what_is_no_success_does_not_go_into_the_file(http, client):
     file = io.BytesIO()
     assert client(meaning=lambda response: None).send(Request(URL), into=file).body == b"no such report"
     assert file.getvalue() == b""
+
+
+def signed(ending):
+    return f"{HOST}/files/r7?signature=abc123&{ending}"
+
+
+def test_the_signed_address_of_a_file_does_not_get_into_the_log(http, client, caplog):
+    caplog.set_level(logging.DEBUG)
+    http.get(signed("1"), body=b"letters")
+    client().send(Request(signed("1")), into=io.BytesIO())
+    assert [record.getMessage() for record in caplog.records] == [f"GET {HOST}/files/r7"]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        {"status": 302, "headers": {"Location": "https://files.example.com/r7?signature=abc123"}},
+        {"body": requests.ConnectionError(f"Max retries exceeded with url: {signed('2')} (Caused by a test)")},
+    ],
+)
+def test_the_signed_address_of_a_file_does_not_get_into_an_error(failure, http, client):
+    http.get(signed("1"), **failure)
+    with pytest.raises(ConnectorError) as raised:
+        client(tries=1).send(Request(signed("1")), into=io.BytesIO())
+    assert "/r7" in raised.value.detail
+    assert "abc123" not in raised.value.message + raised.value.detail
 
 
 def test_the_largest_body_can_be_set(http, client):
