@@ -49,7 +49,7 @@ class Checkpoints:
         if done:
             self._written, self._before_slice = Written(), None
 
-    def leave_slice(self, state: State) -> None:
+    def abandon_slice(self, state: State) -> None:
         """The slice failed. In a full refresh the next attempt reads all of it, including rows already written."""
         if self._before_slice is not None:
             state.clear()

@@ -11,12 +11,13 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from ..api import StockApi, cut
+from ..runtime.cursors import rfc3339, unexpected_state
 from ..runtime.errors import UnexpectedResponse
 from ..runtime.forecast import Forecast
 from ..runtime.stream import Page, State, Written
 from ..settings import Settings
 from ..trading_days import A_YEAR
-from .table import TableStream, not_ours
+from .table import TableStream
 
 MAX_ROWS_OF_A_TICKER = 20_000
 A_MOMENT = timedelta(milliseconds=1)
@@ -55,7 +56,7 @@ class AnnouncedStream(TableStream[Announced]):
     def __init__(self, api: StockApi, settings: Settings, logger: logging.Logger) -> None:
         super().__init__(api, settings, logger)
         self._now = datetime.now(timezone.utc)
-        self._read_at = _rfc3339(self._now)  # the same for all rows of a sync
+        self._read_at = rfc3339(self._now, "microseconds")  # the same for all rows of a sync
 
     def resume(self, saved: State) -> State:
         fingerprints, wanted = saved.get("fingerprints", {}), set(self._settings.tickers)
@@ -65,11 +66,11 @@ class AnnouncedStream(TableStream[Announced]):
                 if kept:
                     self._logger.info("%s: the state is from an older version, so all rows are sent again.", self.name)
                 return {"fingerprints": {}}
-            after_that = _moment(saved["read_at"])
+            last_read_at = _moment(saved["read_at"])
             if not self._is_far_ahead(saved):  # otherwise a later moment may not exist
-                self._read_at = max(self._read_at, _rfc3339(after_that + A_MOMENT))
+                self._read_at = max(self._read_at, rfc3339(last_read_at + A_MOMENT, "microseconds"))
         except (AttributeError, OverflowError, TypeError, ValueError) as error:
-            raise not_ours(self.name, error) from None
+            raise unexpected_state(self.name, error) from None
         return {"read_at": saved["read_at"], "fingerprints": kept}
 
     def forecast(self, state: State) -> Forecast:
@@ -90,7 +91,7 @@ class AnnouncedStream(TableStream[Announced]):
                 yield Announced(ticker, own, mark)
 
     def _is_far_ahead(self, state: State) -> bool:
-        return str(state.get("read_at", "")) > _rfc3339(self._now + A_YEAR)
+        return str(state.get("read_at", "")) > rfc3339(self._now + A_YEAR)
 
     def _by_ticker(self) -> Iterator[tuple[str, Iterable[Row]]]:
         """Every ticker once, with all its rows. Raises UnexpectedResponse if its rows are not adjacent."""
@@ -155,13 +156,9 @@ def _fingerprint(rows: Iterable[Row]) -> str:
 
 
 def _moment(text: str) -> datetime:
-    """A saved `read_at` as a moment. Raises AttributeError, TypeError or ValueError."""
+    """A saved `read_at`, which test suites write as a day too. Raises AttributeError, TypeError or ValueError."""
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     return moment.replace(tzinfo=moment.tzinfo or timezone.utc)
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _spelled(value: Any) -> str:

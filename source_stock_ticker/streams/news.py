@@ -101,7 +101,7 @@ class News(CursorStream, TableStream[Window]):
             # full refresh does: its next attempt has the same config.)
             left = [] if self.full_refresh else [p for other, p in left_to.items() if other not in self._finished]
             _, before = state["read"].get(ticker, ["", ""])
-            state["read"][ticker] = [stream_slice.gapless_from, max(min([reached, *left]), before)]
+            state["read"][ticker] = [stream_slice.range_start, max(min([reached, *left]), before)]
         if written.done:
             self._finished.add(ticker)
 

@@ -17,11 +17,11 @@ from typing import Any
 
 from msgspec import Struct, convert
 
+from ...runtime.cursors import unexpected_state
 from ...runtime.errors import ConfigError, UnexpectedResponse
 from ...runtime.stream import State, Written
 from ...settings import MARKET, Settings
 from ...trading_days import FIRST_DAY, ONE_DAY, last_weekday, weekday_after, weekday_before, weekday_from
-from ..table import not_ours
 from .slices import DaySlice, EndSlice, PriceSlice, SplitsSlice, TickerSlice
 
 NEVER = date.max  # the first day to read of a ticker without missing days
@@ -236,5 +236,5 @@ def _checked(saved: State) -> State:
             if min(day for days in [(shaped.start_date,), *shaped.read.values()] for day in days if day) < FIRST_DAY:
                 raise ValueError(saved)
         except ValueError as error:
-            raise not_ours("stock_prices", error) from None
+            raise unexpected_state("stock_prices", error) from None
     return saved
