@@ -79,10 +79,6 @@ class Coverage:
             self._logger.info("stock_prices: start_date is earlier now; reading again: %s.", _named(moved))
         return read
 
-    def read_before(self, read: dict[str, Days]) -> set[str]:
-        """The tickers whose rows a split can make wrong."""
-        return {t for t, (_, through) in read.items() if through and through <= self._settings.today.isoformat()}
-
     def first_day(self, days: Days, lookback_days: int) -> date:
         """The first day to read of a ticker for which `days` have been read, or NEVER.
 
@@ -107,7 +103,7 @@ class Coverage:
                 # Both in one state: a state that knows the split also knows what must be read again.
                 state["splits"] = known
                 for ticker in stale:
-                    read[ticker] = [_days(read, ticker)[0], None]
+                    read[ticker] = days_to_read_again(read, ticker)
                 for ticker in held_back:
                     # The market's days will not include it.
                     read[ticker] = _days(read, ticker)
@@ -198,6 +194,11 @@ def _merge_into_the_market(read: dict[str, Days]) -> None:
         for ticker in [t for t, (_, through) in read.items() if t != MARKET and through]:
             if read[ticker][1] >= market_through:
                 del read[ticker]
+
+
+def days_to_read_again(read: dict[str, Days], ticker: str) -> Days:
+    """What the state says of a ticker whose rows are wrong: to be read from its start."""
+    return [_days(read, ticker)[0], None]
 
 
 def _days(read: dict[str, Days], ticker: str) -> Days:
