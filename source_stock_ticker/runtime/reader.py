@@ -52,13 +52,13 @@ def read(
     by_name = {stream.name: stream for stream in streams}
     status = (lambda *_: messages.FLUSH) if plan else messages.stream_status
     failed, total, interval = [], NOTHING, 0.0
-    refused: CredentialsError | None = None
+    rejected_key: CredentialsError | None = None
     for configured in catalog:
         stream = by_name.get(configured.name)
         yield status(configured.name, "STARTED", configured.namespace)
         try:
-            if refused is not None:
-                raise refused
+            if rejected_key is not None:
+                raise rejected_key
             if stream is None:
                 raise ConfigError(f"catalog: there is no stream {configured.name}; choose from {', '.join(by_name)}.")
             state = saved.get((configured.name, configured.namespace), {})
@@ -68,7 +68,7 @@ def read(
             yield status(configured.name, "COMPLETE", configured.namespace)
         except Exception as error:
             failed.append(configured.name)
-            refused = error if isinstance(error, CredentialsError) else refused
+            rejected_key = error if isinstance(error, CredentialsError) else rejected_key
             yield status(configured.name, "INCOMPLETE", configured.namespace)
             yield messages.error(error, configured.name, configured.namespace)
     if plan:
@@ -187,8 +187,7 @@ class StreamRead:
     def _report_oddities(self) -> None:
         """Once per stream: what was lost, and what the schema lacks."""
         if self._skipped > MAX_NAMED_SKIPPED:
-            more = self._skipped - MAX_NAMED_SKIPPED
-            self._logger.warning("%s: skipped %d more.", self._stream.name, more)
+            self._logger.warning("%s: skipped %d more.", self._stream.name, self._skipped - MAX_NAMED_SKIPPED)
         if self._nulled:
             counts = ", ".join(f"{field}: {count:,}" for field, count in sorted(self._nulled.items()))
             text = "%s: values that do not fit the schema became null (%s); their records say so in meta.changes."

@@ -38,10 +38,10 @@ def validated(config: Any, schema: Schema) -> Config:
     filled = _filled(config, schema)
     if misspelled := _misspelled(filled, schema):
         raise ConfigError("config: there is no option {}; did you mean {}?".format(*misspelled))
-    place = {name: place for place, name in enumerate(schema.get("properties", {}))}
+    position = {name: number for number, name in enumerate(schema.get("properties", {}))}
     complaints = sorted(
         Draft7Validator(schema, format_checker=FormatChecker(["date"])).iter_errors(filled),
-        key=lambda error: (error.validator != "required", place.get(next(iter(error.path), ""), len(place))),
+        key=lambda error: (error.validator != "required", position.get(next(iter(error.path), ""), len(position))),
     )
     if complaints:
         raise ConfigError(_sentence(_meant(complaints[0]), schema))

@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple
 from msgspec import Meta, Raw, Struct, ValidationError
 from msgspec.json import Decoder
 
-from ...api import RAW_ROWS, StockApi, cut
+from ...api import RAW_ROWS, StockApi, chunks
 from ...runtime.errors import counted
 from ...settings import MARKET, Settings, is_ticker
 from ...trading_days import is_day
@@ -72,7 +72,7 @@ def listed_splits(api: StockApi, settings: Settings, from_day: str, logger: logg
     def ask(of_tickers: dict[str, str]) -> list[tuple[Any, str]]:
         return list(api.rows(PATH, {**of_tickers, **query}, read_row, RAW_ROWS))
 
-    filters = len(list(cut(settings.tickers)))
+    filters = len(list(chunks(settings.tickers)))
     by_filter = 0 < filters <= pages_of_the_market(date.fromisoformat(from_day), settings.today)
     rows = chain.from_iterable(api.by_filter(settings.tickers, ask)) if by_filter else ask({})
     return splits_by_ticker(rows, logger)

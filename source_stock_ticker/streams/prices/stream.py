@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from ...api import ROWS, Body, NotFound, StockApi, TooOld, lower, read_body
+from ...api import ROWS, Body, NotFound, StockApi, TooOld, read_body, true_or_false
 from ...runtime.errors import ConfigError, CredentialsError, UnexpectedResponse, counted
 from ...runtime.forecast import Forecast
 from ...runtime.http.response import Response
@@ -204,7 +204,7 @@ class StockPrices(TableStream[PriceSlice]):
         next_page_token = self._api.next_path(body)
         if next_page_token and "adjusted=" not in next_page_token:
             # The API's links omit it, and all pages must be on one basis.
-            next_page_token += f"{'&' if '?' in next_page_token else '?'}adjusted={lower(adjusted)}"
+            next_page_token += f"{'&' if '?' in next_page_token else '?'}adjusted={true_or_false(adjusted)}"
         return Page(self._asked_for(stream_slice, found, response), next_page_token)
 
     def _asked_for(self, stream_slice: TickerSlice, found: list[Price], response: Response) -> list[Price]:
