@@ -62,7 +62,7 @@ class Moment:
     ) -> None:
         self.start, self._lookback, self._newest_first = rfc3339(start), lookback, newest_first
         self._now = now or datetime.now(timezone.utc)
-        self._page_before: tuple[Window, datetime] | None = None
+        self._page_before: tuple[Window | None, datetime] = None, self._now  # its slice, and its last row's moment
 
     def normalized(self, saved: Any) -> str:
         """A saved moment in our spelling; a day means its midnight. Raises ValueError."""
@@ -81,10 +81,10 @@ class Moment:
         if written.first is None or written.last is None:
             return None
         if written.first_of_page is not None:
-            before, last = self._page_before, moment(written.last[field])
-            if before is not None and before[0] is window:
-                self.check([before[1], moment(written.first_of_page[field])], field)
-            self._page_before = window, last
+            window_before, last_before = self._page_before
+            if window_before is window:
+                self.check([last_before, moment(written.first_of_page[field])], field)
+            self._page_before = window, moment(written.last[field])
         newest = written.first if self._newest_first else written.last
         return None if self._newest_first and not written.done else rfc3339(min(moment(newest[field]), self._now))
 

@@ -191,9 +191,9 @@ def _merge_into_the_market(read: dict[str, Days]) -> None:
     """Drop the tickers next to the whole market that have been read again and have caught up with it."""
     market_through = read.get(MARKET, [None, None])[1]
     if market_through:
-        for ticker in [t for t, (_, through) in read.items() if t != MARKET and through]:
-            if read[ticker][1] >= market_through:
-                del read[ticker]
+        caught_up = [t for t, (_, through) in read.items() if t != MARKET and through and through >= market_through]
+        for ticker in caught_up:
+            del read[ticker]
 
 
 def days_to_read_again(read: dict[str, Days], ticker: str) -> Days:

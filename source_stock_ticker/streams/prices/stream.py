@@ -128,7 +128,7 @@ class StockPrices(TableStream[PriceSlice]):
 
     def _plan(self, first_days: dict[str, date]) -> Plan:
         settings = self._settings
-        if MARKET in first_days or not settings.tickers:
+        if not settings.tickers:
             return Plan([ticker for ticker in first_days if ticker != MARKET], first_days.get(MARKET))
         if settings.bar_size.timespan != "day":
             return Plan(list(first_days), None)
