@@ -50,7 +50,7 @@ def read(
     plan: only report what a read would cost. Raises IncompleteSync after the last message if a stream is incomplete.
     """
     by_name = {stream.name: stream for stream in streams}
-    status = (lambda *_: messages.FLUSH) if plan else messages.stream_status
+    status = (lambda *_: messages.FLUSH) if plan else messages.stream_status  # a plan has no statuses
     failed, total, interval = [], NOTHING, 0.0
     rejected_key: CredentialsError | None = None
     for configured in catalog:
