@@ -111,7 +111,7 @@ class Days:
         self._last = last or datetime.now(timezone.utc).date() - ONE_DAY
 
     def normalized(self, saved: Any) -> str:
-        """A saved day, one that has a next day. Raises ValueError."""
+        """A saved day; never the calendar's last one, which has no next day. Raises ValueError."""
         return min(date.fromisoformat(str(saved)), date.max - ONE_DAY).isoformat()
 
     def windows(self, parent: Any, read: list[str] | None, full_refresh: bool) -> Iterator[Window]:

@@ -88,7 +88,7 @@ def split_effects(
     saved: SplitsByTicker,
     read: Mapping[str, list[Any]],
     settings: Settings,
-    full_refresh: bool = False,
+    full_refresh: bool,
 ) -> SplitEffects:
     """What to do about the difference between the splits that the rows were made with and those that the API lists.
 
