@@ -115,7 +115,7 @@ class StockApi:
         """
         rest = tickers
         while rest:
-            chunk = next(cut(rest, self._max_filter))
+            chunk = next(chunks(rest, self._max_filter))
             try:
                 result = ask({"ticker.any_of": ",".join(chunk)})
             except TooLong as error:
@@ -149,7 +149,7 @@ class StockApi:
             "v2", "aggs", "ticker", ticker, "range", size.multiplier, size.timespan, size.first_day(first), last
         )
         try:
-            return self.get(path, {"adjusted": lower(adjusted), "sort": "asc", "limit": limit})
+            return self.get(path, {"adjusted": true_or_false(adjusted), "sort": "asc", "limit": limit})
         except NotYet:
             if last == self.last_day:
                 raise  # even the day before is refused, so waiting a few hours does not help
@@ -163,7 +163,7 @@ class StockApi:
         """
         path = path_of("v2", "aggs", "grouped", "locale", "us", "market", "stocks", day)
         try:
-            return self.get(path, {"adjusted": lower(adjusted), "include_otc": "true"})
+            return self.get(path, {"adjusted": true_or_false(adjusted), "include_otc": "true"})
         except NotYet:
             return None
 
@@ -185,12 +185,12 @@ def path_of(*segments: object) -> str:
     return "".join("/" + quote(str(segment), safe="") for segment in segments)
 
 
-def lower(flag: bool) -> str:
+def true_or_false(flag: bool) -> str:
     """A Boolean as the API writes it: true, false."""
     return str(flag).lower()
 
 
-def cut(tickers: Iterable[str], max_length: int = MAX_FILTER) -> Iterator[list[str]]:
+def chunks(tickers: Iterable[str], max_length: int = MAX_FILTER) -> Iterator[list[str]]:
     """The tickers in lists, each with at most `max_length` characters in a URL (a longer ticker is alone)."""
     chunk: list[str] = []
     length = 0

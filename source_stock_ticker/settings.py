@@ -39,10 +39,7 @@ def read_settings(config: Mapping[str, Any], today: date | None = None) -> Setti
     end = _day(config, "end_date")
     # Some plans refuse today's bar; with the others it still changes.
     last_day = last_weekday(today - ONE_DAY)
-    # One day less than two years, or the plan's moving limit would overtake a sync that starts before midnight.
-    start = _day(config, "start_date") or years_before(today, FREE_PLAN_YEARS) + ONE_DAY
-    if not config.get("start_date") and size.first_day(start) < start:
-        start = size.first_day(start + timedelta(days=31 if size.timespan == "month" else 7))  # the first complete bar
+    start = _day(config, "start_date") or _default_start(today, size)
     if end is not None and end < start:
         blank = "" if config.get("start_date") else " (two years back, because you left it blank)"
         raise ConfigError(f"end_date: {end} is before the start_date, {start}{blank}; change one of them.")
@@ -60,6 +57,15 @@ def read_settings(config: Mapping[str, Any], today: date | None = None) -> Setti
         requests_per_minute=int(config.get("requests_per_minute", 5)),
         num_workers=int(config.get("num_workers", 4)),
     )
+
+
+def _default_start(today: date, size: BarSize) -> date:
+    """The first day of the first complete bar in the free plan's history."""
+    # One day less than two years, or the plan's moving limit would overtake a sync that starts before midnight.
+    start = years_before(today, FREE_PLAN_YEARS) + ONE_DAY
+    if size.first_day(start) == start:
+        return start
+    return size.first_day(start + timedelta(days=31 if size.timespan == "month" else 7))
 
 
 def _day(config: Mapping[str, Any], field: str) -> date | None:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from source_stock_ticker.api import NotFound, NotYet, StockApi, TooOld, UnknownTicker, cut, path_of
+from source_stock_ticker.api import NotFound, NotYet, StockApi, TooOld, UnknownTicker, chunks, path_of
 from source_stock_ticker.runtime.errors import (
     ConfigError,
     ConnectorError,
@@ -265,7 +265,7 @@ def test_many_tickers_make_few_filters_that_an_address_holds(ticker, server, api
     ],
 )
 def test_each_list_is_filled_to_its_last_character(length, lists):
-    assert list(cut(["A", "BB", "CCC", "D"], length)) == lists
+    assert list(chunks(["A", "BB", "CCC", "D"], length)) == lists
 
 
 def short_addresses(limit: int, status: int = 414):

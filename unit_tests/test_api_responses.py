@@ -57,11 +57,11 @@ def test_late_data_is_good_data(status):
     assert results(body) == [{"id": 1}]
 
 
+@pytest.mark.parametrize("rest", [{}, {"results": "x"}], ids=str)
 @pytest.mark.parametrize("status", ["ERROR", "NOT_AUTHORIZED", "NOT_FOUND", "ok?", None])
-def test_a_response_that_is_no_success_is_not_mistaken_for_an_empty_one(status):
-    body = {"status": status}
+def test_a_response_that_is_no_success_is_not_mistaken_for_an_empty_one(status, rest):
     with pytest.raises(UnexpectedResponse, match="refused /v1/things"):
-        results(body)
+        results({"status": status} | rest)
 
 
 @pytest.mark.parametrize("body", [[], "text", 5, None, {"results": {"id": 1}}, {"results": "x"}, {"results": [1]}])

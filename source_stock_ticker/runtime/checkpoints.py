@@ -40,16 +40,16 @@ class Checkpoints:
         """Let the stream record in `state` a page whose rows have been written."""
         self._records += page.row_count
         self._bytes += len(page)
-        done, before = page.next_page_token is None, self._written
-        written = Written(before.first or page.first, page.last or before.last, page.note, done, page.first)
+        done = page.next_page_token is None
+        first, last = self._written.first or page.first, page.last or self._written.last
+        self._written = Written(first, last, page.note, done, page.first)
         if self._stream.full_refresh and page.row_count and not done and self._before_slice is None:
             self._before_slice = msgspec.json.encode(state)
-        self._stream.checkpoint(state, stream_slice, written)
-        self._written = written
+        self._stream.checkpoint(state, stream_slice, self._written)
         if done:
             self._written, self._before_slice = Written(), None
 
-    def leave_slice(self, state: State) -> None:
+    def abandon_slice(self, state: State) -> None:
         """The slice failed. In a full refresh the next attempt reads all of it, including rows already written."""
         if self._before_slice is not None:
             state.clear()

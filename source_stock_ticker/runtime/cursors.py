@@ -32,13 +32,13 @@ AWARE = Annotated[datetime, msgspec.Meta(tz=True)]
 class Window(NamedTuple):
     """What to read of a parent: nothing older than `since` and, unless it is "", nothing newer than `until`.
 
-    gapless_from: when this window has been read, there is no gap from here on.
+    range_start: where the parent's range in the state begins once this window has been read.
     """
 
     parent: Any
     since: str
     until: str
-    gapless_from: str
+    range_start: str
 
     def __str__(self) -> str:
         if not self.until:
@@ -62,10 +62,10 @@ class Moment:
     ) -> None:
         self.start, self._lookback, self._newest_first = rfc3339(start), lookback, newest_first
         self._now = now or datetime.now(timezone.utc)
-        self._page_before: tuple[Window, datetime] | None = None
+        self._page_before: tuple[Window | None, datetime] = None, self._now  # its slice, and its last row's moment
 
-    def place(self, saved: Any) -> str:
-        """A moment from a saved state; a day means its midnight. Raises ValueError."""
+    def normalized(self, saved: Any) -> str:
+        """A saved moment in our spelling; a day means its midnight. Raises ValueError."""
         return rfc3339(moment(f"{saved}T00:00:00Z" if len(str(saved)) == len("2024-03-01") else str(saved)))
 
     def windows(self, parent: Any, read: list[str] | None, full_refresh: bool) -> Iterator[Window]:
@@ -81,10 +81,10 @@ class Moment:
         if written.first is None or written.last is None:
             return None
         if written.first_of_page is not None:
-            before, last = self._page_before, moment(written.last[field])
-            if before is not None and before[0] is window:
-                self.check([before[1], moment(written.first_of_page[field])], field)
-            self._page_before = window, last
+            window_before, last_before = self._page_before
+            if window_before is window:
+                self.check([last_before, moment(written.first_of_page[field])], field)
+            self._page_before = window, moment(written.last[field])
         newest = written.first if self._newest_first else written.last
         return None if self._newest_first and not written.done else rfc3339(min(moment(newest[field]), self._now))
 
@@ -110,20 +110,20 @@ class Days:
         self._start, self._window, self._lookback = start, timedelta(window), timedelta(lookback)
         self._last = last or datetime.now(timezone.utc).date() - ONE_DAY
 
-    def place(self, saved: Any) -> str:
-        """A day from a saved state. Raises ValueError."""
+    def normalized(self, saved: Any) -> str:
+        """A saved day; never the calendar's last one, which has no next day. Raises ValueError."""
         return min(date.fromisoformat(str(saved)), date.max - ONE_DAY).isoformat()
 
     def windows(self, parent: Any, read: list[str] | None, full_refresh: bool) -> Iterator[Window]:
         """What to read of a parent whose entry in the state is `read`."""
-        first, gapless_from = self._start, self.start
+        first, range_start = self._start, self.start
         if read is not None:
             behind = date.fromisoformat(read[1]) + ONE_DAY
             first = max(first, behind if full_refresh else max(first, behind) - self._lookback)
-            gapless_from = read[0] if self._start <= behind else self.start
+            range_start = read[0] if self._start <= behind else self.start
         while first <= self._last:
             until = min(first + self._window - ONE_DAY, self._last)
-            yield Window(parent, first.isoformat(), until.isoformat(), gapless_from)
+            yield Window(parent, first.isoformat(), until.isoformat(), range_start)
             first = until + ONE_DAY
 
     def reached(self, window: Window, written: Written, field: str) -> str | None:
@@ -147,12 +147,11 @@ class CursorStream(Stream[Window]):
     def resume(self, saved: State) -> State:
         try:
             read = {
-                str(parent): [self.cursor.place(first), self.cursor.place(last)]
+                str(parent): [self.cursor.normalized(first), self.cursor.normalized(last)]
                 for parent, (first, last) in saved.get("read", {}).items()
             }
         except (AttributeError, OverflowError, TypeError, ValueError) as error:
-            text = f"state: the saved state of {self.name} has an unexpected format; clear the stream's state."
-            raise ConfigError(text, repr(error)) from None
+            raise unexpected_state(self.name, error) from None
         return {"read": {parent: entry for parent, entry in read.items() if entry[0] <= self.cursor.start}}
 
     def slices(self, state: State) -> Iterator[Window | Unread]:
@@ -182,7 +181,7 @@ class CursorStream(Stream[Window]):
         reached = self.cursor.reached(stream_slice, written, str(self.cursor_field))
         if reached is not None:
             _, before = state["read"].get(str(stream_slice.parent), ["", ""])
-            state["read"][str(stream_slice.parent)] = [stream_slice.gapless_from, max(before, reached)]
+            state["read"][str(stream_slice.parent)] = [stream_slice.range_start, max(before, reached)]
 
 
 def moment(value: str | float) -> datetime:
@@ -197,6 +196,12 @@ def moment(value: str | float) -> datetime:
         raise ValueError(f"{value}: {error}") from None
 
 
-def rfc3339(value: datetime) -> str:
-    """The moment in UTC, to the second: 2024-03-01T06:00:00Z."""
-    return value.astimezone(timezone.utc).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+def rfc3339(value: datetime, timespec: str = "seconds") -> str:
+    """The moment in UTC, cut to the second (or another timespec of `isoformat`): 2024-03-01T06:00:00Z."""
+    return value.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec=timespec) + "Z"
+
+
+def unexpected_state(stream: str, error: Exception) -> ConfigError:
+    """The error for a saved state that the stream cannot have written; error: what reading it raised."""
+    text = f"state: the saved state of {stream} has an unexpected format; clear the stream's state to read it again."
+    return ConfigError(text, repr(error))

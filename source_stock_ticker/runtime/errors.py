@@ -69,10 +69,7 @@ class IncompleteSync(Exception):
 
 
 def start_of(text: str, length: int = 200) -> str:
-    """The start of a string, for a detail.
-
-    Cuts between words: the secret filter recognizes only whole secrets.
-    """
+    """The start of a string, cut between words: the secret filter recognizes only whole secrets."""
     return text if len(text) <= length else " ".join(text[:length].split(" ")[:-1]) + "..."
 
 

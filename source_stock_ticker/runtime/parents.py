@@ -46,5 +46,5 @@ class Parents(Generic[P]):
                 elif stream_slice is None or is_fatal(page):
                     raise page
                 else:
-                    pages.leave_out(stream_slice)
+                    pages.skip_group_of(stream_slice)
                     yield Unread(f"the {stream.name} of {stream_slice}", page)

@@ -50,15 +50,15 @@ def read(
     plan: only report what a read would cost. Raises IncompleteSync after the last message if a stream is incomplete.
     """
     by_name = {stream.name: stream for stream in streams}
-    status = (lambda *_: messages.FLUSH) if plan else messages.stream_status
+    status = (lambda *_: messages.FLUSH) if plan else messages.stream_status  # a plan has no statuses
     failed, total, interval = [], NOTHING, 0.0
-    refused: CredentialsError | None = None
+    rejected_key: CredentialsError | None = None
     for configured in catalog:
         stream = by_name.get(configured.name)
         yield status(configured.name, "STARTED", configured.namespace)
         try:
-            if refused is not None:
-                raise refused
+            if rejected_key is not None:
+                raise rejected_key
             if stream is None:
                 raise ConfigError(f"catalog: there is no stream {configured.name}; choose from {', '.join(by_name)}.")
             state = saved.get((configured.name, configured.namespace), {})
@@ -68,7 +68,7 @@ def read(
             yield status(configured.name, "COMPLETE", configured.namespace)
         except Exception as error:
             failed.append(configured.name)
-            refused = error if isinstance(error, CredentialsError) else refused
+            rejected_key = error if isinstance(error, CredentialsError) else rejected_key
             yield status(configured.name, "INCOMPLETE", configured.namespace)
             yield messages.error(error, configured.name, configured.namespace)
     if plan:
@@ -92,19 +92,19 @@ class StreamRead:
 
     def run(self, saved: State, plan: bool = False) -> Iterator[bytes]:
         """Everything between STARTED and COMPLETE. Raises, after the last STATE, what made it incomplete."""
-        stream, configured = self._stream, self._configured
-        stream.full_refresh = not configured.incremental
-        if configured.incremental:
+        stream, finished = self._stream, False
+        stream.full_refresh = not self._configured.incremental
+        if stream.full_refresh:
+            saved, finished = saved_attempt(saved, self._configured.sync_id)
+        else:
             saved = unmarked(saved)
             if stream.cursor_field is None:
                 self._logger.warning("%s has no cursor, so it is read in full.", stream.name)
-        else:
-            saved, finished = saved_attempt(saved, configured.sync_id)
-            if finished:
-                self._logger.info("%s: an earlier attempt of this full refresh read everything.", stream.name)
-                if not plan:
-                    yield self._checkpoints.message(saved, done=True)
-                return
+        if finished:
+            self._logger.info("%s: an earlier attempt of this full refresh read everything.", stream.name)
+            if not plan:
+                yield self._checkpoints.message(saved, done=True)
+            return
         state = stream.resume(copy.deepcopy(saved) if stream.cursor_field else {})
         if plan:
             self._make_forecast(state)
@@ -127,17 +127,16 @@ class StreamRead:
                 try:
                     yield from self._waiting() if page is None else self._write(stream_slice, page, state)
                 except Exception as error:
-                    self._checkpoints.leave_slice(state)
+                    self._checkpoints.abandon_slice(state)
                     if is_skipped(stream, stream_slice, error):
                         self._report_skipped(stream_slice, error)
-                        if not isinstance(error, SkipSlice):  # otherwise a later readable slice would hide the gap
-                            pages.leave_out(stream_slice)
-                        continue
-                    failures.append((stream_slice, error))
-                    if stream_slice is None or is_fatal(error):
-                        return
-                    logger.warning("%s: %s failed: %s", stream.name, stream_slice, error)
-                    pages.leave_out(stream_slice)
+                    else:
+                        failures.append((stream_slice, error))
+                        if stream_slice is None or is_fatal(error):
+                            return
+                        logger.warning("%s: %s failed: %s", stream.name, stream_slice, error)
+                    if not isinstance(error, SkipSlice):  # a later slice of its group would hide the gap
+                        pages.skip_group_of(stream_slice)
                 del page  # it is large, and not needed while we wait for the next one
                 if self._checkpoints.is_due(state):
                     yield self._checkpoints.message(state)
@@ -188,8 +187,7 @@ class StreamRead:
     def _report_oddities(self) -> None:
         """Once per stream: what was lost, and what the schema lacks."""
         if self._skipped > MAX_NAMED_SKIPPED:
-            more = self._skipped - MAX_NAMED_SKIPPED
-            self._logger.warning("%s: skipped %d more.", self._stream.name, more)
+            self._logger.warning("%s: skipped %d more.", self._stream.name, self._skipped - MAX_NAMED_SKIPPED)
         if self._nulled:
             counts = ", ".join(f"{field}: {count:,}" for field, count in sorted(self._nulled.items()))
             text = "%s: values that do not fit the schema became null (%s); their records say so in meta.changes."

@@ -15,9 +15,9 @@ P = TypeVar("P", bound=Any)  # see Prefetcher and follow
 
 
 def read_ahead(
-    stream: Stream[Any], slices: Iterator[Any], made_of: Callable[[Page], P], workers: int, logger: logging.Logger
+    stream: Stream[Any], slices: Iterator[Any], make: Callable[[Page], P], workers: int, logger: logging.Logger
 ) -> Prefetcher[Any, P]:
-    """The pages of all slices, each made from a Page by `made_of`, in the order of the slices; see Prefetcher."""
+    """The pages of all slices, each made from a Page by `make`, in the order of the slices; see Prefetcher."""
 
     def pages(stream_slice: Any, parse_lock: ParseLock) -> Iterator[P]:
         """A worker's job: all pages of a slice. Raises a ConnectorError, or what a bug raises."""
@@ -26,9 +26,9 @@ def read_ahead(
 
         def parse(response: Any) -> P:
             if response is None:
-                return made_of(Page([]))
+                return make(Page([]))
             with parse_lock():
-                return made_of(stream.checked(stream.parse(stream_slice, response)))
+                return make(stream.checked(stream.parse(stream_slice, response)))
 
         return follow(partial(stream.fetch, stream_slice), parse, str(stream_slice), logger)
 

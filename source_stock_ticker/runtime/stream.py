@@ -74,9 +74,10 @@ class Page(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What has been written of a slice so far: its rows from `first` to `last` (None: no rows).
+    """What has been written of a slice so far.
 
-    About the page just written: its note, its first row (None: no rows). done: it was the slice's last page.
+    first, last: the first and the last row of all its pages (None: no rows). note, first_of_page: the note and the
+    first row of the page just written. done: that was the slice's last page.
     """
 
     first: Row | None = None

@@ -10,13 +10,14 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from ..api import StockApi, cut
+from ..api import StockApi, chunks
+from ..runtime.cursors import rfc3339, unexpected_state
 from ..runtime.errors import UnexpectedResponse
 from ..runtime.forecast import Forecast
 from ..runtime.stream import Page, State, Written
 from ..settings import Settings
 from ..trading_days import A_YEAR
-from .table import TableStream, not_ours
+from .table import TableStream
 
 MAX_ROWS_OF_A_TICKER = 20_000
 A_MOMENT = timedelta(milliseconds=1)
@@ -55,7 +56,7 @@ class AnnouncedStream(TableStream[Announced]):
     def __init__(self, api: StockApi, settings: Settings, logger: logging.Logger) -> None:
         super().__init__(api, settings, logger)
         self._now = datetime.now(timezone.utc)
-        self._read_at = _rfc3339(self._now)  # the same for all rows of a sync
+        self._read_at = rfc3339(self._now, "microseconds")  # the same for all rows of a sync
 
     def resume(self, saved: State) -> State:
         fingerprints, wanted = saved.get("fingerprints", {}), set(self._settings.tickers)
@@ -65,15 +66,15 @@ class AnnouncedStream(TableStream[Announced]):
                 if kept:
                     self._logger.info("%s: the state is from an older version, so all rows are sent again.", self.name)
                 return {"fingerprints": {}}
-            after_that = _moment(saved["read_at"])
+            last_read_at = _moment(saved["read_at"])
             if not self._is_far_ahead(saved):  # otherwise a later moment may not exist
-                self._read_at = max(self._read_at, _rfc3339(after_that + A_MOMENT))
+                self._read_at = max(self._read_at, rfc3339(last_read_at + A_MOMENT, "microseconds"))
         except (AttributeError, OverflowError, TypeError, ValueError) as error:
-            raise not_ours(self.name, error) from None
+            raise unexpected_state(self.name, error) from None
         return {"read_at": saved["read_at"], "fingerprints": kept}
 
     def forecast(self, state: State) -> Forecast:
-        return Forecast(0 if self._is_far_ahead(state) else max(1, len(list(cut(self._settings.tickers)))))
+        return Forecast(0 if self._is_far_ahead(state) else max(1, len(list(chunks(self._settings.tickers)))))
 
     def slices(self, state: State) -> Iterator[Announced]:
         if self._is_far_ahead(state):
@@ -81,26 +82,26 @@ class AnnouncedStream(TableStream[Announced]):
             text = "%s: the state says that everything up to %s has been read; clear it."
             self._logger.warning(text, self.name, state["read_at"])
             return
-        for ticker, announced in self._by_ticker():
-            rows = {row["id"]: row for row in announced}.values()
-            own = tuple(sorted(rows, key=lambda row: (row[self.day_field], row["id"])))
-            before, mark = state["fingerprints"].get(ticker), _fingerprint(own)
+        for announced in self._by_ticker():
+            saved = state["fingerprints"].get(announced.ticker)
             # A full refresh that resumes leaves newer changes to the next sync, or rows would come twice.
-            if before is None or (before != mark and not self.full_refresh):
-                yield Announced(ticker, own, mark)
+            if saved is None or (saved != announced.fingerprint and not self.full_refresh):
+                yield announced
 
     def _is_far_ahead(self, state: State) -> bool:
-        return str(state.get("read_at", "")) > _rfc3339(self._now + A_YEAR)
+        return str(state.get("read_at", "")) > rfc3339(self._now + A_YEAR)
 
-    def _by_ticker(self) -> Iterator[tuple[str, Iterable[Row]]]:
+    def _by_ticker(self) -> Iterator[Announced]:
         """Every ticker once, with all its rows. Raises UnexpectedResponse if its rows are not adjacent."""
         finished: set[str] = set()
-        for rows in self._lists():
-            for ticker, announced in groupby(rows, key=itemgetter("ticker")):
+        for sorted_rows in self._sorted_lists():
+            for ticker, listed in groupby(sorted_rows, key=itemgetter("ticker")):
                 if ticker in finished:
                     raise UnexpectedResponse(f"The API sent {self.name} that are not sorted by ticker.")
                 finished.add(ticker)
-                yield ticker, announced
+                by_id = {row["id"]: row for row in listed}
+                rows = tuple(sorted(by_id.values(), key=lambda row: (row[self.day_field], row["id"])))
+                yield Announced(ticker, rows, _fingerprint(rows))
 
     def _bounded(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The rows. Raises UnexpectedResponse for a ticker with too many: all its rows are in memory at once."""
@@ -112,12 +113,12 @@ class AnnouncedStream(TableStream[Announced]):
                 raise UnexpectedResponse(text)
             yield row
 
-    def _lists(self) -> Iterator[Iterable[Row]]:
+    def _sorted_lists(self) -> Iterator[Iterable[Row]]:
         """The rows sorted by ticker, in one list or in several lists without common tickers."""
         tickers = self._settings.tickers
-        return self._api.by_filter(tickers, self._sorted) if tickers else iter([self._listed({})])
+        return self._api.by_filter(tickers, self._sorted_list) if tickers else iter([self._listed({})])
 
-    def _sorted(self, of_tickers: dict[str, str]) -> list[Row]:
+    def _sorted_list(self, of_tickers: dict[str, str]) -> list[Row]:
         wanted = set(self._settings.tickers)
         # any_of does not promise an order.
         return sorted((r for r in self._listed(of_tickers) if r["ticker"] in wanted), key=itemgetter("ticker"))
@@ -155,13 +156,9 @@ def _fingerprint(rows: Iterable[Row]) -> str:
 
 
 def _moment(text: str) -> datetime:
-    """A saved `read_at` as a moment. Raises AttributeError, TypeError or ValueError."""
+    """A saved `read_at`, which test suites write as a day too. Raises AttributeError, TypeError or ValueError."""
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     return moment.replace(tzinfo=moment.tzinfo or timezone.utc)
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _spelled(value: Any) -> str:

@@ -94,14 +94,16 @@ class News(CursorStream, TableStream[Window]):
         left_to = self._left_to.setdefault(ticker, {})
         for other, published in written.note.left_to.items():
             left_to[other] = min(published, left_to.get(other, published))
-        # When the slice is complete, articles that another ticker writes count too.
-        own = self._reached(rfc3339(moment(written.last["published_utc"]))) if written.last else ""
-        if reached := self._newest[ticker] if written.done else own:
+        if written.done:
+            reached = self._newest[ticker]  # articles that another ticker writes count too
+        else:
+            reached = self._reached(rfc3339(moment(written.last["published_utc"]))) if written.last else ""
+        if reached:
             # Do not go beyond articles left to a failed ticker: it may be removed from the config before it is read. (A
             # full refresh does: its next attempt has the same config.)
             left = [] if self.full_refresh else [p for other, p in left_to.items() if other not in self._finished]
             _, before = state["read"].get(ticker, ["", ""])
-            state["read"][ticker] = [stream_slice.gapless_from, max(min([reached, *left]), before)]
+            state["read"][ticker] = [stream_slice.range_start, max(min([reached, *left]), before)]
         if written.done:
             self._finished.add(ticker)
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from msgspec.json import Decoder
 
-from ..api import ROWS, Body, UnknownTicker, lower, path_of, read_body
+from ..api import ROWS, Body, UnknownTicker, path_of, read_body, true_or_false
 from ..runtime.errors import ConfigError, UnexpectedResponse
 from ..runtime.forecast import Forecast
 from ..runtime.http.response import Response
@@ -78,7 +78,7 @@ class Tickers(TableStream[TickerList]):
     def query(self, stream_slice: TickerList) -> dict[str, Any]:
         active, market, ticker = stream_slice
         chosen = {"market": market} if ticker is None else {"ticker": ticker}
-        return {**chosen, "active": lower(active), "order": "asc", "sort": "ticker", "limit": 1000}
+        return {**chosen, "active": true_or_false(active), "order": "asc", "sort": "ticker", "limit": 1000}
 
     def parse(self, stream_slice: TickerList, response: Response) -> Page:
         page = super().parse(stream_slice, response)

@@ -1,11 +1,10 @@
-"""Defines what all tables share: the API, the settings, one request and its pages, and how to reject a state."""
+"""Defines what all tables share: the API, the settings, one request and its pages."""
 
 import logging
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..api import StockApi
-from ..runtime.errors import ConfigError
 from ..runtime.forecast import Forecast
 from ..runtime.http.response import Response
 from ..runtime.stream import Page, State, Stream
@@ -38,9 +37,3 @@ class TableStream(Stream[S]):
 
     def parse(self, stream_slice: S, response: Response) -> Page:
         return self._api.page(response, self.row)
-
-
-def not_ours(stream: str, error: Exception) -> ConfigError:
-    """The error for a saved state of the stream that this source cannot have written."""
-    text = f"state: the saved state of {stream} has an unexpected format; clear the stream's state to read it again."
-    return ConfigError(text, repr(error))

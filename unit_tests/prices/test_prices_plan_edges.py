@@ -133,6 +133,18 @@ def test_tickers_without_a_bar_for_weeks_are_named_once(sync, market, caplog, ti
     assert ("and 3 more" in caplog.text) == (len(tickers) > 2)
 
 
+def test_a_ticker_whose_last_bar_is_months_old_is_named(sync, market, caplog):
+    market.listed["AAPL"] = (date(2000, 1, 3), date(2023, 12, 29))
+    sync(start_date="2023-12-01", adjusted=False)
+    assert caplog.text.count('no bars for weeks: "AAPL"') == 1
+
+
+def test_a_first_page_that_ends_months_ago_is_no_sign_of_it(sync, market, caplog):
+    market.page = 10
+    sync(start_date="2023-12-01", adjusted=False)
+    assert "no bars for weeks" not in caplog.text
+
+
 def test_a_named_ticker_is_quoted_because_it_can_contain_a_comma(sync, caplog):
     sync(tickers=["OLD, old", "O*D"], start_date="2023-12-01", adjusted=False)
     assert 'no bars for weeks: "O*D", "OLD, old". Check' in caplog.text
@@ -151,4 +163,4 @@ def test_a_ticker_whose_last_page_is_empty_is_not_called_quiet(server, connect, 
     server.get(re.compile("range/1/day/2023-12-01"), json={"status": "OK", "results": bars, "next_url": following})
     server.get(re.compile("range/1/day/1710388800001"), json={"status": "OK", "resultsCount": 0})
     read(connect(StockPrices, start_date="2023-12-01", adjusted=False))
-    assert "no bar for weeks" not in caplog.text
+    assert "no bars for weeks" not in caplog.text

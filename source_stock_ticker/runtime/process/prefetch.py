@@ -42,7 +42,7 @@ class SliceBuffer(Generic[S, P]):
     def __init__(self, stream_slice: S, group: object) -> None:
         self.slice, self.group = stream_slice, group
         self.pages: deque[P] = deque()
-        self.ended = False  # nothing more will come: it is complete, it failed, or the reader dropped it
+        self.ended = False  # nothing more will come: it is complete, it failed, or it is skipped
         self.error: Exception | None = None
 
 
@@ -54,7 +54,7 @@ class Prefetcher(Generic[S, P]):
         (None, None)      nothing has arrived yet; repeated after a TICK
 
     work(slice, parse_lock) yields the slice's pages. It does what needs much memory and CPU inside
-    `with parse_lock():`. group(slice) says which slices are skipped together, see `leave_out`.
+    `with parse_lock():`. group(slice) says which slices are skipped together, see `skip_group_of`.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class Prefetcher(Generic[S, P]):
         workers: int,
     ) -> None:
         self._slices, self._work, self._group, self._workers = slices, work, group, workers
-        self._buffers: deque[SliceBuffer[S, P]] = deque()  # begun, and not yet dropped by the reader
-        self._waiting_bytes = self._last_page = 0  # bytes; we assume that the next page is as large as the last
+        self._buffers: deque[SliceBuffer[S, P]] = deque()  # of the slices begun, until the reader has taken all
+        self._waiting_bytes = self._last_page_bytes = 0  # the next page is assumed to be as large as the last
         self._no_more_slices = False
         self._slices_error: Exception | None = None
-        self._left_out: list[object] = []  # groups
+        self._skipped_groups: list[object] = []
         self._parsing = False  # a worker holds the parse lock
         self._taking_a_slice = threading.Lock()
         self._changed = threading.Condition()
@@ -87,7 +87,7 @@ class Prefetcher(Generic[S, P]):
         with self._changed:
             self._no_more_slices = True
             for buffer in list(self._buffers):
-                self._leave(buffer)
+                self._remove(buffer)
 
     # The reader's side
 
@@ -96,7 +96,7 @@ class Prefetcher(Generic[S, P]):
             with self._changed:
                 if not self._buffers and self._no_more_slices:
                     break
-                stream_slice, page = self._next()
+                stream_slice, page = self._take()
             nothing_yet = page is None
             yield stream_slice, page
             del page  # it is large, and not needed while we wait for the next one
@@ -104,20 +104,20 @@ class Prefetcher(Generic[S, P]):
                 next(self._own_steps, None)
             elif nothing_yet:
                 with self._changed:
-                    self._changed.wait_for(self._has_something_to_give, TICK)
+                    self._changed.wait_for(self._has_something_to_take, TICK)
         if self._slices_error is not None:
             yield None, self._slices_error
 
-    def leave_out(self, stream_slice: S) -> None:
-        """Drop the rest of this slice, and all later slices of its group."""
+    def skip_group_of(self, stream_slice: S) -> None:
+        """Skip the rest of this slice, and all later slices of its group."""
         group = self._group(stream_slice)
         with self._changed:
-            self._left_out.append(group)
+            self._skipped_groups.append(group)
             for buffer in list(self._buffers):
                 if buffer.slice is stream_slice or (group is not None and buffer.group == group):
-                    self._leave(buffer)
+                    self._remove(buffer)
 
-    def _next(self) -> tuple[S | None, P | Exception | None]:
+    def _take(self) -> tuple[S | None, P | Exception | None]:
         while self._buffers:
             first = self._buffers[0]
             if first.pages:
@@ -127,16 +127,16 @@ class Prefetcher(Generic[S, P]):
                 return first.slice, page
             if not first.ended:
                 break
-            self._leave(first)
+            self._remove(first)
             if first.error is not None:
                 return first.slice, first.error
         return None, None
 
-    def _has_something_to_give(self) -> bool:
+    def _has_something_to_take(self) -> bool:
         first = self._buffers[0] if self._buffers else None
         return bool(first.pages or first.ended) if first else self._no_more_slices
 
-    def _leave(self, buffer: SliceBuffer[S, P]) -> None:
+    def _remove(self, buffer: SliceBuffer[S, P]) -> None:
         self._buffers.remove(buffer)
         self._waiting_bytes -= sum(map(len, buffer.pages))
         buffer.ended = True
@@ -157,8 +157,8 @@ class Prefetcher(Generic[S, P]):
                         if buffer.ended:
                             break
                         buffer.pages.append(page)
-                        self._last_page = len(page)
-                        self._waiting_bytes += self._last_page
+                        self._last_page_bytes = len(page)
+                        self._waiting_bytes += self._last_page_bytes
                         self._changed.notify_all()
                     del page  # it is large, and not needed while the next one is made
                     yield
@@ -181,7 +181,7 @@ class Prefetcher(Generic[S, P]):
                         self._no_more_slices = True
                         self._changed.notify_all()
                         return None
-                    if buffer.group is None or buffer.group not in self._left_out:
+                    if buffer.group is None or buffer.group not in self._skipped_groups:
                         self._buffers.append(buffer)
                         return buffer
 
@@ -207,4 +207,5 @@ class Prefetcher(Generic[S, P]):
     def _has_room_for(self, buffer: SliceBuffer[S, P]) -> bool:
         if not buffer.pages and buffer is self._buffers[0]:
             return True
-        return len(buffer.pages) < MAX_WAITING_PAGES and self._waiting_bytes + self._last_page <= MAX_WAITING_BYTES
+        expected_bytes = self._waiting_bytes + self._last_page_bytes
+        return len(buffer.pages) < MAX_WAITING_PAGES and expected_bytes <= MAX_WAITING_BYTES

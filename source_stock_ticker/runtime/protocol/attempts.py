@@ -34,8 +34,7 @@ def unmarked(saved: State) -> State:
 
 def saved_attempt(saved: State, sync_id: int | None) -> tuple[State, bool]:
     """Where a full refresh resumes ({} = from the start), and whether an earlier attempt has written everything."""
-    mark = saved.get(MARK)
-    done = mark.get("done") if isinstance(mark, dict) and mark.get("sync_id", 0) == sync_id else None
-    if not isinstance(done, bool):
-        return {}, False
-    return ({}, False) if done and sync_id is None else (unmarked(saved), done)
+    match saved.get(MARK):
+        case {"sync_id": saved_id, "done": bool(done)} if saved_id == sync_id and not (done and sync_id is None):
+            return unmarked(saved), done
+    return {}, False

@@ -29,19 +29,19 @@ def configured_streams(catalog: Any) -> list[ConfiguredStream]:
     entries = catalog.get("streams") if isinstance(catalog, dict) else None
     if not isinstance(entries, list):
         raise ConfigError('catalog: it must be an object with a list "streams", as in sample_files/.')
-    streams = [_configured(entry, place) for place, entry in enumerate(entries)]
+    streams = [_configured(entry, index) for index, entry in enumerate(entries)]
     for stream in streams:
         if sum(stream.name == other.name for other in streams) > 1:
             raise ConfigError(f"catalog: the stream {stream.name} is listed more than once; keep one.")
     return streams
 
 
-def _configured(entry: Any, place: int) -> ConfiguredStream:
+def _configured(entry: Any, index: int) -> ConfiguredStream:
     stream = entry.get("stream") if isinstance(entry, dict) else None
     if isinstance(entry, dict) and "stream" not in entry and "name" in entry:
         raise ConfigError(DISCOVERED)
     if not isinstance(stream, dict) or not isinstance(name := stream.get("name"), str) or not name:
-        raise ConfigError(f'catalog: streams[{place}] needs a "stream" with a "name".')
+        raise ConfigError(f'catalog: streams[{index}] needs a "stream" with a "name".')
     namespace, mode = stream.get("namespace") or None, entry.get("sync_mode")
     if not isinstance(namespace, str | None):
         raise ConfigError(f"catalog: the namespace of {name} must be a string.")

@@ -6,16 +6,15 @@ change, and never shows a secret.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from jsonschema import Draft7Validator, FormatChecker
 
 from ..errors import ConfigError, start_of
+from .spec import Schema, schemas_of
 
 Config = dict[str, Any]
-Schema = Mapping[str, Any]
 SHORTEST_OPTION = 3  # letters; a shorter key is too vague to count as a misspelled option
 VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Z][A-Z0-9_]*")  # not searched for in lists, which can contain $SPX
 NOT_FILLED_IN = """{}: this is the name of a variable, and the connector does not fill in variables. Write the value \
@@ -39,10 +38,10 @@ def validated(config: Any, schema: Schema) -> Config:
     filled = _filled(config, schema)
     if misspelled := _misspelled(filled, schema):
         raise ConfigError("config: there is no option {}; did you mean {}?".format(*misspelled))
-    place = {name: place for place, name in enumerate(schema.get("properties", {}))}
+    position = {name: number for number, name in enumerate(schema.get("properties", {}))}
     complaints = sorted(
         Draft7Validator(schema, format_checker=FormatChecker(["date"])).iter_errors(filled),
-        key=lambda error: (error.validator != "required", place.get(next(iter(error.path), ""), len(place))),
+        key=lambda error: (error.validator != "required", position.get(next(iter(error.path), ""), len(position))),
     )
     if complaints:
         raise ConfigError(_sentence(_meant(complaints[0]), schema))
@@ -53,7 +52,7 @@ def _filled(config: Config, schema: Schema) -> Config:
     """The config without blank values, also in nested objects; a required field can be "", but not null."""
     required, filled = schema.get("required", []), dict[str, Any]()
     for name, value in config.items():
-        parts = _of(schema, name)
+        parts = schemas_of(schema, name)
         if isinstance(value, dict) and parts:
             filled[name] = _filled(value, parts[0])
         elif isinstance(value, list) and parts and isinstance(items := parts[0].get("items"), dict):
@@ -63,23 +62,6 @@ def _filled(config: Config, schema: Schema) -> Config:
         elif value not in ("", None) or (name in required and value is not None):
             filled[name] = value
     return filled
-
-
-def _variants(schema: Schema) -> Iterator[Schema]:
-    """The schema and, if it is a choice, its variants."""
-    yield schema
-    for variant in (*schema.get("oneOf", ()), *schema.get("anyOf", ()), *schema.get("allOf", ())):
-        yield from _variants(variant)
-
-
-def _of(schema: Schema, name: Any) -> list[Schema]:
-    """The schemas of a field of an object or an item of a list: several if the schema is a choice."""
-    kinds = ("items", "additionalProperties")
-    found = (
-        variant.get("properties", {}).get(name) or next(filter(None, map(variant.get, kinds)), None)
-        for variant in _variants(schema)
-    )
-    return [part for part in found if isinstance(part, dict)]
 
 
 def _meant(error: Any) -> Any:
@@ -164,5 +146,5 @@ def _holds_secrets(error: Any, schema: Schema) -> bool:
     for step in error.absolute_path:
         if any(part.get("airbyte_secret") for part in schemas):
             return True
-        schemas = [part for whole in schemas for part in _of(whole, step)]
+        schemas = [part for whole in schemas for part in schemas_of(whole, step)]
     return isinstance(error.instance, dict | list) or '"airbyte_secret": true' in json.dumps(schemas)

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+Schema = Mapping[str, Any]
 # The C parser, if available, takes a tenth of the time.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -25,13 +26,27 @@ def read_spec(package: str) -> dict[str, Any]:
     return spec
 
 
-def secrets(value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+def secrets(value: Any, schema: Schema) -> Iterator[Any]:
     """The values that the spec marks as airbyte_secret, at any depth, even if the config is invalid."""
-    is_secret = schema.get("airbyte_secret", False)
-    for variant in (*schema.get("oneOf", ()), *schema.get("anyOf", ()), *schema.get("allOf", ())):
-        yield from secrets(value, variant)
+    is_secret = any(variant.get("airbyte_secret") for variant in _variants(schema))
     for name, part in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        of_part = schema.get("properties", {}).get(name) or schema.get("items") or schema.get("additionalProperties")
-        yield from secrets(part, schema if is_secret else of_part if isinstance(of_part, dict) else {})
+        for of_part in [schema] if is_secret else schemas_of(schema, name):
+            yield from secrets(part, of_part)
     if is_secret and not isinstance(value, dict | list | bool | None):
         yield value
+
+
+def schemas_of(schema: Schema, name: Any) -> list[Schema]:
+    """The schemas of a field of an object or an item of a list: several if the schema is a choice."""
+    found = (
+        variant.get("properties", {}).get(name) or variant.get("items") or variant.get("additionalProperties")
+        for variant in _variants(schema)
+    )
+    return [part for part in found if isinstance(part, dict)]
+
+
+def _variants(schema: Schema) -> Iterator[Schema]:
+    """The schema and, if it is a choice, its variants."""
+    yield schema
+    for variant in (*schema.get("oneOf", ()), *schema.get("anyOf", ()), *schema.get("allOf", ())):
+        yield from _variants(variant)

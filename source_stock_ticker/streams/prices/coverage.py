@@ -17,11 +17,11 @@ from typing import Any
 
 from msgspec import Struct, convert
 
+from ...runtime.cursors import unexpected_state
 from ...runtime.errors import ConfigError, UnexpectedResponse
 from ...runtime.stream import State, Written
 from ...settings import MARKET, Settings
 from ...trading_days import FIRST_DAY, ONE_DAY, last_weekday, weekday_after, weekday_before, weekday_from
-from ..table import not_ours
 from .slices import DaySlice, EndSlice, PriceSlice, SplitsSlice, TickerSlice
 
 NEVER = date.max  # the first day to read of a ticker without missing days
@@ -79,10 +79,6 @@ class Coverage:
             self._logger.info("stock_prices: start_date is now an earlier day; reading again: %s.", _named(moved))
         return read
 
-    def read_before(self, read: dict[str, Days]) -> set[str]:
-        """The tickers whose rows a split can make wrong."""
-        return {t for t, (_, through) in read.items() if through and through <= self._settings.today.isoformat()}
-
     def first_day(self, days: Days, lookback_days: int) -> date:
         """The first day to read of a ticker for which `days` have been read, or NEVER.
 
@@ -107,7 +103,7 @@ class Coverage:
                 # Both in one state: a state that knows the split also knows what must be read again.
                 state["splits"] = known
                 for ticker in stale:
-                    read[ticker] = [_days(read, ticker)[0], None]
+                    read[ticker] = days_to_read_again(read, ticker)
                 for ticker in held_back:
                     # The market's days will not include it.
                     read[ticker] = _days(read, ticker)
@@ -195,9 +191,14 @@ def _merge_into_the_market(read: dict[str, Days]) -> None:
     """Drop the tickers next to the whole market that have been read again and have caught up with it."""
     market_through = read.get(MARKET, [None, None])[1]
     if market_through:
-        for ticker in [t for t, (_, through) in read.items() if t != MARKET and through]:
-            if read[ticker][1] >= market_through:
-                del read[ticker]
+        caught_up = [t for t, (_, through) in read.items() if t != MARKET and through and through >= market_through]
+        for ticker in caught_up:
+            del read[ticker]
+
+
+def days_to_read_again(read: dict[str, Days], ticker: str) -> Days:
+    """What the state says of a ticker whose rows are wrong: to be read from its start."""
+    return [_days(read, ticker)[0], None]
 
 
 def _days(read: dict[str, Days], ticker: str) -> Days:
@@ -236,5 +237,5 @@ def _checked(saved: State) -> State:
             if min(day for days in [(shaped.start_date,), *shaped.read.values()] for day in days if day) < FIRST_DAY:
                 raise ValueError(saved)
         except ValueError as error:
-            raise not_ours("stock_prices", error) from None
+            raise unexpected_state("stock_prices", error) from None
     return saved

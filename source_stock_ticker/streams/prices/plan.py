@@ -20,7 +20,6 @@ class Plan(NamedTuple):
 
     by_ticker: list[str]
     from_day: date | None
-    requests: int
 
 
 def plan(first_days: Mapping[str, date], last_day: date, requests_per_minute: int) -> Plan:
@@ -38,5 +37,4 @@ def plan(first_days: Mapping[str, date], last_day: date, requests_per_minute: in
         cost = before_cut + day_cost * weekdays_between(day, last_day)
         if cost < best_cost:
             best_cost, cut = cost, day
-    by_ticker = [ticker for ticker, day in first_days.items() if cut is None or day < cut]
-    return Plan(by_ticker, cut, len(by_ticker) + (weekdays_between(cut, last_day) if cut else 0))
+    return Plan([ticker for ticker, day in first_days.items() if cut is None or day < cut], cut)

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import date
 from typing import NamedTuple
 
-from .splits import Compared
+from .splits import SplitEffects
 
 
 class SplitsSlice(NamedTuple):
     """The first slice: makes no request, records the known splits and what they mean for the tickers."""
 
-    splits: Compared
+    splits: SplitEffects
 
     def __str__(self) -> str:
         return "the splits"

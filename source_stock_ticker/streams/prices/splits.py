@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple
 from msgspec import Meta, Raw, Struct, ValidationError
 from msgspec.json import Decoder
 
-from ...api import RAW_ROWS, StockApi, cut
+from ...api import RAW_ROWS, StockApi, chunks
 from ...runtime.errors import counted
 from ...settings import MARKET, Settings, is_ticker
 from ...trading_days import is_day
@@ -30,8 +30,8 @@ SplitsByTicker = dict[str, list[str]]  # ticker -> its splits, each as "2005-02-
 Shares = Annotated[float, Meta(gt=0, lt=1e12)]
 
 
-class Named(Struct):
-    """The part that makes a row of the list useful: its ticker. The day may be wrong."""
+class LooseSplit(Struct):
+    """What a bad row can still say: which ticker is split, and perhaps when."""
 
     ticker: Any = None
     execution_date: Any = None
@@ -45,10 +45,10 @@ class Split(Struct):
     split_to: Shares
 
 
-NAMED, SPLIT = Decoder(Named), Decoder(Split)
+LOOSE_SPLIT, SPLIT = Decoder(LooseSplit), Decoder(Split)
 
 
-class Compared(NamedTuple):
+class SplitEffects(NamedTuple):
     """What the list of splits means for the prices.
 
     stale: tickers whose rows a split has made wrong. held_back: tickers with an unreadable split, whose rows may be
@@ -72,7 +72,7 @@ def listed_splits(api: StockApi, settings: Settings, from_day: str, logger: logg
     def ask(of_tickers: dict[str, str]) -> list[tuple[Any, str]]:
         return list(api.rows(PATH, {**of_tickers, **query}, read_row, RAW_ROWS))
 
-    filters = len(list(cut(settings.tickers)))
+    filters = len(list(chunks(settings.tickers)))
     by_filter = 0 < filters <= pages_of_the_market(date.fromisoformat(from_day), settings.today)
     rows = chain.from_iterable(api.by_filter(settings.tickers, ask)) if by_filter else ask({})
     return splits_by_ticker(rows, logger)
@@ -83,14 +83,14 @@ def pages_of_the_market(from_day: date, today: date) -> int:
     return 1 + int((today - from_day).days / 365 * SPLITS_A_YEAR / SPLITS_A_PAGE)
 
 
-def compared(
+def split_effects(
     listed: SplitsByTicker,
     saved: SplitsByTicker,
     read: Mapping[str, list[Any]],
     settings: Settings,
-    full_refresh: bool = False,
-) -> Compared:
-    """Compare the splits that the rows were made with to the splits that the API lists now.
+    full_refresh: bool,
+) -> SplitEffects:
+    """What to do about the difference between the splits that the rows were made with and those that the API lists.
 
     listed: the API's list now. saved: the splits that the rows were made with. read: the days of each ticker, see
     coverage.py. full_refresh: only new splits count; a fresh one is left to the next incremental sync.
@@ -112,7 +112,7 @@ def compared(
             stale.append(ticker)
         if now:
             known[ticker] = now
-    return Compared(tuple(sorted(stale)), tuple(sorted(held_back)), known)
+    return SplitEffects(tuple(sorted(stale)), tuple(sorted(held_back)), known)
 
 
 def splits_by_ticker(rows: Iterable[tuple[Any, str]], logger: logging.Logger) -> SplitsByTicker:
@@ -137,8 +137,8 @@ def read_row(row: Raw) -> tuple[Any, str]:
     """
     ticker, day = None, None
     with suppress(ValidationError):
-        named = NAMED.decode(row)
-        ticker, day = named.ticker, named.execution_date
+        loose = LOOSE_SPLIT.decode(row)
+        ticker, day = loose.ticker, loose.execution_date
         split = SPLIT.decode(row)
         return ticker, f"{split.execution_date} {split.split_from:.12g}:{split.split_to:.12g}"
     return ticker, f"{day if isinstance(day, str) and is_day(day) else date.max} {UNREADABLE}"

@@ -10,19 +10,19 @@ from typing import Any
 
 from msgspec import UNSET
 
-from ...api import ROWS, Body, NotFound, StockApi, TooOld, lower, read_body
+from ...api import ROWS, Body, NotFound, StockApi, TooOld, read_body, true_or_false
 from ...runtime.errors import ConfigError, CredentialsError, UnexpectedResponse, counted
 from ...runtime.forecast import Forecast
 from ...runtime.http.response import Response
 from ...runtime.stream import Page, State, Written
 from ...settings import MARKET, Settings, is_ticker
-from ...trading_days import ONE_DAY, weekday_after, weekday_from, weekdays_between, years_before
+from ...trading_days import ONE_DAY, weekday_after, weekdays_between, years_before
 from ..table import TableStream
 from .bars import Price, read_bars, rows, rows_of_day, unknown_keys
-from .coverage import NEVER, Coverage
+from .coverage import NEVER, Coverage, days_to_read_again
 from .plan import Plan, plan
 from .slices import DayNote, DaySlice, EndSlice, HeldBackSlice, PriceSlice, SplitsSlice, TickerSlice
-from .splits import Compared, compared, listed_splits, pages_of_the_market
+from .splits import SplitEffects, listed_splits, pages_of_the_market, split_effects
 
 SUBSCRIPTIONS = (10, 5, 2)  # years of history in the API's subscriptions
 WEEKS = timedelta(days=14)  # in such a period, a ticker should have a bar
@@ -66,26 +66,27 @@ class StockPrices(TableStream[PriceSlice]):
 
     def forecast(self, state: State) -> Forecast:
         """Makes the slices, because their number depends on the splits."""
-        size, last_day, made = self._settings.bar_size, self._settings.last_day, self.request_stats().requests
+        size, made_before = self._settings.bar_size, self.request_stats().requests
         self._slices = list(self._planned_slices(state))
-        firsts = {piece.ticker: piece.first for piece in self._slices if isinstance(piece, TickerSlice)}
+        first_days = {piece.ticker: piece.first for piece in self._slices if isinstance(piece, TickerSlice)}
         days = [piece for piece in self._slices if isinstance(piece, DaySlice)]
-        requests = self.request_stats().requests - made + len(firsts) + len(days)
-        firsts |= days[0].first_days if days else {}
-        if size.is_intraday or MARKET in firsts:  # the number of bars is unknown, for minutes also of pages
+        requests = self.request_stats().requests - made_before + len(first_days) + len(days)
+        first_days |= days[0].first_days if days else {}
+        if size.is_intraday or MARKET in first_days:  # the number of bars is unknown, for minutes also of pages
             return Forecast(requests, exact=not size.is_intraday)
-        weekdays = sum(weekdays_between(first, last_day) for first in firsts.values())
+        weekdays = sum(weekdays_between(first_day, self._settings.last_day) for first_day in first_days.values())
         return Forecast(requests, True, round(weekdays * BARS_A_WEEKDAY[size.timespan]), self._hint(state, requests))
 
     def _hint(self, state: State, requests: int) -> str:
         """A hint if the whole market would hardly cost more than the first read of these tickers."""
-        settings, is_first = self._settings, all(through is None for _, through in state["read"].values())
+        settings = self._settings
+        is_first_read = all(through is None for _, through in state["read"].values())
         market = weekdays_between(settings.start_date, settings.last_day)
         market += pages_of_the_market(settings.start_date, settings.today) if settings.adjusted else 0
-        if is_first and 0 < market <= NEAR * requests and settings.bar_size.timespan == "day":
-            these = f"these {counted(len(settings.tickers), 'ticker')} cost {requests:,}"
-            return f"The whole market would cost about {counted(market, 'request')}, {these}."
-        return ""
+        if not is_first_read or settings.bar_size.timespan != "day" or not 0 < market <= NEAR * requests:
+            return ""
+        these = f"these {counted(len(settings.tickers), 'ticker')} cost {requests:,}"
+        return f"The whole market would cost about {counted(market, 'request')}, {these}."
 
     def slices(self, state: State) -> Iterator[PriceSlice]:
         return iter(self._slices or self._planned_slices(state))
@@ -96,19 +97,19 @@ class StockPrices(TableStream[PriceSlice]):
         lookback = 0 if self.full_refresh else self._settings.lookback_days
         first_days = {ticker: self._coverage.first_day(days, lookback) for ticker, days in read.items()}
         expected = frozenset(t for t, day in first_days.items() if last_day - day >= WEEKS) - {MARKET}
-        splits = Compared((), (), state["splits"])
+        splits = SplitEffects((), (), state["splits"])
         if self._settings.adjusted and self._splits_matter(read, first_days):
-            splits = self._splits(state)
+            splits = self._split_effects(state)
             yield SplitsSlice(splits)
             for ticker in splits.held_back:
                 first_days.pop(ticker, None)  # without its own entry, it belongs to the market's days
                 yield HeldBackSlice(ticker)
-            first_days |= {t: weekday_from(date.fromisoformat((read.get(t) or read[MARKET])[0])) for t in splits.stale}
-        yield from self._planned(state, {t: day for t, day in first_days.items() if day <= last_day}, splits)
+            first_days |= {t: self._coverage.first_day(days_to_read_again(read, t), 0) for t in splits.stale}
+        yield from self._price_slices(state, {t: day for t, day in first_days.items() if day <= last_day}, splits)
         yield EndSlice(expected)
 
-    def _planned(self, state: State, first_days: dict[str, date], splits: Compared) -> Iterator[PriceSlice]:
-        by_ticker, day, _ = self._plan(first_days)
+    def _price_slices(self, state: State, first_days: dict[str, date], splits: SplitEffects) -> Iterator[PriceSlice]:
+        by_ticker, day = self._plan(first_days)
         if self._settings.start_date > self._settings.last_day:
             text = "stock_prices: nothing to read yet: no trading day since start_date (%s) is complete."
             self._logger.info(text, self._settings.start_date)
@@ -116,7 +117,7 @@ class StockPrices(TableStream[PriceSlice]):
             reread = ticker in splits.stale or ticker in state["splits"] or MARKET in state["read"]
             yield TickerSlice(ticker, first_days.pop(ticker), reread)
         others, last_day = frozenset((*by_ticker, *splits.held_back)), self._settings.last_day
-        while day and first_days and day <= last_day:
+        while day and day <= last_day:
             following = weekday_after(day)
             yield DaySlice(day, first_days, others, following > last_day)
             day = following
@@ -127,19 +128,19 @@ class StockPrices(TableStream[PriceSlice]):
 
     def _plan(self, first_days: dict[str, date]) -> Plan:
         settings = self._settings
-        if MARKET in first_days or not settings.tickers:
-            others = [ticker for ticker in first_days if ticker != MARKET]
-            first = first_days.get(MARKET)
-            return Plan(others, first, len(others) + (weekdays_between(first, settings.last_day) if first else 0))
+        if not settings.tickers:
+            return Plan([ticker for ticker in first_days if ticker != MARKET], first_days.get(MARKET))
         if settings.bar_size.timespan != "day":
-            return Plan(list(first_days), None, len(first_days))
+            return Plan(list(first_days), None)
         return plan(first_days, settings.last_day, settings.requests_per_minute)
 
     def _splits_matter(self, read: dict[str, Any], first_days: dict[str, date]) -> bool:
         # Even without a new day: a split can be announced late.
-        return bool(self._coverage.read_before(read)) or min(first_days.values()) <= self._settings.last_day
+        today = self._settings.today.isoformat()
+        has_rows = any(through and through <= today for _, through in read.values())
+        return has_rows or min(first_days.values()) <= self._settings.last_day
 
-    def _splits(self, state: State) -> Compared:
+    def _split_effects(self, state: State) -> SplitEffects:
         """What the API's current list of splits means for the prices."""
         read, saved = state["read"], state["splits"]
         try:
@@ -148,8 +149,8 @@ class StockPrices(TableStream[PriceSlice]):
             raise
         except (ConfigError, NotFound) as refused:
             self._logger.warning("stock_prices: splits are not checked. %s", refused.message)
-            return Compared((), (), saved)
-        return compared(listed, saved, read, self._settings, self.full_refresh)
+            return SplitEffects((), (), saved)
+        return split_effects(listed, saved, read, self._settings, self.full_refresh)
 
     # One page
 
@@ -203,27 +204,27 @@ class StockPrices(TableStream[PriceSlice]):
         next_page_token = self._api.next_path(body)
         if next_page_token and "adjusted=" not in next_page_token:
             # The API's links omit it, and all pages must be on one basis.
-            next_page_token += f"{'&' if '?' in next_page_token else '?'}adjusted={lower(adjusted)}"
+            next_page_token += f"{'&' if '?' in next_page_token else '?'}adjusted={true_or_false(adjusted)}"
         return Page(self._asked_for(stream_slice, found, response), next_page_token)
 
     def _asked_for(self, stream_slice: TickerSlice, found: list[Price], response: Response) -> list[Price]:
         """The rows of the requested days. Raises UnexpectedResponse if most rows are of other days."""
         size, last_day = self._settings.bar_size, self._last_day
-        low, asked_for = size.first_day(stream_slice.first).isoformat(), self._settings.last_day.isoformat()
+        first, last = size.first_day(stream_slice.first).isoformat(), self._settings.last_day.isoformat()
 
         def is_over(row: Price) -> bool:  # a bar is final only when its last day is
             return size.last_day(date.fromisoformat(row.date)) <= last_day
 
-        if not found or (found[0].date >= low and is_over(found[-1])):
+        if not found or (found[0].date >= first and is_over(found[-1])):
             return found
         # Some bars can overlap the ends (weeks, months). If most do, it is the response to another request.
-        others = sum(not low <= row.date <= asked_for for row in found)
+        others = sum(not first <= row.date <= last for row in found)
         if 2 * others > len(found):
             raise UnexpectedResponse(f"The API sent bars of other days than requested, for {response.path}.")
         if others:
             text = "stock_prices: ignored %s of %s for days that were not requested."
             self._logger.warning(text, counted(others, "bar"), stream_slice.ticker)
-        return [row for row in found if low <= row.date and is_over(row)]
+        return [row for row in found if first <= row.date and is_over(row)]
 
     def _parse_day(self, stream_slice: DaySlice, response: Response) -> Page:
         day, first_days, others, _ = stream_slice

@@ -109,7 +109,7 @@ def test_a_skipped_slice_gives_no_more_pages_and_the_others_continue():
         for stream_slice, page in arrived(prefetched):
             found.append(page)
             if page == "a1":
-                prefetched.leave_out(stream_slice)
+                prefetched.skip_group_of(stream_slice)
     assert found == ["a1", "b1", "b2", "b3", "c1", "c2", "c3"]
 
 
@@ -120,7 +120,7 @@ def test_nothing_of_the_slices_after_it_in_its_group_comes_although_it_is_read_a
             found.append(page)
             time.sleep(0.05)  # so all six are read
             if page == "A":
-                prefetched.leave_out(stream_slice)
+                prefetched.skip_group_of(stream_slice)
     assert found == ["a", "A", "b", "c"]
 
 
@@ -133,7 +133,7 @@ def test_of_a_group_that_is_left_out_no_further_slice_is_begun():
 
     with prefetcher(range(100), work, together, workers=1) as prefetched:
         for stream_slice, _ in arrived(prefetched):
-            prefetched.leave_out(stream_slice)
+            prefetched.skip_group_of(stream_slice)
     assert len(begun) <= 2
 
 
@@ -142,7 +142,7 @@ def test_of_slices_without_a_group_only_the_one_is_left_out():
     with prefetcher(range(20), one_page, alone) as prefetched:
         for stream_slice, page in arrived(prefetched):
             found.append(page)
-            prefetched.leave_out(stream_slice)
+            prefetched.skip_group_of(stream_slice)
     assert found == [str(number) for number in range(20)]
 
 
@@ -169,7 +169,7 @@ def test_a_slice_that_is_being_begun_while_its_group_is_left_out_is_left_out_too
         with prefetcher(slices(), work, together) as prefetched:
             for stream_slice, _page in arrived(prefetched):
                 found.append(stream_slice)
-                prefetched.leave_out(stream_slice)
+                prefetched.skip_group_of(stream_slice)
         assert found == ["a"]
 
 
@@ -192,7 +192,7 @@ def test_a_slice_that_is_left_out_leaves_its_room_to_the_next_ones():
         assert until(lambda: len(made) == 2)  # the next page fills it again
         time.sleep(0.05)
         assert set(made) == {"fills the room"}
-        prefetched.leave_out(stream_slice)
+        prefetched.skip_group_of(stream_slice)
         assert until(lambda: set(made) == {"fills the room", "small", "small too"})
 
 

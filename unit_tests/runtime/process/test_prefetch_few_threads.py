@@ -75,7 +75,7 @@ def test_what_is_left_out_does_not_come(startable, group, expected):
     with prefetcher("abc", pages_of, group, workers=4) as prefetched:
         for stream_slice, page in arrived(prefetched):
             found.append(page)
-            prefetched.leave_out(stream_slice)
+            prefetched.skip_group_of(stream_slice)
     assert found == expected
 
 
