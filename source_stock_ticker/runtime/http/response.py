@@ -1,5 +1,6 @@
 """Holds an HTTP response whose body has arrived completely, and decodes its JSON."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -10,7 +11,6 @@ from .request import Request
 
 T = TypeVar("T")
 MAX_VALUES = 750_000  # in a response, by its commas; decoded, tiny values take 100 times their size
-ANYTHING = msgspec.json.Decoder(Any)
 
 
 class Response(NamedTuple):
@@ -24,10 +24,7 @@ class Response(NamedTuple):
 
     def json(self) -> Any:
         """The JSON in the body. Raises UnexpectedResponse."""
-        try:
-            return self.decoded(ANYTHING)
-        except msgspec.ValidationError as error:
-            raise UnexpectedResponse(f"The API sent a number out of range for {self.path}.", str(error)) from None
+        return self.json_as(Any)
 
     def json_as(self, kind: type[T]) -> T:
         """The JSON in the body as that type, such as a msgspec.Struct. Raises UnexpectedResponse."""
@@ -41,10 +38,21 @@ class Response(NamedTuple):
         if len(self.body) > MAX_VALUES and self.body.count(b",") > MAX_VALUES:
             raise UnexpectedResponse(f"The API sent more than {MAX_VALUES:,} values for {self.path}.")
         try:
-            return decoder.decode(self.body)
+            return _decoded(self.body, decoder)
         except msgspec.ValidationError:
             raise
         except (ValueError, RecursionError) as error:
             sent = "something that is not JSON" if self.body.strip() else "an empty body"
             detail = f"{error}: {start_of(str(self.body))}"
             raise UnexpectedResponse(f"The API sent {sent} for {self.path}.", detail) from None
+
+
+def _decoded(body: bytes | bytearray, decoder: msgspec.json.Decoder[T]) -> T:
+    """The body as the decoder's type. A byte order mark or a broken character must not cost all rows."""
+    try:
+        return decoder.decode(body)
+    except msgspec.DecodeError as error:
+        if isinstance(error, msgspec.ValidationError):
+            raise
+    text = bytes(body).decode(json.detect_encoding(body), errors="replace")
+    return decoder.decode(json.dumps(json.loads(text, strict=False), ensure_ascii=False).encode(errors="replace"))

@@ -37,9 +37,8 @@ def spec(specification: Mapping[str, Any]) -> bytes:
 
 def connection_status(problem: str | None) -> bytes:
     """CONNECTION_STATUS: SUCCEEDED if `problem` is None, otherwise FAILED with that sentence."""
-    if problem is None:
-        return _line({"type": "CONNECTION_STATUS", "connectionStatus": {"status": "SUCCEEDED"}})
-    return _line({"type": "CONNECTION_STATUS", "connectionStatus": {"status": "FAILED", "message": problem}})
+    status = {"status": "SUCCEEDED"} if problem is None else {"status": "FAILED", "message": problem}
+    return _line({"type": "CONNECTION_STATUS", "connectionStatus": status})
 
 
 def catalog(streams: Iterable[Mapping[str, Any]]) -> bytes:
