@@ -270,7 +270,7 @@ def _refusal(response: Response) -> Exception:
             text = f"api_key: the API does not accept this key (HTTP 401); check it in your dashboard.{quoted}"
             return CredentialsError(text)
         case 403:
-            return _forbidden(said, quoted)
+            return _forbidden(said, quoted, path)
         case 404:
             kind = UnknownTicker if "ticker not found" in said.lower() else NotFound
             return kind(f"The API does not know {path} (HTTP 404); check api_url.{quoted}")
@@ -281,8 +281,10 @@ def _refusal(response: Response) -> Exception:
     return UnexpectedResponse(f"The API answered HTTP {response.status} for {path}.{quoted}")
 
 
-def _forbidden(said: str, quoted: str) -> ConfigError:
+def _forbidden(said: str, quoted: str, path: str) -> ConfigError:
     """The error for a 403, by its text: the status alone has several meanings."""
+    if not said:  # the API always gives a reason
+        return ConfigError(f"HTTP 403 without a reason for {path}: a firewall or a proxy may block this machine.")
     if "before end of day" in said:
         return NotYet(f"end_date: your plan has no data for this day yet; choose an earlier day.{quoted}")
     if "timeframe" in said:
