@@ -109,6 +109,12 @@ def test_a_whole_output_is_understood():
     assert saved_states(text, OURS) == {("letters", None): SAVED}
 
 
+@pytest.mark.parametrize("cut", [1, 2, 40])
+def test_the_output_of_a_killed_read_counts_up_to_the_line_that_was_cut(cut):
+    text = output(messages.state("letters", SAVED, 1), messages.state("letters", {"last": "z"}, 1))
+    assert saved_states(text[: -cut - 1], OURS) == {("letters", None): SAVED}
+
+
 def test_the_output_of_a_read_without_a_state_is_nothing_yet():
     assert saved_states(output(messages.log("INFO", "text"), records("letters", [{"letter": "a"}])), OURS) == {}
 
