@@ -223,6 +223,8 @@ def read_body(response: Response, decoder: Decoder[Body[R]], schema: Mapping[str
     if body.status is not UNSET and str(body.status) not in GOOD:
         raise _refusal(response)
     if not body.results and (body.resultsCount or body.count or not _says_that_there_are_none(body)):
+        if _error_text(response):
+            raise _refusal(response)
         raise UnexpectedResponse(f"The API sent no results for {response.path} without saying that there are none.")
     return body
 
