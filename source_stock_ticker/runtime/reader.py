@@ -188,8 +188,7 @@ class StreamRead:
     def _report_oddities(self) -> None:
         """Once per stream: what was lost, and what the schema lacks."""
         if self._skipped > MAX_NAMED_SKIPPED:
-            more = self._skipped - MAX_NAMED_SKIPPED
-            self._logger.warning("%s: skipped %d more.", self._stream.name, more)
+            self._logger.warning("%s: skipped %d more.", self._stream.name, self._skipped - MAX_NAMED_SKIPPED)
         if self._nulled:
             counts = ", ".join(f"{field}: {count:,}" for field, count in sorted(self._nulled.items()))
             text = "%s: values that do not fit the schema became null (%s); their records say so in meta.changes."

@@ -198,10 +198,7 @@ class HttpClient:
         )
 
     def _connections(self, url: str) -> tuple[DeadlineAdapter, dict[str, Any]]:
-        """This thread's connections, and how to reach the host according to the environment.
-
-        requests does not promise that threads can share connections.
-        """
+        """This thread's connections (requests does not promise that threads can share them) and the route to a host."""
         mine = self._of_this_thread
         if not hasattr(mine, "adapter"):
             mine.route = route_to(url)

@@ -14,10 +14,7 @@ FOR_THE_USER = (
         "add them to its address, HTTPS_PROXY=http://user:password@host:port",
     ),
     # 408 and 429 are temporary.
-    (
-        r"^ProxyError.*Tunnel connection failed: (4(?!08|29)\d\d)",
-        "the proxy refuses to connect to this host (HTTP {})",
-    ),
+    (r"^ProxyError.*Tunnel connection failed: (4(?!08|29)\d\d)", "the proxy refuses to connect to this host (HTTP {})"),
     (
         "^ProxyError.*(?:CERTIFICATE_VERIFY_FAILED|appears to only use HTTP)",
         "the proxy accepts no secure connection (write its address with http://)",
@@ -30,8 +27,7 @@ FOR_THE_USER = (
         "this machine does not trust the issuer of its certificate (REQUESTS_CA_BUNDLE can name a file with more)",
     ),
     (r"^SSLError.*certificate verify failed: (.+?) \(_ssl", "its certificate cannot be trusted ({})"),
-    # An errno of a file, and no other file is opened while a connection is made.
-    (r"aborted\.', \w+Error\((?:2|13|21|30), ", "SSLKEYLOGFILE names a file that cannot be written"),
+    (r"aborted\.', \w+Error\((?:2|13|21|30), ", "SSLKEYLOGFILE names a file that cannot be written"),  # errno of a file
 )
 # These may be temporary.
 PASSING = (

@@ -115,6 +115,11 @@ def test_the_output_of_a_killed_read_counts_up_to_the_line_that_was_cut(cut):
     assert saved_states(text[: -cut - 1], OURS) == {("letters", None): SAVED}
 
 
+def test_an_output_whose_only_state_was_cut_is_not_mistaken_for_nothing_yet():
+    text = output(messages.log("INFO", "text"), messages.state("letters", SAVED, 1))
+    assert sentence(text[:-2]).startswith("state: the file is not JSON (")
+
+
 def test_the_output_of_a_read_without_a_state_is_nothing_yet():
     assert saved_states(output(messages.log("INFO", "text"), records("letters", [{"letter": "a"}])), OURS) == {}
 
