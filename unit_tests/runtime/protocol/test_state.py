@@ -32,6 +32,7 @@ SHAPES = {
     "the inside as a line": {"type": "STATE", "state": STREAM["stream"]},
     "a line of an earlier read": LINE,
     "a list of such lines": [LINE],
+    "as Airbyte's web page shows it": [{"streamDescriptor": {"name": "letters"}, "streamState": SAVED}],
     "of older platforms": GLOBAL,
     "of older platforms, in a list": [GLOBAL],
     "of older platforms, as a line": {"type": "STATE", "state": GLOBAL},
