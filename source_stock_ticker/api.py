@@ -222,15 +222,12 @@ def read_body(response: Response, decoder: Decoder[Body[R]], schema: Mapping[str
     # A failed response may lack `results` too, so check its status first.
     if body.status is not UNSET and str(body.status) not in GOOD:
         raise _refusal(response)
-    if not body.results and (body.resultsCount or body.count or not _says_that_there_are_none(body)):
+    says_none = body.results is not None or body.status is not UNSET or body.next_url is not UNSET
+    if not body.results and (body.resultsCount or body.count or not says_none):
         if _error_text(response):
             raise _refusal(response)
         raise UnexpectedResponse(f"The API sent no results for {response.path} without saying that there are none.")
     return body
-
-
-def _says_that_there_are_none(body: Body[Any]) -> bool:
-    return body.results is not None or body.status is not UNSET or body.next_url is not UNSET
 
 
 def _second_look(response: Response, decoder: Decoder[Body[R]], schema: Mapping[str, Any]) -> Body[R]:
