@@ -222,13 +222,12 @@ def read_body(response: Response, decoder: Decoder[Body[R]], schema: Mapping[str
     # A failed response may lack `results` too, so check its status first.
     if body.status is not UNSET and str(body.status) not in GOOD:
         raise _refusal(response)
-    if not body.results and (body.resultsCount or body.count or not _says_that_there_are_none(body)):
+    says_none = body.results is not None or body.status is not UNSET or body.next_url is not UNSET
+    if not body.results and (body.resultsCount or body.count or not says_none):
+        if _error_text(response):
+            raise _refusal(response)
         raise UnexpectedResponse(f"The API sent no results for {response.path} without saying that there are none.")
     return body
-
-
-def _says_that_there_are_none(body: Body[Any]) -> bool:
-    return body.results is not None or body.status is not UNSET or body.next_url is not UNSET
 
 
 def _second_look(response: Response, decoder: Decoder[Body[R]], schema: Mapping[str, Any]) -> Body[R]:
@@ -270,7 +269,7 @@ def _refusal(response: Response) -> Exception:
             text = f"api_key: the API does not accept this key (HTTP 401); check it in your dashboard.{quoted}"
             return CredentialsError(text)
         case 403:
-            return _forbidden(said, quoted)
+            return _forbidden(said, quoted, path)
         case 404:
             kind = UnknownTicker if "ticker not found" in said.lower() else NotFound
             return kind(f"The API does not know {path} (HTTP 404); check api_url.{quoted}")
@@ -281,8 +280,10 @@ def _refusal(response: Response) -> Exception:
     return UnexpectedResponse(f"The API returned HTTP {response.status} for {path}.{quoted}")
 
 
-def _forbidden(said: str, quoted: str) -> ConfigError:
+def _forbidden(said: str, quoted: str, path: str) -> ConfigError:
     """The error for a 403, by its text: the status alone has several meanings."""
+    if not said:  # the API always gives a reason
+        return ConfigError(f"HTTP 403 without a reason for {path}: a firewall or a proxy may block this machine.")
     if "before end of day" in said:
         return NotYet(f"end_date: your plan has no data for this day yet; choose an earlier day.{quoted}")
     if "timeframe" in said:

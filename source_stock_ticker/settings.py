@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 from .runtime.errors import ConfigError, start_of
 from .runtime.protocol import options
-from .trading_days import FIRST_DAY, ONE_DAY, BarSize, last_weekday, today_in_new_york, years_before
+from .trading_days import FIRST_DAY, ONE_DAY, BarSize, is_day, last_weekday, today_in_new_york, years_before
 
 BAR_SIZES = {"minute": {1, 5, 10, 15, 30}, "hour": {1, 2, 4}, "day": {1}, "week": {1}, "month": {1}}
 FREE_PLAN_YEARS = 2  # of history
@@ -72,13 +72,9 @@ def _day(config: Mapping[str, Any], field: str) -> date | None:
     value = config.get(field)
     if value is None:
         return None
-    try:
-        day = date.fromisoformat(value)
-    except ValueError:
-        day = None
-    if day is None or day < FIRST_DAY:
-        raise ConfigError(f"{field}: {value} is not a day (write it as YYYY-MM-DD, for example 2024-12-31).")
-    return day
+    if not is_day(value) or value < FIRST_DAY.isoformat():
+        raise ConfigError(f"{field}: {value} is not a day since 1970 (write it as YYYY-MM-DD, for example 2024-12-31).")
+    return date.fromisoformat(value)
 
 
 def is_ticker(value: object) -> TypeGuard[str]:

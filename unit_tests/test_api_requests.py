@@ -123,7 +123,12 @@ def test_the_api_has_the_number_of_requests_and_the_interval(server, slept):
             ConfigError,
             f'Your plan does not include this data (HTTP 403). The API says: "{NOT_ENTITLED}"',
         ),
-        (403, None, ConfigError, "Your plan does not include this data (HTTP 403)."),
+        (
+            403,
+            None,
+            ConfigError,
+            "HTTP 403 without a reason for /v1/things: a firewall or a proxy may block this machine.",
+        ),
         (
             403,
             {"status": "NOT_AUTHORIZED", "message": TOO_OLD},

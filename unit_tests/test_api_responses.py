@@ -51,6 +51,12 @@ def test_a_response_that_does_not_say_that_there_is_nothing_is_not_empty(body):
         results(body)
 
 
+@pytest.mark.parametrize("field", ["error", "message"])
+def test_an_error_without_a_status_is_quoted(field):
+    with pytest.raises(UnexpectedResponse, match=r'refused /v1/things\. The API says: "Endpoint request timed out"'):
+        results({field: "Endpoint request timed out"})
+
+
 @pytest.mark.parametrize("status", ["OK", "DELAYED"])
 def test_late_data_is_good_data(status):
     body = {"status": status, "results": [{"id": 1}]}

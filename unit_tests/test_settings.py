@@ -205,11 +205,11 @@ KEY = "api_key: it contains spaces or invalid characters; copy it again."
     [
         (
             {"start_date": "2024-13-01"},
-            "start_date: 2024-13-01 is not a day (write it as YYYY-MM-DD, for example 2024-12-31).",
+            "start_date: 2024-13-01 is not a day since 1970 (write it as YYYY-MM-DD, for example 2024-12-31).",
         ),
         (
             {"end_date": "2023-02-29"},
-            "end_date: 2023-02-29 is not a day (write it as YYYY-MM-DD, for example 2024-12-31).",
+            "end_date: 2023-02-29 is not a day since 1970 (write it as YYYY-MM-DD, for example 2024-12-31).",
         ),
         (
             {"start_date": "2024-02-01", "end_date": "2024-01-31"},
@@ -279,5 +279,5 @@ def test_a_blank_start_date_begins_with_the_first_whole_bar_of_the_free_plan(tim
 
 
 def test_a_start_date_before_any_data_is_refused():
-    with pytest.raises(ConfigError, match="start_date: 0001-01-01 is not a day"):
+    with pytest.raises(ConfigError, match="start_date: 0001-01-01 is not a day since 1970"):
         read_settings(config(start_date="0001-01-01"), TODAY)

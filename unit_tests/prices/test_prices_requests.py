@@ -44,10 +44,13 @@ def test_nothing_missing_costs_no_request_but_for_the_splits(sync, market, adjus
 
 
 @pytest.mark.parametrize("through", ["2999-12-31", "9999-12-31"])
-def test_a_state_far_in_the_future_asks_for_nothing(sync, market, through):
+def test_a_state_far_in_the_future_asks_for_nothing_and_is_reported(sync, market, caplog, through):
     saved = state_of({"AAPL": [START, through]})
     assert sync(saved).state == saved
     assert market.requests == []
+    assert caplog.messages == [
+        'stock_prices: the state has days after today: "AAPL". Check this machine\'s clock, or clear the state.'
+    ]
 
 
 def test_a_start_date_in_the_future_asks_for_nothing_yet(sync, market):

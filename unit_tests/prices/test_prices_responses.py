@@ -172,6 +172,15 @@ def test_keys_of_a_bar_that_no_row_has_are_noted(connect, stream_slice, known):
     assert stream.unknown_fields == {"a", "op"}
 
 
+@pytest.mark.parametrize("stream_slice", [of_ticker(), of_day(AAPL=START)], ids=["ticker", "day"])
+def test_a_byte_order_mark_before_the_bars_does_not_matter(connect, stream_slice):
+    sent = response(results=[{"T": "AAPL", "t": ms("2024-03-14"), "c": 1.5, "op": 1}])
+    stream = connect(StockPrices)
+    page = stream.parse(stream_slice, sent._replace(body=b"\xef\xbb\xbf" + bytes(sent.body)))
+    assert [row["close"] for row in rows_of(page)] == [1.5]
+    assert stream.unknown_fields == {"op"}
+
+
 def test_a_row_has_the_fields_of_its_schema_and_no_other(connect):
     stream = connect(StockPrices)
     page = stream.parse(of_ticker(), response(results=[{"t": ms(START), "o": 1, "x": 2}]))

@@ -271,6 +271,15 @@ def test_an_article_with_an_invalid_moment_is_refused(server, connect, read):
     assert read(connect(News)).failed == ["AAPL"]
 
 
+def test_half_an_emoji_in_a_title_costs_neither_its_article_nor_the_others(server, connect, read):
+    Newspaper(
+        server,
+        article("a", "2024-03-01T00:00:00Z", "AAPL") | {"title": "To the moon \ud83d"},
+        article("b", "2024-03-02T00:00:00Z", "AAPL"),
+    )
+    assert [row["title"] for row in read(connect(News)).rows] == ["To the moon ?", ARTICLE["title"]]
+
+
 def test_a_moment_in_another_spelling_moves_the_cursor(server, connect, read):
     Newspaper(server, article("a", "2024-03-01T23:00:00.5-05:00", "AAPL"))
     assert read(connect(News)).state["read"]["AAPL"][1] == "2024-03-02T04:00:00Z"

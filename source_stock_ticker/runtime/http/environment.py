@@ -30,9 +30,7 @@ def route_to(url: str) -> dict[str, Any]:
 
 def _check_proxy(variable: str, address: str) -> None:
     if address.lower().startswith("socks"):
-        raise CredentialsError(
-            f"{variable} names a SOCKS proxy, which is not supported; use an HTTP proxy (http://...)."
-        )
+        raise CredentialsError(f"{variable} names a SOCKS proxy; only HTTP proxies (http://...) are supported.")
     if not _is_proxy(address):
         raise CredentialsError(
             f"{variable} is not the address of a proxy; write it as http://host:port or "

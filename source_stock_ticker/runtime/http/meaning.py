@@ -59,11 +59,11 @@ Meaning = Wait | Again | Exception | None
 
 def usual_meaning(response: Response) -> Meaning:
     """By the rules of HTTP: 429 is a rate limit, 408 and 5xx are failures, any other 4xx is an error."""
+    if response.status < 400:
+        return None
+    said = start_of(response.body.decode(errors="replace"))
     if response.status == 429:
         return Wait()
     if response.status == 408 or response.status >= 500:
-        return Again(f"it returned HTTP {response.status}", start_of(response.body.decode(errors="replace")))
-    if response.status >= 400:
-        said = start_of(response.body.decode(errors="replace"))
-        return UnexpectedResponse(f"The API returned HTTP {response.status} for {response.path}.", said)
-    return None
+        return Again(f"it returned HTTP {response.status}", said)
+    return UnexpectedResponse(f"The API returned HTTP {response.status} for {response.path}.", said)

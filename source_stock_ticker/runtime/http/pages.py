@@ -51,10 +51,8 @@ def next_link(response: Response, base: str) -> str | None:
     if header.strip() and not links:
         raise UnexpectedResponse("The API sent a Link header without a link.", start_of(header))
     for target, parameters in links:
-        relations = [
-            quoted or bare for name, quoted, bare in re.findall(PARAMETER, parameters) if name.lower() == "rel"
-        ]
-        if relations and "next" in relations[0].lower().split():
+        rels = [quoted or bare for name, quoted, bare in re.findall(PARAMETER, parameters) if name.lower() == "rel"]
+        if rels and "next" in rels[0].lower().split():
             return own_path(urljoin(response.request.url, target), base)
     return None
 

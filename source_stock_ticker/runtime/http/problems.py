@@ -14,25 +14,20 @@ FOR_THE_USER = (
         "add them to its address, HTTPS_PROXY=http://user:password@host:port",
     ),
     # 408 and 429 are temporary.
-    (
-        r"^ProxyError.*Tunnel connection failed: (4(?!08|29)\d\d)",
-        "the proxy refuses to connect to this host (HTTP {})",
-    ),
+    (r"^ProxyError.*Tunnel connection failed: (4(?!08|29)\d\d)", "the proxy refuses to connect to this host (HTTP {})"),
     (
         "^ProxyError.*(?:CERTIFICATE_VERIFY_FAILED|appears to only use HTTP)",
         "the proxy accepts no secure connection (write its address with http://)",
     ),
-    ("^SSLError.*certificate has expired", "its certificate has expired, or the clock of this machine is ahead"),
-    (
-        "^SSLError.*certificate is not yet valid",
-        "its certificate is not yet valid, or the clock of this machine is behind",
-    ),
+    ("^SSLError.*certificate has expired", "its certificate has expired, or this machine's clock is ahead"),
+    ("^SSLError.*certificate is not yet valid", "its certificate is not yet valid, or this machine's clock is behind"),
     ("^SSLError.*(?: mismatch,|doesn't match)", "its certificate belongs to another host"),
     (
         "^SSLError.*certificate verify failed: (?:self.signed|unable to)",
         "this machine does not trust the issuer of its certificate (REQUESTS_CA_BUNDLE can name a file with more)",
     ),
     (r"^SSLError.*certificate verify failed: (.+?) \(_ssl", "its certificate cannot be trusted ({})"),
+    (r"aborted\.', \w+Error\((?:2|13|21|30), ", "SSLKEYLOGFILE names a file that cannot be written"),  # errno of a file
 )
 # These may be temporary.
 PASSING = (
@@ -42,7 +37,9 @@ PASSING = (
     (r"(?:BadStatusLine|UnknownProtocol)\(", "the response is not HTTP"),
     (r"got more than (\d+) headers", "its response has more than {} header lines"),
     (r"got more than (\d+) bytes when reading \w+ line", "a header line of its response has more than {} bytes"),
-    (r"NameResolutionError\(|getaddrinfo failed", "the host does not exist, or there is no network"),
+    (r"NewConnectionError\(.*Too many open files", "this machine allows no more open files (ulimit -n)"),
+    (r"NameResolutionError\(|getaddrinfo failed|^LocationParse", "the host does not exist, or there is no network"),
+    (r"NewConnectionError\(.*(?:unreachable|No route)", "there is no network, or no route to the host"),
     (r"^\w*Timeout|timed out", "it did not answer in time"),
     (" refused", "nothing listens at that address (connection refused)"),
     (r"^\w*Decod\w*Error", "it sent a body that cannot be decompressed"),

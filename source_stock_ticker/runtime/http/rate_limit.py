@@ -15,7 +15,7 @@ class Clock(Protocol):
 class RequestStats(NamedTuple):
     """The progress of the requests.
 
-    requests: sent so far. seconds_to_wait: until the rate limit allows the next one. interval: seconds between two.
+    requests: sent so far. seconds_to_wait: until a waiting thread can send the next one. interval: seconds between two.
     """
 
     requests: int = 0
@@ -58,11 +58,8 @@ class RateLimit:
         with self._lock:
             self._held = max(self._held, self._clock.monotonic() + seconds)
 
-    def seconds_to_wait(self) -> float:
-        """How long until one of the waiting threads can continue; 0 if none waits."""
-        with self._lock:
-            return max(0.0, min(self._turns) - self._clock.monotonic()) if self._turns else 0.0
-
     def stats(self) -> RequestStats:
         """The progress of the requests."""
-        return RequestStats(self.given, self.seconds_to_wait(), self.interval)
+        with self._lock:
+            wait = min(self._turns) - self._clock.monotonic() if self._turns else 0.0
+            return RequestStats(self.given, max(0.0, wait), self.interval)

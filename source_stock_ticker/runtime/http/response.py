@@ -1,5 +1,6 @@
 """Holds an HTTP response whose body has arrived completely, and decodes its JSON."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -37,10 +38,21 @@ class Response(NamedTuple):
         if len(self.body) > MAX_VALUES and self.body.count(b",") > MAX_VALUES:
             raise UnexpectedResponse(f"The API sent more than {MAX_VALUES:,} values for {self.path}.")
         try:
-            return decoder.decode(self.body)
+            return _decoded(self.body, decoder)
         except msgspec.ValidationError:
             raise
         except (ValueError, RecursionError) as error:
             sent = "something that is not JSON" if self.body.strip() else "an empty body"
             detail = f"{error}: {start_of(str(self.body))}"
             raise UnexpectedResponse(f"The API sent {sent} for {self.path}.", detail) from None
+
+
+def _decoded(body: bytes | bytearray, decoder: msgspec.json.Decoder[T]) -> T:
+    """The body as the decoder's type. A byte order mark or a broken character must not cost all rows."""
+    try:
+        return decoder.decode(body)
+    except msgspec.DecodeError as error:
+        if isinstance(error, msgspec.ValidationError):
+            raise
+    text = bytes(body).decode(json.detect_encoding(body), errors="replace")
+    return decoder.decode(json.dumps(json.loads(text, strict=False), ensure_ascii=False).encode(errors="replace"))

@@ -19,13 +19,7 @@ SHORTEST_OPTION = 3  # letters; a shorter key is too vague to count as a misspel
 VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Z][A-Z0-9_]*")  # not searched for in lists, which can contain $SPX
 NOT_FILLED_IN = """{}: this is the name of a variable, and the connector does not fill in variables. Write the value \
 into the file, mount it as a secret, or pipe the filled-in config (envsubst < config.json) to stdin (--config -)."""
-KINDS = {
-    "string": "a string",
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "an object",
-}
+KINDS = {"integer": "a whole number", "boolean": "true or false", "array": "a list", "object": "an object"}
 
 
 def validated(config: Any, schema: Schema) -> Config:

@@ -30,13 +30,13 @@ def read_json(path: str, what: str) -> Any:
         raise ConfigError(f"{what}: {shown} is empty.")
     try:
         value = json.loads(text)
+        if not is_deep(value):
+            return value
     except ValueError as error:  # its message says what and where, and shows no content
         raise ConfigError(f"{what}: {shown} is not JSON ({error}).") from None
     except RecursionError:
-        raise ConfigError(f"{what}: {shown} is nested too deeply.") from None
-    if is_deep(value):
-        raise ConfigError(f"{what}: {shown} is nested too deeply.")
-    return value
+        pass  # deeper than Python can read
+    raise ConfigError(f"{what}: {shown} is nested too deeply.")
 
 
 def is_deep(value: Any) -> bool:

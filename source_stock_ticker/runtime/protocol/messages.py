@@ -15,6 +15,7 @@ from ..errors import ConnectorError
 RECORD_START = b'{"type":"RECORD"'  # every RECORD line starts with it, and no other message does
 FLUSH = b""  # no message: flush the buffer, because the next message will take a while
 BUG = "The connector has a bug; please report it with the log."
+OUT_OF_MEMORY = "The connector ran out of memory; give it more, or let it use fewer workers."
 
 
 def _line(message: Mapping[str, Any]) -> bytes:
@@ -92,7 +93,8 @@ def error(error: Exception, stream: str | None = None, namespace: str | None = N
             body["internal_message"] = error.detail
     else:
         stack = "".join(traceback.format_exception(error))
-        body = {"message": BUG, "failure_type": "system_error", "internal_message": repr(error), "stack_trace": stack}
+        text = OUT_OF_MEMORY if isinstance(error, MemoryError) else BUG
+        body = {"message": text, "failure_type": "system_error", "internal_message": repr(error), "stack_trace": stack}
     if stream is not None:
         body["stream_descriptor"] = _descriptor(stream, namespace)
     return _trace("ERROR", {"error": body})

@@ -20,9 +20,8 @@ def read_spec(package: str) -> dict[str, Any]:
     found = importlib.util.find_spec(package)
     folder = Path(str(found.origin)).parent if found else Path(package)
     carried = folder / "spec.yaml"
-    spec: dict[str, Any] = yaml.load(
-        (carried if carried.exists() else folder.parent / "spec.yaml").read_bytes(), _Loader
-    )
+    file = carried if carried.exists() else folder.parent / "spec.yaml"
+    spec: dict[str, Any] = yaml.load(file.read_bytes(), _Loader)
     return spec
 
 

@@ -4,6 +4,7 @@
                                                             what the platform passes
     {"type": "STATE", "state": {..one of those..}}          a line of an earlier read; the last one counts
     {"stream_descriptor": {"name": N}, "stream_state": {..}}    the content of a STREAM state
+    {"streamDescriptor": {"name": N}, "streamState": {..}}      the same, as Airbyte's web page shows it
     {"type": "GLOBAL", "global": {"stream_states": [..]}}   from older platforms
     {"data": {N: {..}}}  and  {N: {..}}                     LEGACY, even older: contains one of our streams
     [], {}, null                                            nothing yet
@@ -44,7 +45,8 @@ def _messages(text: str) -> list[Any]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        if not (content := _lines(text)):
+        whole = text.rpartition("\n")[0]  # without the last line, which a killed read may have cut
+        if not (content := _lines(text) or _lines(whole if '"STATE"' in whole else "")):
             raise ConfigError(f"state: the file is not JSON ({error}); pass the output of an earlier read.") from None
     found = content if isinstance(content, list) else [] if content is None else [content]
     return [one for one in found if not (isinstance(one, dict) and one.get("type") in OTHER_LINES)]
@@ -64,6 +66,8 @@ def _states_of(message: Any, ours: Collection[str]) -> SavedStates:
         message = message.get("state")
     if not isinstance(message, dict):
         raise ConfigError("state: the file must contain a list of state messages, for example [].")
+    if "streamDescriptor" in message:
+        message = {"stream_descriptor": message["streamDescriptor"], "stream_state": message.get("streamState")}
     if "stream_descriptor" in message:
         return dict([_stream_state(message)])
     kind = message.get("type") or next((key.upper() for key in ("stream", "global") if key in message), "LEGACY")

@@ -103,7 +103,7 @@ def read_bars(response: Response) -> Body[list[Bar]]:
 
 def unknown_keys(response: Response) -> set[str]:
     """The keys of a good response's first bar that no row has."""
-    bars = RAW_BARS.decode(response.body).results
+    bars = response.decoded(RAW_BARS).results
     return RAW_BAR.decode(bars[0]).keys() - KNOWN_KEYS if bars else set()
 
 

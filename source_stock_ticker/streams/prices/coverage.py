@@ -60,6 +60,9 @@ class Coverage:
             )
             old = {}
         read = self._still_read(old.get("read", {}), old.get("start_date", start))
+        if ahead := [t for t, (_, through) in read.items() if through and through > self._settings.today.isoformat()]:
+            text = "stock_prices: the state has days after today: %s. Check this machine's clock, or clear the state."
+            self._logger.warning(text, _named(ahead))
         splits = {t: s for t, s in old.get("splits", {}).items() if t in read or MARKET in read}
         return {"made_with": made_with, "start_date": start, "read": read, "splits": splits}
 

@@ -6,7 +6,14 @@ import ssl
 import requests
 from letters_server import HOST
 from urllib3.connection import HTTPSConnection
-from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnectionError, ProxyError, SSLError
+from urllib3.exceptions import (
+    LocationParseError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+    SSLError,
+)
 
 POOL = requests.adapters.PoolManager().connection_from_url(HOST)
 
@@ -38,6 +45,18 @@ BROKEN = {
     "refused": (
         refused_connection(NewConnectionError(CONNECTION, "[Errno 111] Connection refused")),
         "nothing listens at that address (connection refused)",
+    ),
+    "no route": (
+        refused_connection(NewConnectionError(CONNECTION, "[Errno 101] Network is unreachable")),
+        "there is no network, or no route to the host",
+    ),
+    "no more sockets": (
+        refused_connection(NewConnectionError(CONNECTION, "[Errno 24] Too many open files")),
+        "this machine allows no more open files (ulimit -n)",
+    ),
+    "no host": (
+        LocationParseError("'api..example.com', label empty or too long"),
+        "the host does not exist, or there is no network",
     ),
     "no secure connection": (
         requests.exceptions.SSLError("[SSL: WRONG_VERSION_NUMBER]"),
@@ -75,11 +94,11 @@ FOR_THE_USER = {
     "self-signed certificate, in older words": (unverified("self signed certificate in certificate chain"), UNTRUSTED),
     "certificate of the past": (
         unverified("certificate has expired"),
-        "its certificate has expired, or the clock of this machine is ahead",
+        "its certificate has expired, or this machine's clock is ahead",
     ),
     "certificate of the future": (
         unverified("certificate is not yet valid"),
-        "its certificate is not yet valid, or the clock of this machine is behind",
+        "its certificate is not yet valid, or this machine's clock is behind",
     ),
     "certificate of another host": (
         unverified("Hostname mismatch, certificate is not valid for 'api.example.com'."),

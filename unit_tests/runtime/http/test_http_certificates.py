@@ -21,8 +21,8 @@ def test_who_is_signed_by_an_authority_of_the_environment_is_trusted(client, mon
 @pytest.mark.parametrize(
     ("certificate", "meaning"),
     [
-        ("expired.pem", "its certificate has expired, or the clock of this machine is ahead"),
-        ("not_yet_valid.pem", "its certificate is not yet valid, or the clock of this machine is behind"),
+        ("expired.pem", "its certificate has expired, or this machine's clock is ahead"),
+        ("not_yet_valid.pem", "its certificate is not yet valid, or this machine's clock is behind"),
         ("of_another_host.pem", "its certificate belongs to another host"),
     ],
 )
@@ -50,6 +50,15 @@ def test_a_handshake_that_breaks_off_is_retried(client):
     with serving(lambda connection: connection.recv(10_000)) as server:
         assert isinstance(failure(client(tries=3), f"https://{server.address}/"), TransientError)
     assert server.connections == 3
+
+
+def test_a_log_of_session_keys_that_cannot_be_written_is_reported_by_its_variable(client, monkeypatch, tmp_path):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(AUTHORITY))
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "no folder" / "keys.log"))
+    with serving(answering(GOOD), "good.pem") as server:
+        error = failure(client(), f"https://{server.address}/")
+    assert isinstance(error, ConfigError)
+    assert error.message.endswith(" cannot be reached: SSLKEYLOGFILE names a file that cannot be written.")
 
 
 # A file of authorities

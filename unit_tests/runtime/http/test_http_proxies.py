@@ -85,9 +85,7 @@ def test_a_socks_proxy_is_refused(client, monkeypatch, variable, scheme):
     monkeypatch.setenv(variable, f"{scheme}://user:{PASSWORD}@127.0.0.1:9")
     error = failure(client(), URL)
     assert isinstance(error, ConfigError)
-    assert error.message == (
-        f"{variable.upper()} names a SOCKS proxy, which is not supported; use an HTTP proxy (http://...)."
-    )
+    assert error.message == (f"{variable.upper()} names a SOCKS proxy; only HTTP proxies (http://...) are supported.")
 
 
 @pytest.mark.parametrize(

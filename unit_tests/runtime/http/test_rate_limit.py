@@ -106,7 +106,7 @@ def test_without_waiting_threads_there_is_nothing_left_to_wait(clock):
     rate_limit = RateLimit(5, clock)
     rate_limit.wait()
     rate_limit.hold(30)
-    assert rate_limit.seconds_to_wait() == 0
+    assert rate_limit.stats().seconds_to_wait == 0
 
 
 def test_while_somebody_waits_it_says_how_long():
@@ -121,14 +121,14 @@ def test_while_somebody_waits_it_says_how_long():
             return self.now
 
         def sleep(self, seconds):
-            left.append(rate_limit.seconds_to_wait())
+            left.append(rate_limit.stats().seconds_to_wait)
             self.now += seconds
 
     rate_limit = RateLimit(5, Clock())
     rate_limit.wait()
     rate_limit.wait()
     assert left == [12]
-    assert rate_limit.seconds_to_wait() == 0
+    assert rate_limit.stats().seconds_to_wait == 0
 
 
 def test_the_stats_count_the_turns_that_were_given(clock):

@@ -144,6 +144,12 @@ def test_a_bug_shows_users_no_python_and_developers_its_stack():
     assert 'int("literal")' in error["stack_trace"]
 
 
+def test_too_little_memory_is_not_called_a_bug():
+    error = error_of(messages.error(MemoryError()))
+    assert error["message"] == "The connector ran out of memory; give it more, or let it use fewer workers."
+    assert error["failure_type"] == "system_error"
+
+
 @pytest.mark.parametrize("name", ["state", "status", "error", "bug"])
 def test_the_namespace_of_a_stream_is_next_to_its_name(name):
     assert json.dumps({"name": "letters", "namespace": HOSTILE}, separators=(",", ":")).encode() in EVERY_MESSAGE[name]

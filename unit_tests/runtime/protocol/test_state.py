@@ -32,6 +32,7 @@ SHAPES = {
     "the inside as a line": {"type": "STATE", "state": STREAM["stream"]},
     "a line of an earlier read": LINE,
     "a list of such lines": [LINE],
+    "as Airbyte's web page shows it": [{"streamDescriptor": {"name": "letters"}, "streamState": SAVED}],
     "of older platforms": GLOBAL,
     "of older platforms, in a list": [GLOBAL],
     "of older platforms, as a line": {"type": "STATE", "state": GLOBAL},
@@ -107,6 +108,17 @@ def test_a_whole_output_is_understood():
         messages.stream_status("letters", "COMPLETE"),
     )
     assert saved_states(text, OURS) == {("letters", None): SAVED}
+
+
+@pytest.mark.parametrize("cut", [1, 2, 40])
+def test_the_output_of_a_killed_read_counts_up_to_the_line_that_was_cut(cut):
+    text = output(messages.state("letters", SAVED, 1), messages.state("letters", {"last": "z"}, 1))
+    assert saved_states(text[: -cut - 1], OURS) == {("letters", None): SAVED}
+
+
+def test_an_output_whose_only_state_was_cut_is_not_mistaken_for_nothing_yet():
+    text = output(messages.log("INFO", "text"), messages.state("letters", SAVED, 1))
+    assert sentence(text[:-2]).startswith("state: the file is not JSON (")
 
 
 def test_the_output_of_a_read_without_a_state_is_nothing_yet():

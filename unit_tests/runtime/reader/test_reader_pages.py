@@ -69,3 +69,14 @@ def test_pages_without_end_end_with_an_error(run):
     found = run(Endless({"a": []}))
     assert found.rows == [("a", id) for id in range(MAX_PAGES + 1)]
     assert "part a has more than 10,000 pages." in found.errors[0]["message"]
+
+
+def test_a_row_that_ends_a_page_and_begins_the_next_is_written_once(run):
+    assert run(Numbers({"a": [[1, 2], [2, 3], [], [3, 4]], "b": [[4, 5]]})).rows == [
+        *(("a", id) for id in (1, 2, 3, 4)),
+        *(("b", id) for id in (4, 5)),
+    ]
+
+
+def test_without_a_key_two_equal_rows_can_be_two_things(run):
+    assert run(Numbers({"a": [[1, 2], [2, 3]]}, primary_key=())).rows == [("a", id) for id in (1, 2, 2, 3)]
