@@ -54,7 +54,7 @@ class TickerList(NamedTuple):
     ticker: str | None
 
     def __str__(self) -> str:
-        return f"{self.ticker or self.market}, {'active' if self.active else 'delisted'}"
+        return f"{self.ticker or self.market} ({'active' if self.active else 'delisted'})"
 
 
 class Tickers(TableStream[TickerList]):

@@ -53,8 +53,8 @@ def test_many_tickers_are_taken_from_the_whole_lists(server, connect, read, tick
 @pytest.mark.parametrize(
     ("tickers", "names"),
     [
-        (["AAPL"], ["AAPL, active", "AAPL, delisted"]),
-        ([], ["stocks, active", "otc, active", "stocks, delisted", "otc, delisted"]),
+        (["AAPL"], ["AAPL (active)", "AAPL (delisted)"]),
+        ([], ["stocks (active)", "otc (active)", "stocks (delisted)", "otc (delisted)"]),
     ],
 )
 def test_a_list_of_tickers_that_fails_is_named(server, connect, read, tickers, names):
