@@ -53,7 +53,7 @@ def test_a_read_that_goes_well_leaves_a_line_for_each_stream(seen: Callable[...,
     assert seen() == ["stock_prices: 62 rows, 2 requests", "exchanges: 10 rows, 1 request"]
 
 
-def test_a_wrong_key_is_reported_in_full_once_and_briefly_for_each_further_stream(seen: Callable[..., list[str]]) -> None:
+def test_a_wrong_key_is_reported_once_and_each_further_stream_refers_to_it(seen: Callable[..., list[str]]) -> None:
     lines = seen(api_key="a-wrong-key-12345678")
     first, *others = (line for line in lines if line.startswith("error: "))
     assert first.startswith("error: stock_prices: api_key: the API does not accept this key (HTTP 401)")

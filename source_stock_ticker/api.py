@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from msgspec import UNSET, Raw, Struct, ValidationError, convert
 from msgspec.json import Decoder
@@ -19,6 +19,7 @@ from .runtime.http.client import HttpClient
 from .runtime.http.meaning import Meaning, Wait, usual_meaning
 from .runtime.http.pages import own_path
 from .runtime.http.paging import follow
+from .runtime.http.request import Request
 from .runtime.http.response import Response
 from .runtime.http.retries import TRIES
 from .runtime.protocol.row_type import with_usual_numbers
@@ -91,8 +92,8 @@ class StockApi:
 
     def get(self, path: str, query: Mapping[str, Any] | None = None, next_path: str | None = None) -> Response:
         """The response to GET path?query, or to `next_path`: a further page."""
-        address = next_path or path + (f"?{urlencode(query)}" if query else "")
-        return self.client.get(self._base + address)
+        request = Request(self._base + next_path) if next_path else Request(self._base + path, query or {})
+        return self.client.send(request)
 
     def rows(
         self,
@@ -149,10 +150,10 @@ class StockApi:
             "v2", "aggs", "ticker", ticker, "range", size.multiplier, size.timespan, size.first_day(first), last
         )
         try:
-            return self.get(path, {"adjusted": true_or_false(adjusted), "sort": "asc", "limit": limit})
+            return self.get(path, {"adjusted": adjusted, "sort": "asc", "limit": limit})
         except NotYet:
             if last == self.last_day:
-                raise  # even the day before is refused, so waiting a few hours does not help
+                raise  # last_day was lowered before: even the day before is refused, so a few hours later will not help
         self.last_day = min(self.last_day, weekday_before(last, 1))
         return self.bars(ticker, size, first, last, adjusted, limit)
 
@@ -163,7 +164,7 @@ class StockApi:
         """
         path = path_of("v2", "aggs", "grouped", "locale", "us", "market", "stocks", day)
         try:
-            return self.get(path, {"adjusted": true_or_false(adjusted), "include_otc": "true"})
+            return self.get(path, {"adjusted": adjusted, "include_otc": True})
         except NotYet:
             return None
 
@@ -183,11 +184,6 @@ class StockApi:
 def path_of(*segments: object) -> str:
     """A path of these segments, each escaped: tickers can contain any character."""
     return "".join("/" + quote(str(segment), safe="") for segment in segments)
-
-
-def true_or_false(flag: bool) -> str:
-    """A Boolean as the API writes it: true, false."""
-    return str(flag).lower()
 
 
 def chunks(tickers: Iterable[str], max_length: int = MAX_FILTER) -> Iterator[list[str]]:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from .api import ROWS, StockApi, read_body, true_or_false
+from .api import ROWS, StockApi, read_body
 from .runtime.errors import ConfigError, ConnectorError, TransientError, UnexpectedResponse
 from .runtime.source import Source
 from .runtime.stream import Stream
@@ -82,7 +82,7 @@ def _is_listed(api: StockApi, ticker: str, active: bool) -> bool:
     """Whether the API lists this ticker as active, or as delisted. Raises ConnectorError if it does not answer."""
     if api.client.rate_limit.given >= CHECK_REQUESTS:
         raise TransientError(f"A check makes at most {CHECK_REQUESTS} requests.")
-    response = api.get(Tickers.path, {"ticker": ticker, "active": true_or_false(active)})
+    response = api.get(Tickers.path, {"ticker": ticker, "active": active})
     found = {str(row.get("ticker")) for row in read_body(response, ROWS).results or ()}
     if any(other.upper() != ticker.upper() for other in found):
         raise UnexpectedResponse(f"The API listed other tickers than the one requested, for {response.path}.")

@@ -5,8 +5,8 @@ records have arrived since the last, or after some seconds, even if there is not
 only RECORDs and STATEs as signs of life.
 
     incremental read    a STATE can follow any page
-    full refresh        a STATE follows only complete slices: the next attempt begins at a slice and writes no row
-                        twice; the STATE names its job (protocol/attempts.py)
+    full refresh        a STATE covers only complete slices, which the next attempt skips; it writes the rows of an
+                        incomplete slice again; the STATE names its job (protocol/attempts.py)
 """
 
 import json
@@ -41,8 +41,9 @@ class Checkpoints:
         self._records += page.row_count
         self._bytes += len(page)
         done = page.next_page_token is None
-        first, last = self._written.first or page.first, page.last or self._written.last
-        self._written = Written(first, last, page.note, done, page.first)
+        first, last_before = self._written.first or page.first, self._written.last
+        joint = (last_before, page.first) if last_before and page.first else None
+        self._written = Written(first, page.last or last_before, page.note, done, joint)
         if self._stream.full_refresh and page.row_count and not done and self._before_slice is None:
             self._before_slice = msgspec.json.encode(state)
         self._stream.checkpoint(state, stream_slice, self._written)
@@ -68,7 +69,7 @@ class Checkpoints:
         """Whether a STATE would say more than the last one. done: the read is complete.
 
         In an incremental read, rows that leave the state unchanged are news: the last days have been read again. In a
-        full refresh they come from failed slices: no STATE follows them, and the next attempt may write them again.
+        full refresh they come from failed slices: alone they are no reason for a STATE.
         """
         changed = json.dumps(self._shown(state, done)) != self._last_state
         return changed or (self._records > 0 and not self._stream.full_refresh)

@@ -16,16 +16,16 @@ The next read begins `lookback` before the end of the range. These rules keep th
   last second is read again.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta, timezone
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
 from .errors import ConfigError, UnexpectedResponse
-from .stream import Page, State, Stream, Unread, Written
+from .stream import Page, Row, State, Stream, Unread, Written
 
-ONE_DAY = timedelta(days=1)
+ZERO, ONE_DAY = timedelta(), timedelta(days=1)
 AWARE = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -54,15 +54,10 @@ class Moment:
     """
 
     def __init__(
-        self,
-        start: datetime,
-        lookback: timedelta = timedelta(),
-        newest_first: bool = False,
-        now: datetime | None = None,
+        self, start: datetime, lookback: timedelta = ZERO, newest_first: bool = False, now: datetime | None = None
     ) -> None:
         self.start, self._lookback, self._newest_first = rfc3339(start), lookback, newest_first
         self._now = now or datetime.now(timezone.utc)
-        self._page_before: tuple[Window | None, datetime] = None, self._now  # its slice, and its last row's moment
 
     def normalized(self, saved: Any) -> str:
         """A saved moment in our spelling; a day means its midnight. Raises ValueError."""
@@ -73,24 +68,21 @@ class Moment:
         if read is None:
             yield Window(parent, self.start, "", self.start)
         elif not full_refresh:
+            # The inner max: an end in the year 1 has no lookback before it.
             since = max(self.start, rfc3339(moment(max(self.start, read[1])) - self._lookback))
             yield Window(parent, since, "", read[0] if self.start <= read[1] else self.start)
 
     def reached(self, window: Window, written: Written, field: str) -> str | None:
-        """How far a slice has been written; None: unknown yet. Raises UnexpectedResponse."""
+        """How far a slice has been written; None: unknown yet."""
         if written.first is None or written.last is None:
             return None
-        if written.first_of_page is not None:
-            window_before, last_before = self._page_before
-            if window_before is window:
-                self.check([last_before, moment(written.first_of_page[field])], field)
-            self._page_before = window, moment(written.last[field])
         newest = written.first if self._newest_first else written.last
         return None if self._newest_first and not written.done else rfc3339(min(moment(newest[field]), self._now))
 
-    def check(self, moments: Sequence[datetime], field: str) -> None:
+    def check(self, rows: Iterable[Row], field: str) -> None:
         """Raises UnexpectedResponse if they are not in the promised order: a read that stops would lose rows."""
-        if list(moments) != sorted(moments, reverse=self._newest_first):
+        moments = [moment(row[field]) for row in rows]
+        if moments != sorted(moments, reverse=self._newest_first):
             order = "newest" if self._newest_first else "oldest"
             raise UnexpectedResponse(f"The API sent rows that are not sorted {order} first by {field}.")
 
@@ -165,19 +157,26 @@ class CursorStream(Stream[Window]):
 
     def checked(self, page: Page) -> Page:
         if isinstance(self.cursor, Moment):
-            field = str(self.cursor_field)
             try:
-                moments = [moment(row[field]) for row in page.rows]
+                self.cursor.check(page.rows, str(self.cursor_field))
             except ValueError as error:
-                text = f"The API sent a row of {self.name} with an invalid {field}."
+                text = f"The API sent a row of {self.name} with an invalid {self.cursor_field}."
                 raise UnexpectedResponse(text, str(error)) from None
-            self.cursor.check(moments, field)
         return page
 
     def group(self, stream_slice: Window) -> object:
         return str(stream_slice.parent)  # a later window would hide an earlier one that failed
 
+    def check_joint(self, state: State, stream_slice: Window, written: Written) -> None:
+        """Raises UnexpectedResponse if a page does not continue the one before; its parent is then read again."""
+        try:
+            self.checked(Page(written.joint or ()))
+        except UnexpectedResponse:
+            state["read"].pop(str(stream_slice.parent), None)
+            raise
+
     def checkpoint(self, state: State, stream_slice: Window, written: Written) -> None:
+        self.check_joint(state, stream_slice, written)
         reached = self.cursor.reached(stream_slice, written, str(self.cursor_field))
         if reached is not None:
             _, before = state["read"].get(str(stream_slice.parent), ["", ""])

@@ -84,7 +84,7 @@ def _messages(source: str, args: argparse.Namespace, output: Output) -> Iterator
         return
     logger = start_logging(output, args.debug)
     connector = getattr(importlib.import_module(module), name)()
-    yield from connector.run("plan" if "plan" in args and args.plan else args.command, vars(args), logger, output)
+    yield from connector.run(args.command, vars(args), logger, output, plan=getattr(args, "plan", False))
 
 
 def _arguments(version: str, argv: Sequence[str] | None) -> argparse.Namespace:

@@ -2,15 +2,14 @@
 
 ConnectorError
 ├── ConfigError            the user changes the config            failure_type config_error
-│   ├── CredentialsError       the same; no stream can be read
-│   └── Unavailable            the same; only one slice cannot be read
-│       └── SkipSlice              nobody: the slice is skipped with a warning
+│   └── CredentialsError       the same; no stream can be read
+├── Unavailable            the user; only one slice is not read   failure_type config_error
+│   └── SkipSlice              nobody: the slice is skipped with a warning
 ├── TransientError         nobody: a later sync may work          failure_type transient_error
 └── UnexpectedResponse     us: the API sent something unknown     failure_type system_error
 
-Any other exception is a bug in the connector and becomes a system_error too. `IncompleteSync` reports
-no failure: each stream has reported its own by then, so it only sets the exit code.
-(failure_type: Airbyte protocol, AirbyteErrorTraceMessage.)
+Any other exception is a bug in the connector and becomes a system_error too. `IncompleteSync` reports no failure: each
+stream has reported its own by then, so it only sets the exit code. (failure_type: protocol, AirbyteErrorTraceMessage.)
 """
 
 
@@ -25,8 +24,7 @@ class ConnectorError(Exception):
 
     def __init__(self, message: str, detail: str = "") -> None:
         super().__init__(message)
-        self.message = message
-        self.detail = detail
+        self.message, self.detail = message, detail
 
 
 class ConfigError(ConnectorError):
@@ -42,12 +40,14 @@ class CredentialsError(ConfigError):
     """
 
 
-class Unavailable(ConfigError):
+class Unavailable(ConnectorError):
     """The subject of one slice is forbidden or gone (HTTP 403, 404, 409, 410); the other slices are read.
 
     If the config names the subject, the user must know: the slice fails. If the API listed it (`Stream.listed`), one
     deleted item must not fail every sync: the slice is skipped with a warning and keeps its state.
     """
+
+    failure_type = "config_error"
 
 
 class SkipSlice(Unavailable):

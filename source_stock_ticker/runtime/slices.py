@@ -31,10 +31,11 @@ def read_ahead(
                 return make(Page([]))
             with parse_lock():
                 page = stream.checked(stream.parse(stream_slice, response))
-                if stream.primary_key and len(page.rows) > 1 and page.first == last:
+                if stream.primary_key and page.rows and page.first == last:
                     page = page._replace(rows=page.rows[1:])  # many an API sends the row on the edge with both pages
+                made = make(page)  # can raise, and then the page is fetched again
                 last = page.last or last
-                return make(page)
+                return made
 
         return follow(partial(stream.fetch, stream_slice), parse, str(stream_slice), logger)
 
@@ -53,16 +54,13 @@ def is_skipped(stream: Stream[Any], stream_slice: Any, error: Exception) -> bool
 
 def is_fatal(error: Exception) -> bool:
     """Whether the other slices would fail in the same way, because of the config or a bug."""
-    if isinstance(error, Unavailable):
-        return False
     return isinstance(error, ConfigError) or not isinstance(error, ConnectorError)
 
 
 def combined(failures: list[tuple[Any, Exception]]) -> Exception:
     """One error for all failed slices: it has the last one's type, and names the slices and a reason for each type."""
     last = failures[-1][1]
-    alone = len(failures) == 1 and isinstance(last, ConfigError) and not isinstance(last, Unavailable)
-    if alone or not isinstance(last, ConnectorError):
+    if (len(failures) == 1 and isinstance(last, ConfigError)) or not isinstance(last, ConnectorError):
         return last
     kinds = dict.fromkeys(type(error) for _, error in failures)
     text = " ".join(_not_read([failure for failure in failures if type(failure[1]) is kind]) for kind in kinds)

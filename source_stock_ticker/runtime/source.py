@@ -72,9 +72,9 @@ class Source:
         return reader.read(self.streams(logger, config), catalog, state, self.workers(config), logger, plan)
 
     def run(
-        self, command: str, files: Mapping[str, str | None], logger: logging.Logger, output: Output
+        self, command: str, files: Mapping[str, str | None], logger: logging.Logger, output: Output, plan: bool = False
     ) -> Iterator[bytes]:
-        """The messages of check, discover, read or plan; files: the paths from --config, --catalog and --state.
+        """The messages of check, discover or read; files: the paths from --config, --catalog and --state.
 
         Raises ConnectorError, IncompleteSync, or what a bug raises.
         """
@@ -94,7 +94,7 @@ class Source:
             if not catalog:
                 logger.warning("catalog: it selects no stream, so there is nothing to read.")
             state = {} if files["state"] is None else self._state(files["state"], logger, config, catalog)
-            yield from self.read(logger, config, catalog, state, command == "plan")
+            yield from self.read(logger, config, catalog, state, plan)
 
     def _config(self, files: Mapping[str, str | None]) -> Config:
         """The valid config. From here on none of its secrets can reach stdout."""

@@ -27,7 +27,7 @@ What an error does (group: see `Stream.group`):
 
 If `slices` or `resume` raises, all slices not yet begun are skipped. Except in the first two rows, the stream is
 INCOMPLETE, a TRACE ERROR names the failed slices, and the exit code is 1. The last STATE covers exactly what was
-written, so the next read begins at what failed.
+written (in a full refresh: the complete slices), so the next read begins at what failed.
 """
 
 import json
@@ -76,15 +76,15 @@ class Page(NamedTuple):
 class Written(NamedTuple):
     """What has been written of a slice so far.
 
-    first, last: the first and the last row of all its pages (None: no rows). note, first_of_page: the note and the
-    first row of the page just written. done: that was the slice's last page.
+    first, last: the first and the last row of all its pages (None: no rows). note: that of the page just written.
+    done: that was the slice's last page. joint: the last row before that page and the page's first, if there are both.
     """
 
     first: Row | None = None
     last: Row | None = None
     note: Any = None
     done: bool = False
-    first_of_page: Row | None = None
+    joint: tuple[Row, Row] | None = None
 
 
 class Unread(NamedTuple):

@@ -46,7 +46,7 @@ def read_stream(
     """Read a stream from a saved state, with the runtime's own reader; a stream object serves one read.
 
     full_refresh: read as one, from the state of an earlier attempt; checkpoints then follow only complete slices.
-    Raises what ends the whole stream: a bug, or a ConfigError that is not Unavailable.
+    Raises what ends the whole stream: a bug, or a ConfigError.
     """
     reading = Reading([], [], [], set())
     real_checkpoint = stream.checkpoint

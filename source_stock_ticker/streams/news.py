@@ -89,6 +89,7 @@ class News(CursorStream, TableStream[Window]):
         return Page(own, page.next_page_token, NewsNote(newest, left_to))
 
     def checkpoint(self, state: State, stream_slice: Window, written: Written) -> None:
+        self.check_joint(state, stream_slice, written)
         ticker = stream_slice.parent
         self._newest[ticker] = max(written.note.newest, self._newest.get(ticker, ""))
         left_to = self._left_to.setdefault(ticker, {})

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from msgspec.json import Decoder
 
-from ..api import ROWS, Body, UnknownTicker, path_of, read_body, true_or_false
-from ..runtime.errors import ConfigError, UnexpectedResponse
+from ..api import ROWS, Body, UnknownTicker, path_of, read_body
+from ..runtime.errors import ConfigError, SkipSlice, UnexpectedResponse
 from ..runtime.forecast import Forecast
 from ..runtime.http.response import Response
 from ..runtime.stream import Page, State
@@ -78,7 +78,7 @@ class Tickers(TableStream[TickerList]):
     def query(self, stream_slice: TickerList) -> dict[str, Any]:
         active, market, ticker = stream_slice
         chosen = {"market": market} if ticker is None else {"ticker": ticker}
-        return {**chosen, "active": true_or_false(active), "order": "asc", "sort": "ticker", "limit": 1000}
+        return {**chosen, "active": active, "order": "asc", "sort": "ticker", "limit": 1000}
 
     def parse(self, stream_slice: TickerList, response: Response) -> Page:
         page = super().parse(stream_slice, response)
@@ -100,12 +100,11 @@ class TickerDetails(TableStream[str]):
             raise ConfigError("tickers: ticker_details needs one request per ticker; list the tickers you want.")
         yield from self._settings.tickers
 
-    def fetch(self, stream_slice: str, page_token: str | None) -> Response | None:
+    def fetch(self, stream_slice: str, page_token: str | None) -> Response:
         try:
             return self._api.get(path_of("v3", "reference", "tickers", stream_slice))
         except UnknownTicker:
-            self._logger.warning("ticker_details: skipped %s. The API does not know it (HTTP 404).", stream_slice)
-            return None
+            raise SkipSlice("The API does not know it (HTTP 404).") from None
 
     def parse(self, stream_slice: str, response: Response) -> Page:
         details = read_body(response, DETAILS).results

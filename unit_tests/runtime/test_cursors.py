@@ -131,6 +131,17 @@ def test_an_order_that_breaks_anywhere_is_refused_before_it_can_lose_a_row(days,
     assert all(row in reading.rows for row in found if row["at"] <= reached)
 
 
+def test_an_order_that_breaks_between_two_pages_has_the_parent_read_from_its_start_again():
+    class AsItComes(Changes):
+        def fetch(self, stream_slice, page_token):
+            pages = {"a": [rows("a", 4, 5), rows("a", 2, 6)], "b": [rows("b", 2), rows("b", 3)]}[stream_slice.parent]
+            return pages[int(page_token or 0)], None if page_token else "1"
+
+    reading = read_stream(AsItComes(an_api()), {"read": {"a": [at(1), at(3)], "b": [at(1), at(1)]}})
+    assert reading.failed == ["a"]
+    assert list(reading.state["read"]) == ["b"]
+
+
 def test_pages_without_rows_are_no_break_in_the_order():
     class Gappy(Changes):
         def fetch(self, stream_slice, page_token):

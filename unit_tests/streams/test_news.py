@@ -150,6 +150,15 @@ def test_a_later_sync_begins_some_days_before_the_newest_article(server, connect
     assert queries(server)[0]["published_utc.gte"] == asked
 
 
+def test_news_whose_pages_are_not_in_order_are_read_from_the_start_again(server, connect, read):
+    later, earlier = ok(article("b", "2024-02-03T10:00:00Z", "AAPL")), ok(article("a", "2024-02-02T10:00:00Z", "AAPL"))
+    server.get(re.compile(f"{API}/v2/reference/news.*MSFT"), json=ok())
+    server.get(re.compile(f"{API}/v2/reference/news.*cursor"), json=earlier)
+    server.get(f"{API}/v2/reference/news", json=later | {"next_url": f"{API}/v2/reference/news?cursor=1"})
+    reading = read(connect(News, tickers=["AAPL", "MSFT"]))
+    assert (reading.failed, reading.state["read"]) == (["AAPL"], {})
+
+
 def test_no_news_leave_the_state_as_it_is(server, connect, read):
     Newspaper(server)
     saved = {"read": {"AAPL": ["2022-01-03T00:00:00Z", "2024-03-10T14:05:00Z"]}}

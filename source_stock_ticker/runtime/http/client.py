@@ -44,9 +44,9 @@ class Limits(NamedTuple):
 class HttpClient:
     """Sends requests to one host. Threads can share it: each has its own connections, all share one rate limit.
 
-    authenticate: adds the credentials to a request, see auth.py. tries: the maximum number of attempts; with 1, the
-    client does not wait for a rate limit either. meaning: what a response means, see meaning.py. redirects: how many
-    to follow; only for GET and to the same scheme, host and port, so no other host gets the credentials.
+    authenticate: adds the credentials to a request, see auth.py. tries: the maximum number of attempts; with 1, a 429
+    is not waited for either (requests are still spaced). meaning: what a response means, see meaning.py. redirects: how
+    many to follow; only for GET and to the same scheme, host and port, so no other host gets the credentials.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class HttpClient:
         self._tries, self._meaning, self._limits, self._redirects = tries, meaning, limits, redirects
         self._headers = {**requests.utils.default_headers(), "Accept": "application/json"}
         self._of_this_thread = threading.local()
-        self._given_up = dict.fromkeys((Wait, Again), 0)  # requests in a row, by what the last response meant
+        self._given_up = dict.fromkeys((Wait, Again), 0)  # requests in a row that were given up, and why
         self._has_worked = False  # while none has, one that never arrived counts as MAX_GIVEN_UP
         self.rate_limit = RateLimit((requests_per_minute or 0) / MARGIN, clock)
         # None: the connector does not have this option.

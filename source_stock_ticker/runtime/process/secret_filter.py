@@ -1,4 +1,4 @@
-"""Removes secrets from everything that is written, in every spelling they can have.
+"""Removes secrets from every line on stdout and at the terminal, in every spelling they can have.
 
 One `SecretFilter` guards stdout (output.py), so no other module needs to deal with them.
 

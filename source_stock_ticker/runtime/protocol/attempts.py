@@ -1,9 +1,9 @@
 """Distinguishes another attempt of the same full refresh from the next full refresh.
 
 Theory of operation. When a full refresh fails, the platform starts it again and passes the last STATE of the previous
-attempt. The rows of that attempt are still in the destination, so they must not be sent again. But some platforms
-also pass the last STATE of one job to the next job, which must read everything. So each STATE of a full refresh
-carries a mark that names the job:
+attempt. The rows of that attempt are still in the destination, so complete slices must not be sent again. But some
+platforms also pass the last STATE of one job to the next job, which must read everything. So each STATE of a full
+refresh carries a mark that names the job:
 
     {.., "full_refresh": {"sync_id": 9, "done": false}}
 

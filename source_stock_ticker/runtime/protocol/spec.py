@@ -28,7 +28,8 @@ def read_spec(package: str) -> dict[str, Any]:
 def secrets(value: Any, schema: Schema) -> Iterator[Any]:
     """The values that the spec marks as airbyte_secret, at any depth, even if the config is invalid."""
     is_secret = any(variant.get("airbyte_secret") for variant in _variants(schema))
-    for name, part in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+    parts = value if isinstance(value, dict) else dict(enumerate(value)) if isinstance(value, list) else {}
+    for name, part in parts.items():
         for of_part in [schema] if is_secret else schemas_of(schema, name):
             yield from secrets(part, of_part)
     if is_secret and not isinstance(value, dict | list | bool | None):

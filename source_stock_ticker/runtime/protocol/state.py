@@ -45,8 +45,8 @@ def _messages(text: str) -> list[Any]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        whole = text.rpartition("\n")[0]  # without the last line, which a killed read may have cut
-        if not (content := _lines(text) or _lines(whole if '"STATE"' in whole else "")):
+        complete_lines = text.rpartition("\n")[0]  # a killed read may have cut the last one
+        if not (content := _lines(text) or _lines(complete_lines if '"STATE"' in complete_lines else "")):
             raise ConfigError(f"state: the file is not JSON ({error}); pass the output of an earlier read.") from None
     found = content if isinstance(content, list) else [] if content is None else [content]
     return [one for one in found if not (isinstance(one, dict) and one.get("type") in OTHER_LINES)]

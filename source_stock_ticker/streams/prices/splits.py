@@ -150,12 +150,13 @@ def known_splits(splits: Iterable[str], from_day: str, today: date, last_day: da
 
     A split near `last_day` counts as fresh too: a read of a past year day by day moves last_day, not the clock.
     """
-    return [
-        split + FRESH if today - day <= SETTLING or abs(day - last_day) <= SETTLING else split
-        for split in splits
-        if split[:10] > from_day
-        for day in [date.fromisoformat(split[:10])]
-    ]
+    known = []
+    for split in splits:
+        day = date.fromisoformat(split[:10])
+        is_fresh = today - day <= SETTLING or abs(day - last_day) <= SETTLING
+        if split[:10] > from_day:
+            known.append(split + FRESH if is_fresh else split)
+    return known
 
 
 def settled(splits: Iterable[str]) -> list[str]:

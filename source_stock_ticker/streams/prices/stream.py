@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from ...api import ROWS, Body, NotFound, StockApi, TooOld, read_body, true_or_false
+from ...api import ROWS, Body, NotFound, StockApi, TooOld, read_body
 from ...runtime.errors import ConfigError, CredentialsError, UnexpectedResponse, counted
 from ...runtime.forecast import Forecast
 from ...runtime.http.response import Response
@@ -170,8 +170,8 @@ class StockPrices(TableStream[PriceSlice]):
         # The subscription may no longer cover the first days. Then try start_date and, for a ticker that was read
         # before, the current beginning of each subscription's history, oldest first.
         settings, (ticker, first, reread) = self._settings, stream_slice
-        edges = [years_before(settings.today, years) + ONE_DAY for years in SUBSCRIPTIONS if reread]
-        edges = sorted({*edges, settings.start_date})
+        kept = SUBSCRIPTIONS if reread else ()  # years
+        edges = sorted({settings.start_date, *(years_before(settings.today, years) + ONE_DAY for years in kept)})
         for edge in [first, *(edge for edge in edges if first < edge <= self._last_day)]:
             try:
                 response = self._api.bars(ticker, settings.bar_size, edge, settings.last_day, settings.adjusted)
@@ -204,7 +204,7 @@ class StockPrices(TableStream[PriceSlice]):
         next_page_token = self._api.next_path(body)
         if next_page_token and "adjusted=" not in next_page_token:
             # The API's links omit it, and all pages must be on one basis.
-            next_page_token += f"{'&' if '?' in next_page_token else '?'}adjusted={true_or_false(adjusted)}"
+            next_page_token += f"{'&' if '?' in next_page_token else '?'}adjusted={str(adjusted).lower()}"
         return Page(self._asked_for(stream_slice, found, response), next_page_token)
 
     def _asked_for(self, stream_slice: TickerSlice, found: list[Price], response: Response) -> list[Price]:

@@ -67,9 +67,11 @@ class Readings(CursorStream, TableStream[Window]):
     def __init__(self, api: RiverLevelsApi, settings: Settings, logger: logging.Logger) -> None:
         super().__init__(api, settings, logger)
         self.cursor = Moment(settings.start, timedelta(days=settings.lookback_days), now=settings.now)
+        # One object, so the stations are read once, whoever needs them.
+        self._stations = Parents(Stations(api, settings, logger), itemgetter("id"), WORKERS, logger)
 
     def parents(self) -> Iterable[str | Unread]:
-        return Parents(Stations(self._api, self._settings, self._logger), itemgetter("id"), WORKERS, self._logger)
+        return self._stations
 
     def fetch(self, stream_slice: Window, page_token: str | None) -> Response:
         path = f"/stations/{quote(stream_slice.parent, safe='')}/readings"

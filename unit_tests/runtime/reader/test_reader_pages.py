@@ -72,7 +72,7 @@ def test_pages_without_end_end_with_an_error(run):
 
 
 def test_a_row_that_ends_a_page_and_begins_the_next_is_written_once(run):
-    assert run(Numbers({"a": [[1, 2], [2, 3], [], [3, 4]], "b": [[4, 5]]})).rows == [
+    assert run(Numbers({"a": [[1, 2], [2, 3], [], [3, 4], [4]], "b": [[4, 5]]})).rows == [
         *(("a", id) for id in (1, 2, 3, 4)),
         *(("b", id) for id in (4, 5)),
     ]
