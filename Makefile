@@ -41,8 +41,8 @@ lint: $(READY_FOR_TESTS) ## check style (ruff) and types (mypy)
 	$(VENV)/bin/python -m ruff check .
 	$(VENV)/bin/python -m mypy
 
-sandbox: $(READY) ## start the sandbox, a stand-in for the API, on port 8080, until Ctrl-C
-	@$(VENV)/bin/python integration_tests/sandbox_api.py
+sandbox: $(READY) ## start the sandbox, a stand-in for the API, on port 8080 (or PORT=..), until Ctrl-C
+	@$(VENV)/bin/python integration_tests/sandbox_api.py $(if $(PORT),--port $(PORT))
 
 image: ## build the Docker image
 	docker build . -t $(IMAGE)
@@ -90,7 +90,7 @@ $(READY): setup.py
 
 $(READY_TO_SYNC): $(READY)
 	@echo 'Adding DuckDB'
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[sync]'
+	@$(VENV)/bin/python $(INSTALL) --editable '.[sync]' $(OR_SAY_WHY)
 	@touch $@
 
 $(READY_TO_AUDIT): setup.py

@@ -159,7 +159,7 @@ def main(args: Arguments, stack: ExitStack) -> int:
     print(f"\nIn {where}. To look at it:")
     print(f"""{python} -c 'import duckdb; it = duckdb.connect("{where}"); it.sql("FROM {first}").show()'""")
     if connector.exit_code:
-        print("\nNot everything was read. Run the same command again: it resumes.")
+        print("\nNot everything was read. Fix the cause, then run the same command again: it resumes.")
     return connector.exit_code
 
 

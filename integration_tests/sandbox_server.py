@@ -137,9 +137,8 @@ def until_ctrl_c(sandbox: Sandbox, told: str) -> None:
             print(f"Sandbox at {api.url}, {told.format(api=api)}. Ctrl-C stops it.", flush=True)
             threading.Event().wait()
     except OSError as error:
-        sys.exit(
-            f"Port {sandbox.port}: {error.strerror}. Is a sandbox already running? Choose another port with --port."
-        )
+        told = "Is a sandbox already running? Stop it, or choose another port with --port."
+        sys.exit(f"Port {sandbox.port}: {error.strerror}. {told}")
     except KeyboardInterrupt:
         pass
 

@@ -320,7 +320,7 @@ def test_a_list_of_its_config_can_be_divided(make: Make, tmp_path: Path) -> None
     for part, code, says in (
         ("repositories=1/2", 0, "Part 1 of 2 has nothing to read."),
         ("repositories=2/2", 0, "\nissues "),
-        ("2/2", 2, "write the second part of three, for example, as NAME=2/3."),
+        ("2/2", 2, "the second of three would be NAME=2/3."),
     ):
         done = make(tmp_path / "copy", "sync", f"PART={part}", f"DATABASE={tmp_path / 'some.duckdb'}")
         assert done.returncode == code

@@ -73,7 +73,8 @@ def test_a_signal_while_the_database_works_has_its_exit_code(number: int, code: 
 def test_a_sync_that_did_not_read_everything_says_how_to_continue(project: Project) -> None:
     project.steps["read"] = [record(1), state(1), "sys.exit(1)"]
     stdout, _ = project.sync(code=1)
-    assert stdout.splitlines()[-1] == "Not everything was read. Run the same command again: it resumes."
+    told = "Not everything was read. Fix the cause, then run the same command again: it resumes."
+    assert stdout.splitlines()[-1] == told
 
 
 def test_a_connector_that_dies_by_the_signal_has_its_exit_code(project: Project) -> None:
