@@ -196,7 +196,7 @@ def test_a_bar_size_that_divides_its_day_is_taken(timespan, multiplier):
     assert read_settings(config(timespan=timespan, multiplier=multiplier), TODAY).bar_size == (timespan, multiplier)
 
 
-ADDRESS = "api_url: write the whole address, like https://api.example.com, without a user name, ? or #."
+ADDRESS = "api_url: write it in full, like https://api.example.com, without a user name, ? or #."
 KEY = "api_key: it contains spaces or invalid characters; copy it again."
 
 

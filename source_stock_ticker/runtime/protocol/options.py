@@ -24,9 +24,7 @@ def address(url: str, option: str = "api_url") -> str:
     except ValueError:
         host, parts = None, urlsplit("")
     if not host or parts.scheme not in ("http", "https") or set(url) & set("?#@"):
-        raise ConfigError(
-            f"{option}: write the whole address, like https://api.example.com, without a user name, ? or #."
-        )
+        raise ConfigError(f"{option}: write it in full, like https://api.example.com, without a user name, ? or #.")
     if parts.scheme == "http" and host not in LOCAL_HOSTS:
         raise ConfigError(f"{option}: use https, which protects your key; http works only for this machine.")
     return url.strip().rstrip("/")

@@ -5,7 +5,7 @@ import pytest
 from source_stock_ticker.runtime.errors import ConfigError
 from source_stock_ticker.runtime.protocol import options
 
-ADDRESS = "api_url: write the whole address, like https://api.example.com, without a user name, ? or #."
+ADDRESS = "api_url: write it in full, like https://api.example.com, without a user name, ? or #."
 PLAIN_HTTP = "api_url: use https, which protects your key; http works only for this machine."
 KEY = "api_key: it contains spaces or invalid characters; copy it again."
 
