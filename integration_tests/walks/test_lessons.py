@@ -41,7 +41,10 @@ def test_the_check_sees_the_planted_fault(name: str, tmp_path: Path) -> None:
     ("name", "heading"),
     [(lesson.folder.name, head) for lesson in teaching.lessons() for head in lesson.headings(teaching.LOOKS_RIGHT)],
 )
-def test_the_check_sees_through_a_fix_that_only_looks_right(name: str, heading: str, tmp_path: Path) -> None:
+def test_the_check_sees_through_a_fix_that_only_looks_right(
+    name: str, heading: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(teaching, "LONGEST_READ", 20)  # one of them never ends
     lesson = begun(name, tmp_path)
     lesson.apply(heading)
     complaint = lesson.complaint()
@@ -53,6 +56,14 @@ def test_the_check_sees_through_a_fix_that_only_looks_right(name: str, heading: 
 def test_the_check_accepts_the_fix(name: str, tmp_path: Path) -> None:
     lesson = begun(name, tmp_path)
     lesson.apply(teaching.FIX)
+    assert lesson.complaint() is None
+
+
+def test_a_debug_message_does_no_harm_once_the_key_is_marked_as_secret(tmp_path: Path) -> None:
+    lesson = begun("5-support-ticket", tmp_path)
+    code, marked = lesson.edits(teaching.FIX)
+    assert (code.path, marked.path) == ("source_river_levels/source.py", "spec.yaml")
+    marked.apply(lesson.copy)
     assert lesson.complaint() is None
 
 

@@ -5,7 +5,7 @@ ORDER = "/accounts/north/reports"
 RETRIED = (
     ("a search", "/contacts/search", "contacts"),
     ("a GET", "/deals", "deals"),
-    ("a GET", "/reports/r", "clicks"),
+    ("a GET for a report", "/reports/r", "clicks"),
 )
 
 
