@@ -4,7 +4,7 @@ Each folder next to this file is a lesson:
 
     report.md      what a user reported; its heading is the lesson's title
     hints.md       three hints
-    solution.md    what was wrong, and two diffs: the fix, and a fix that only looks right
+    solution.md    what was wrong, and diffs: the fix, and fixes that only look right
     check.py       CONNECTOR: the one to copy; reproduce: what the user did; check: whether it still goes wrong
 
 The copied code is correct, so the fault is the fix, applied in reverse.
@@ -38,7 +38,7 @@ PARTS = ("main.py", "sample_files/", "source_", "spec.yaml", "integration_tests/
 WIDTH = 150  # characters shown of a message
 MAX_ROWS = 6  # rows shown of one parent, in sequence
 LONGEST_READ = 60  # seconds
-FIX, LOOKS_RIGHT = "The fix", "A fix that only looks right"  # headings in solution.md
+FIX, LOOKS_RIGHT = "The fix", "A fix that only looks right"  # headings in solution.md, or how they begin
 
 
 class Refused(Exception):
@@ -79,6 +79,10 @@ class Lesson:
 
     def text(self, name: str) -> str:
         return (self.folder / f"{name}.md").read_text("utf-8")
+
+    def headings(self, start: str) -> list[str]:
+        """The headings of solution.md that begin with `start`."""
+        return re.findall(rf"^## ({start}.*)$", self.text("solution"), re.MULTILINE)
 
     def edits(self, heading: str) -> list[Edit]:
         """The diff under a heading of solution.md: `--- path`, then lines that begin with -, + or a blank.
@@ -235,6 +239,10 @@ class Connector:
         assert may_fail or run.exit_code == 0, f"The read fails: {run.error}"
         return run
 
+    def spec(self) -> Any:
+        """The options, as Airbyte's form shows them: a JSON Schema."""
+        return json.loads(self._run(["spec"]).stdout)["spec"]["connectionSpecification"]
+
     def _run(self, command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
         """Run main.py of the copy. Raises AssertionError if it does not end, or writes to stderr."""
         try:
@@ -257,8 +265,8 @@ class Connector:
             there = kept.rows(stream) + self.read(api, stream, state=kept, **config).rows(stream)
             lost = [row for row in whole.rows(stream) if row not in there]
             assert not lost, (
-                f"If the destination stops right after STATE number {number} and resumes from it, {len(lost)} of "
-                f"{len(whole.rows(stream))} rows are lost. The first of them is {json.dumps(lost[0])}."
+                f"If the destination stops right after STATE number {number} and resumes from it, rows are lost: "
+                f"{len(lost)} of {len(whole.rows(stream))}. The first of them is {json.dumps(lost[0])}."
             )
 
     def say(self, text: str) -> None:
@@ -336,7 +344,7 @@ def check(lesson: Lesson) -> None:
     if complaint is not None:
         raise Refused(f"Not fixed yet. {complaint}")
     solution = (lesson.folder / "solution.md").relative_to(PROJECT)
-    print(f"Lesson {lesson.number} is fixed. Compare your fix with {solution}, which also shows one that fails.")
+    print(f"Lesson {lesson.number} is fixed. Compare your fix with {solution}, which also shows what fails.")
 
 
 def hint(lesson: Lesson) -> None:

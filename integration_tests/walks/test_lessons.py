@@ -1,4 +1,4 @@
-"""The lessons: each check sees the planted fault and the fix that only looks right, and accepts the fix."""
+"""The lessons: each check sees the planted fault and each fix that only looks right, and accepts the fix."""
 
 from __future__ import annotations
 
@@ -37,10 +37,16 @@ def test_the_check_sees_the_planted_fault(name: str, tmp_path: Path) -> None:
     assert not complaint.startswith("The connector does not ")  # run, end
 
 
-@ALL_LESSONS
-def test_the_check_sees_through_a_fix_that_only_looks_right(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "heading"),
+    [(lesson.folder.name, head) for lesson in teaching.lessons() for head in lesson.headings(teaching.LOOKS_RIGHT)],
+)
+def test_the_check_sees_through_a_fix_that_only_looks_right(
+    name: str, heading: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(teaching, "LONGEST_READ", 20)  # one of them never ends
     lesson = begun(name, tmp_path)
-    lesson.apply(teaching.LOOKS_RIGHT)
+    lesson.apply(heading)
     complaint = lesson.complaint()
     assert complaint
     assert not complaint.startswith("The connector does not ")  # run, end
@@ -50,6 +56,14 @@ def test_the_check_sees_through_a_fix_that_only_looks_right(name: str, tmp_path:
 def test_the_check_accepts_the_fix(name: str, tmp_path: Path) -> None:
     lesson = begun(name, tmp_path)
     lesson.apply(teaching.FIX)
+    assert lesson.complaint() is None
+
+
+def test_a_debug_message_does_no_harm_once_the_key_is_marked_as_secret(tmp_path: Path) -> None:
+    lesson = begun("5-support-ticket", tmp_path)
+    code, marked = lesson.edits(teaching.FIX)
+    assert (code.path, marked.path) == ("source_river_levels/source.py", "spec.yaml")
+    marked.apply(lesson.copy)
     assert lesson.complaint() is None
 
 
@@ -69,6 +83,13 @@ def test_a_copy_holds_the_report_and_nothing_that_points_at_the_fault(name: str,
     (package,) = (path.name for path in lesson.copy.glob("source_*"))
     assert package in lesson.text("report") or package.replace("_", "-") in lesson.text("report")
     assert [path for path in lesson.copy.rglob("*") if re.search(r"test_|check\.py|hints|solution", path.name)] == []
+
+
+@ALL_LESSONS
+def test_a_solution_shows_a_fix_that_only_looks_right(name: str) -> None:
+    lesson = teaching.Lesson(ROOT / "lessons" / name)
+    assert all(map(lesson.edits, found := lesson.headings(teaching.LOOKS_RIGHT)))
+    assert found
 
 
 def test_there_are_eight_lessons_and_the_page_lists_them() -> None:
@@ -116,7 +137,7 @@ def test_a_lesson_from_its_beginning_to_its_end(project: Path, make: Callable[..
     assert "\n> Ana in Los Angeles" in begun.stdout
     failed = make("check-lesson", "N=6")
     assert (failed.returncode, failed.stdout) == (2, "")
-    assert failed.stderr.startswith("Not fixed yet. On a machine in America/Los_Angeles, 6 readings arrive;")
+    assert failed.stderr.startswith("Not fixed yet. On a machine in America/Los_Angeles, 8 readings arrive;")
 
     assert re.findall(r"^(\d)\.|(solution\.md)", make("hint", "N=6").stdout, re.MULTILINE) == [("1", "")]
     assert re.findall(r"^(\d)\. ", make("hint", "N=6").stdout, re.MULTILINE) == ["1", "2"]

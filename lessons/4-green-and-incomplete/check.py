@@ -21,7 +21,9 @@ def check(connector):
             f"The API refuses Mill Weir (HTTP 403), and the sync ends with exit code {first.exit_code}, as if all had "
             "been read."
         )
-        assert "403" in first.error, f"The sync fails, but its error does not say why (HTTP 403): {first.error}"
+        said = first.error.lower()
+        assert "403" in said, f"The sync fails, but its error does not say why (HTTP 403): {first.error}"
+        assert "weir" in said, f"The sync fails, but its error does not say what is missing (Mill Weir): {first.error}"
         api.heal()
         second = connector.read(api, "readings", state=first)
         there = [row for row in api.data["readings"] if row["station_id"] == "mill-weir"]

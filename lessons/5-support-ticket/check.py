@@ -1,4 +1,4 @@
-"""The key is in no message: not in a debug log, and not in an error that quotes the API."""
+"""The key is in no message, not even in an error that quotes the API, and Airbyte knows that it is secret."""
 
 import json
 
@@ -23,3 +23,5 @@ def check(connector):
         api.fail_next(("status", 401, {}, {"error": f"{KEY} is not a key of ours"}))
         found = showing(connector.read(api, "readings", may_fail=True, api_key=KEY))
         assert not found, f"When the API repeats the key in an error, the connector shows it: {found[0]} ..."
+    marked = connector.spec()["properties"]["api_key"].get("airbyte_secret")
+    assert marked is True, "No message shows the key, but Airbyte's form does: `spec` does not say that it is secret."

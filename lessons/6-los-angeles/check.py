@@ -1,7 +1,10 @@
-"""The same rows arrive whatever the time zone of the machine."""
+"""The same rows arrive whatever the time zone of the machine, in winter and in summer."""
+
+from itertools import product
 
 CONNECTOR = "river-levels"
-START = "2024-03-01"
+START, SUMMER = "2024-03-01", "2024-07-01"
+MIDSUMMER = ("2024-06-30T23:30:00Z", "2024-07-01T00:00:00Z")  # when two more readings are made
 
 
 def reproduce(connector):
@@ -13,9 +16,10 @@ def reproduce(connector):
 
 def check(connector):
     with connector.sandbox() as api:
-        expected = [row for row in api.data["readings"] if row["measured_at"] >= START]
-        for zone in ("America/Los_Angeles", "Asia/Tokyo", "UTC"):
-            rows = connector.read(api, "readings", zone=zone, start_date=START).rows("readings")
+        api.data["readings"] += [{**api.data["readings"][-1], "measured_at": moment} for moment in MIDSUMMER]
+        for start, zone in product((START, SUMMER), ("America/Los_Angeles", "Asia/Tokyo", "UTC")):
+            expected = [row for row in api.data["readings"] if row["measured_at"] >= start]
+            rows = connector.read(api, "readings", zone=zone, start_date=start).rows("readings")
             assert rows == expected, (
-                f"On a machine in {zone}, {len(rows)} readings arrive; since {START} (UTC) there are {len(expected)}."
+                f"On a machine in {zone}, {len(rows)} readings arrive; since {start} (UTC) there are {len(expected)}."
             )
