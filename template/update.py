@@ -29,6 +29,7 @@ from new import (
     write,
 )
 
+GUIDE = PROJECT / "docs" / "upgrading.md"
 Changes = dict[str, "File | None"]  # path -> what it becomes; None: it is deleted
 
 
@@ -50,7 +51,7 @@ def read_record(copy: Path) -> Record:
         if name_refusal(record.name) or not numbers(record.version) or not kinds <= {str, type(None)}:
             raise ValueError
     except FileNotFoundError:
-        sys.exit(f"{MADE_FROM} is missing, so the files to update are unknown. See {PROJECT.name}/docs/upgrading.md.")
+        sys.exit(f"{MADE_FROM} is missing, so the files to update are unknown. See {GUIDE}.")
     except (ValueError, KeyError, TypeError, AttributeError):
         sys.exit(f"{MADE_FROM} is invalid: restore it from git, as `make new` or the last `make update` wrote it.")
     return record
@@ -117,12 +118,9 @@ def difference(path: str, have: bytes, want: bytes) -> str:
 
 
 def news(since: str) -> str:
-    """The entries of CHANGELOG.md after a version."""
-    _, *releases = re.split(r"^(?=## )", (PROJECT / "CHANGELOG.md").read_text("utf-8"), flags=re.MULTILINE)
-    titles = [release.partition("\n")[0] for release in releases]
-    known = [number for number, title in enumerate(titles) if title.startswith(f"## [{since}]")]
-    newer = releases[: known[0]] if known else releases
-    return "\n\n".join(release.strip() for release in newer if "\n" in release.strip())
+    """The entries of CHANGELOG.md after a version that concern copies."""
+    newer, _, _ = (PROJECT / "CHANGELOG.md").read_text("utf-8").partition(f"\n## [{since}]")
+    return "\n".join(re.findall(r"^- (?:Copies:|For connectors:|(?:In )?`runtime/).*(?:\n  .*)*", newer, re.MULTILINE))
 
 
 def main(copy: Path) -> int:
@@ -137,24 +135,32 @@ def main(copy: Path) -> int:
             f"Nothing was updated; these files were changed here: {', '.join(differences)}. Undo that, or take over a "
             f"file for good: replace its hash in {MADE_FROM} with null, and commit."
         )
-    renew(copy, record, changes)
     if left := left_alone(copy, record):
         print(f"Your own, so not updated; compare them with {PROJECT.name}'s: {', '.join(left)}.")
+    renewed = made_from(record.name, record.pattern, {path for path, hash in record.hashes.items() if hash is None})
+    if (record.version, record.hashes) == (renewed["version"], renewed["files"]):
+        print(f"Nothing to update: {PROJECT.name} has no newer files for this connector.")
+        return 0
+    renew(copy, changes)
+    (copy / MADE_FROM).write_bytes(as_json(renewed))
     print(f"Files updated: {len(changes)}. Now the tests:", flush=True)
     failed = subprocess.run(["make", "--no-print-directory", "test"], cwd=copy, check=False).returncode
-    print(f"\nWhat is new since version {record.version}:\n\n{news(record.version) or 'Nothing.'}\n")
-    print("The tests FAIL. See what is new above." if failed else "The tests pass. Check `git diff`, and commit.")
-    return 1 if failed else 0
+    if entries := news(record.version):
+        print(f"\nNew for connectors since version {record.version}:\n\n{entries}")
+    print(f"\nEverything that is new: {PROJECT / 'CHANGELOG.md'}")
+    if failed:
+        print(f"The tests FAIL. What to change in your own files, from version {record.version} on: {GUIDE}")
+        return 1
+    print("The tests pass. Check `git diff`, and commit.")
+    return 0
 
 
-def renew(copy: Path, record: Record, changes: Changes) -> None:
+def renew(copy: Path, changes: Changes) -> None:
     for path, file in changes.items():
         if file:
             write(copy / path, file)
         else:
             (copy / path).unlink()
-    taken_over = {path for path, hash in record.hashes.items() if hash is None}
-    (copy / MADE_FROM).write_bytes(as_json(made_from(record.name, record.pattern, taken_over)))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import pytest
 from copies import ROOT, WITH_GIT, Done, Make, commit, content, make_new, run
 from pages import WITH_MAKE, clone
 
+GUIDE = ROOT / "docs" / "upgrading.md"
 RECORD = ".made-from.json"
 CHANGED = "source_open_weather/runtime/errors.py"
 ADDED = "unit_tests/runtime/http/test_rate_limit.py"
@@ -78,6 +79,15 @@ def changed(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new), "utf-8")
 
 
+def forget(copy: Path) -> None:
+    """Make the copy one that lacks a file of the project, so that there is something to update."""
+    (copy / "Makefile").unlink()
+    record = json.loads((copy / RECORD).read_text("utf-8"))
+    del record["files"]["Makefile"]
+    (copy / RECORD).write_text(json.dumps(record))
+    shutil.rmtree(copy / ".git", ignore_errors=True)
+
+
 def refused(done: Done, *words: str) -> bool:
     """Whether it ended with one sentence that has these words."""
     sentence = len(done.stderr.splitlines()) == 1 and done.stderr.endswith(".\n")
@@ -115,8 +125,8 @@ def test_a_copy_in_use_is_updated_and_what_is_its_own_stays(
     assert after.keys() == own | today.keys()
     assert after[RECORD] == today[RECORD]
     assert re.search(r"\d+ passed", done.stdout)
-    assert "\n## [0.2.0]" in done.stdout
-    assert "[0.1.0]" not in done.stdout
+    assert "\nNew for connectors since version 0.1.0:\n\n- " in done.stdout
+    assert f"\n\nEverything that is new: {ROOT / 'CHANGELOG.md'}\nThe tests pass." in done.stdout
 
 
 def test_a_version_of_the_copys_own_stays_when_the_file_around_it_is_updated(
@@ -133,22 +143,34 @@ def test_a_version_of_the_copys_own_stays_when_the_file_around_it_is_updated(
     assert ("version=7.0.0" in dockerfile, "USER 1001" in dockerfile) == (True, True)
 
 
+COPIES = "- Copies: more, on\n  two lines."
+RUNTIME = "- In `runtime/`, a helper."
+
+
 @pytest.mark.parametrize(
     ("releases", "told"),
     [
-        (["[Unreleased]", "[0.2.0] - later\n\n- more", "[0.1.0] - day\n\nold"], "## [0.2.0] - later\n\n- more"),
-        (["[Unreleased]\n\n- soon", "[0.1.0] - day\n\nold"], "## [Unreleased]\n\n- soon"),
-        (["[Unreleased]", "[0.1.0] - day\n\nold"], "Nothing."),
-        (["[0.3.0] - day\n\nnew", "[0.2.0] - day\n\nold"], "## [0.3.0] - day\n\nnew\n\n## [0.2.0] - day\n\nold"),
+        ([f"[Unreleased]\n\n- A field.\n{COPIES}\n- A page.", "[0.1.0] - day\n\n- Copies: old."], COPIES),
+        ([f"[0.3.0] - day\n\n{RUNTIME}", f"[0.2.0] - day\n\n{COPIES}", "[0.1.0] - day"], f"{RUNTIME}\n{COPIES}"),
+        (["[0.2.0] - day\n\n- For connectors: new."], "- For connectors: new."),
     ],
-    ids=["a release", "unreleased", "nothing", "the copy's version is not listed"],
+    ids=["unreleased", "two releases", "the copy's version is not listed"],
 )
-def test_what_is_new_is_what_the_changelog_has_above_the_copys_version(
+def test_what_is_new_are_the_changelogs_entries_for_copies_above_the_copys_version(
     releases: list[str], told: str, old_project: Path, old_copy: Path, update: Update
 ) -> None:
     text = "# Changelog\n\n" + "\n\n".join(f"## {release}" for release in releases)
     (old_project / "CHANGELOG.md").write_text(text)
-    assert f"\n\nWhat is new since version 0.1.0:\n\n{told}\n\nThe tests pass." in update(old_copy, old_project).stdout
+    forget(old_copy)
+    assert f"\n\nNew for connectors since version 0.1.0:\n\n{told}\n\nEvery" in update(old_copy, old_project).stdout
+
+
+def test_without_such_entries_only_the_changelog_is_named(old_project: Path, old_copy: Path, update: Update) -> None:
+    changelog = old_project / "CHANGELOG.md"
+    changelog.write_text("# Changelog\n\n## [Unreleased]\n\n- A field.\n\n## [0.1.0] - day\n\n- Copies: old.\n")
+    forget(old_copy)
+    told = f" test\n\nEverything that is new: {changelog}\nThe tests pass. Check `git diff`, and commit.\n"
+    assert update(old_copy, old_project).stdout.endswith(told)
 
 
 def test_what_is_new_already_is_no_obstacle(old_copy: Path, today: dict[str, bytes], update: Update) -> None:
@@ -160,14 +182,20 @@ def test_what_is_new_already_is_no_obstacle(old_copy: Path, today: dict[str, byt
     assert shared(content(old_copy)) == shared(today)
 
 
-def test_a_second_time_there_is_nothing_to_update(old_copy: Path, update: Update) -> None:
+def test_a_second_time_there_is_nothing_to_update_and_nothing_to_test(old_copy: Path, update: Update) -> None:
     shutil.rmtree(old_copy / ".git", ignore_errors=True)
     assert update(old_copy).returncode == 0
     before = content(old_copy)
     done = update(old_copy)
-    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "Files updated: 0. Now the tests:")
-    assert "[0.2.0]" not in done.stdout
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
+    assert done.stdout.startswith("Nothing to update: ")
     assert content(old_copy) == before
+
+
+@pytest.mark.parametrize("pattern", ["", "issue-tracker"])
+def test_a_copy_made_today_has_nothing_to_update(pattern: str, tmp_path: Path, update: Update) -> None:
+    assert make_new("open-weather", tmp_path / "copy", pattern).returncode == 0
+    assert update(tmp_path / "copy").stdout.splitlines()[-1].startswith("Nothing to update: ")
 
 
 @WITH_GIT
@@ -177,7 +205,8 @@ def test_tests_that_fail_are_reported_and_git_can_undo_the_update(
     before = content(old_copy)
     (tmp_path / "bin" / "make").write_text("#!/bin/sh\nexit 2\n")
     done = update(old_copy)
-    assert (done.returncode, "The tests FAIL" in done.stdout) == (1, True)
+    assert done.returncode == 1
+    assert re.search(rf"\nThe tests FAIL\. .*, from version 0\.1\.0 on: {re.escape(str(GUIDE))}\n$", done.stdout)
     assert content(old_copy) != before
     assert run(["git", "-c", "user.name=a", "-c", "user.email=a@b", "stash", "-qu"], old_copy).returncode == 0
     assert content(old_copy) == before
@@ -198,6 +227,18 @@ def test_the_guide_brings_a_copy_that_is_older_than_the_command_to_it(old_projec
     assert shared(content(copy)) == shared(fresh)
     assert (copy / "CHANGELOG.md").read_bytes() == fresh["CHANGELOG.md"]
     assert (copy / "metadata.yaml").read_bytes() == own
+
+
+def test_the_guides_last_table_names_what_the_runtime_had_and_has() -> None:
+    runtime = "\n".join(file.read_text("utf-8") for file in (ROOT / "source_stock_ticker" / "runtime").rglob("*.py"))
+    table = GUIDE.read_text("utf-8").partition("## From 0.3.0")[2].split("\n\n")[2]
+    rows = [
+        [re.search(r"(\w+)(?:\(\w*\))?`", cell)[1] for cell in line.split("|")[1:3]] for line in table.split("\n")[2:]
+    ]
+    assert len(rows) > 3
+    for old, new in rows:
+        assert re.search(rf"^    (def )?{new}[(:]", runtime, re.MULTILINE), new
+        assert not re.search(rf"^    def {old}[(]", runtime, re.MULTILINE), old
 
 
 # What is refused: then nothing is changed
@@ -300,8 +341,8 @@ def test_an_older_project_is_refused(old_project: Path, tmp_path: Path, update: 
 
 def test_without_a_record_the_guide_is_named(old_copy: Path, update: Update) -> None:
     (old_copy / RECORD).unlink()
-    assert refused(update(old_copy), f"{RECORD} is missing", "docs/upgrading.md")
-    assert (ROOT / "docs" / "upgrading.md").is_file()
+    assert refused(update(old_copy), f"{RECORD} is missing", str(GUIDE))
+    assert GUIDE.is_file()
 
 
 @pytest.mark.parametrize(
