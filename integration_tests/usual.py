@@ -6,21 +6,33 @@ import random
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+if TYPE_CHECKING:
+    from sandbox_api import SandboxApi
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "sample_files"
+YEARS = {"tickers": ["AAPL", "IBM", "MSFT"], "start_date": "2003-01-01", "end_date": "2013-02-28"}
 QUARTER = ("2012-01-03", "2012-03-30")  # the days of the usual config
 BARS, GROUPED, SPLITS = "/v2/aggs/ticker/", "/v2/aggs/grouped/", "/stocks/v1/splits"
 STREAMS = (
     "stock_prices", "dividends", "splits", "news", "tickers", "ticker_details", "exchanges", "market_holidays",
 )  # fmt: skip
+BEARER = {"Authorization": "Bearer sandbox-key"}
 _CLOSED: list[socket.socket] = []
 
 
 def from_the_api(row: Mapping[str, Any]) -> dict[str, Any]:
     """The row without the one field that differs from read to read."""
     return {field: value for field, value in row.items() if field != "read_at"}
+
+
+def get(api: SandboxApi, path: str, **query: Any) -> requests.Response:
+    """A response of the sandbox, as it is."""
+    return requests.get(api.url + path, params=query, headers=BEARER, timeout=5, allow_redirects=False)
 
 
 def refusing_port() -> int:
